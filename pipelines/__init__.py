@@ -1,0 +1,1 @@
+"""Redeye: retrain every night, prove before serving, score the day."""

@@ -1,0 +1,255 @@
+"""What each layer promises the next: the problem a user writes, and the protocols adapters fill.
+
+Timestamps are UTC without a zone, everywhere (`timestamp[us]` in Arrow); names end in `_at`. A day is
+a calendar date in the problem's own zone; its cutoff is the instant of its 00:00 there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
+    from pipelines.methods.declare import FeatureSet
+    from pipelines.methods.model import Model
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that the source gives.
+
+    kind `events`: today's rows to score, free of outcomes; landed for the night's own day.
+    kind `facts`: what happened; landed for days that are over; has a `known_at` column.
+    kind `slow`: changes seldom; landed when it differs from the last one.
+    `query` is for sources behind a SQLAlchemy URL: SELECT … with `:day` bound; without it, the rows
+    of the table `name` whose column `day` is the day (of a slow table, all rows).
+    """
+
+    name: str
+    kind: Literal["events", "facts", "slow"]
+    query: str | None = None
+
+
+class Source(Protocol):
+    """Where rows come from."""
+
+    def read(self, table: str, day: date) -> pa.Table:
+        """The rows of one day. Raises DataError when the source has no such day or cannot be read,
+        TemporaryError when it does not answer. A day without rows is an empty table, not an error."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one candidate is made: `build(schema, seed, threads)` gives an unfitted scikit-learn estimator.
+
+    `schema` maps each feature to "number" or "category"; the estimator is fitted on a frame with
+    these columns, categories as pandas categoricals.
+    """
+
+    name: str
+    build: Callable[[Mapping[str, str], int, int], Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that is yours: what is predicted, from what, with which models, for what value."""
+
+    name: str
+    label: str  # name of the label; the registered model is <name>-<label>
+    zone: str  # the IANA zone in which a day is a day
+    first_day: date  # the source has nothing before it
+    tables: tuple[Table, ...]
+    events: str  # the table to score
+    outcomes: str  # the facts that tell how events ended; same key
+    key: tuple[str, ...]  # with the day, names an event
+    source: Callable[[], Source] | str  # or a URL: SQLAlchemy's, a folder, s3://bucket/prefix
+    outcome: Callable[[pd.DataFrame], pd.DataFrame]  # outcomes → label (float, NaN: none), excluded (reason code or None)
+    features: FeatureSet
+    recipes: tuple[Recipe, ...]  # simplest first
+    value: Callable[[np.ndarray, np.ndarray], np.ndarray]  # labels, scores → what acting on each score was worth
+
+    @property
+    def model(self) -> str:
+        """The registered model's name."""
+        return f"{self.name}-{self.label}"
+
+    def cutoff(self, day: date) -> datetime:
+        """00:00 of the day in the problem's zone, as UTC without a zone."""
+        return datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC).replace(tzinfo=None)
+
+    def table(self, name: str) -> Table:
+        return next(table for table in self.tables if table.name == name)
+
+
+class Lake(Protocol):
+    """Partitions of datasets, one a day, visible whole or not at all.
+
+    A dataset is a path such as `raw/flights` or `features`.
+    """
+
+    def write(self, dataset: str, day: date, rows: pa.Table) -> Partition:
+        """Keep the rows as the partition's current revision; the same rows again change nothing."""
+        ...
+
+    def adopt(self, dataset: str, partition: Partition) -> Partition:
+        """Make another dataset's partition the current one of `dataset`, without copying it."""
+        ...
+
+    def find(self, dataset: str, first: date, last: date) -> list[Partition]:
+        """Current partitions of the days from first to last, oldest first; missing days are left out."""
+        ...
+
+    def path(self, partition: Partition) -> Path:
+        """The partition's file, its checksum verified. Raises DataError when it is missing or damaged."""
+        ...
+
+    def read(self, partitions: Sequence[Partition]) -> pa.Table:
+        """The rows of all partitions, in their order, each file verified."""
+        ...
+
+
+class Versions(Protocol):
+    """Versions of the whole of data/raw."""
+
+    def record(self, day: date) -> tuple[str, str]:
+        """Version everything in data/raw, push it, keep the pointer: (version, where it is kept)."""
+        ...
+
+    def log(self) -> list[dict[str, str]]:
+        """Known versions, newest first."""
+        ...
+
+    def checkout(self, version: str, to: Path) -> int:
+        """Restore a version byte for byte into `to`; the number of files."""
+        ...
+
+
+class Engine(Protocol):
+    """What runs a query over tables and files."""
+
+    def run(self, query: str, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
+        """The query's rows; `tables` are its inputs by name."""
+        ...
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """How one rule of a suite came out on one frame."""
+
+    rule: str  # e.g. expect_column_values_to_be_between(distance)
+    severity: Literal["critical", "warning", "info"]
+    passed: bool
+    bad_rows: tuple[int, ...]  # positions of the rows that break it; empty for rules about the table
+    observed: str
+    expected: str
+
+
+class Validator(Protocol):
+    """Judges frames against the suites of expectations/."""
+
+    def judge(self, suite: str, frame: pd.DataFrame) -> list[RuleResult]:
+        """Every row-level and column-level rule of the suite. Raises ConfigError for a broken suite."""
+        ...
+
+
+class Registry(Protocol):
+    """Where nights are logged, and where model versions and their aliases live."""
+
+    def night(self, day: date, fingerprint: str, facts: Mapping[str, str]) -> str:
+        """The one run of this night and fingerprint, made or found again: its id."""
+        ...
+
+    def log(self, run_id: str, metrics: Mapping[str, float], files: Mapping[str, bytes]) -> None:
+        """Add metrics, and files such as plots by their name, to a run."""
+        ...
+
+    def register(self, run_id: str, model: Model, metrics: Mapping[str, float]) -> ModelVersion:
+        """Keep a fitted model as a version; the same run and model name again give the same version."""
+        ...
+
+    def version(self, name: str) -> ModelVersion | None:
+        """A version by its number, or by one of the aliases champion, challenger, canary, previous-champion."""
+        ...
+
+    def point(self, alias: str, version: str) -> None:
+        """Move an alias."""
+        ...
+
+    def bless(self, version: str, blessing: Literal["quality", "infra"], passed: bool, reason: str) -> None:
+        """Write a blessing on a version, where a person sees it in the MLflow UI."""
+        ...
+
+    def load(self, version: ModelVersion) -> Model:
+        """The fitted model. Raises GateRefused when its file is not the one that was registered, or
+        not of the closed set of formats; TemporaryError when the registry does not answer."""
+        ...
+
+
+class Warehouse(Protocol):
+    """The database of predictions, outcomes, metrics and the ledger."""
+
+    def publish(self, run: ScoringRun, predictions: pd.DataFrame) -> tuple[str, bool]:
+        """Stage, audit and publish a day's predictions: (run id that is published, whether it is new).
+
+        `predictions` has event_key and score, unique and not null, in key order. Raises DataError
+        when the audit fails; the day's earlier publication then stays.
+        """
+        ...
+
+    def published(self, day: date) -> ScoringRun | None:
+        """The run whose predictions of the day are current."""
+        ...
+
+    def predictions(self, first: date, last: date) -> pd.DataFrame:
+        """Rows of prediction_current, with `label` where the outcome is known, NaN elsewhere."""
+        ...
+
+    def settle(self, outcomes: pd.DataFrame) -> int:
+        """Keep outcomes (day, event_key, label, excluded, known_at); the number that was new or changed."""
+        ...
+
+    def append(self, entry: LedgerEntry) -> None:
+        """Add to the ledger of champions; an entry equal to the last one is not repeated."""
+        ...
+
+    def ledger(self) -> list[LedgerEntry]:
+        """Every entry, oldest first."""
+        ...
+
+    def measure(self, day: date, metrics: Mapping[str, float], subject: str) -> None:
+        """Keep a day's metrics of a subject (a model version, a feature, the night)."""
+        ...
+
+    def measured(self, first: date, last: date) -> pd.DataFrame:
+        """Kept metrics: day, subject, metric, value."""
+        ...
+
+    def quarantine(self, day: date, table: str, counts: Mapping[str, int]) -> None:
+        """Keep how many rows of a partition each rule put aside."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a stage may ask for by name, apart from the day, its section and earlier records."""
+
+    problem: Problem
+    lake: Lake
+    versions: Versions
+    engine: Engine
+    validator: Validator
+    registry: Registry
+    warehouse: Warehouse
+    code: Mapping[str, str]  # what made this: git commit, lock hash
+    root: Path
+

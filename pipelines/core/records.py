@@ -1,0 +1,234 @@
+"""What stages hand to each other: frozen records that refuse what they do not know."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipelines.core.errors import DataError
+
+
+class Record(BaseModel):
+    """A frozen set of named values, kept as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def to_json(self) -> str:
+        """The record's one spelling: equal records have equal bytes."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> Self:
+        """Read a record back; raises DataError that names `where` it came from."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise DataError(
+                f"{where}: not a {cls.__name__} record ({error.error_count()} problems, first: "
+                f"{error.errors()[0]['msg']}); delete the file and run its stage again"
+            ) from error
+
+
+class Partition(Record):
+    """One day of one dataset, at one revision."""
+
+    dataset: str
+    day: date
+    revision: int
+    rows: int
+    sha256: str
+    file: str  # below the data folder
+
+
+class Landed(Record):
+    """ingest: what arrived, and the version of all raw data after it."""
+
+    day: date
+    version: str  # the DVC version: MD5 of the whole of data/raw
+    recorded: str  # where the version's pointer is kept: a git commit, or why there is none
+    partitions: tuple[Partition, ...]  # every raw partition that this night needs
+    new: int  # how many of them arrived with this night
+    rows: dict[str, int]  # rows that arrived with this night, by table
+
+
+class Finding(Record):
+    """One rule that was not met."""
+
+    table: str
+    day: date
+    rule: str
+    severity: Literal["critical", "warning", "info"]
+    rows: int  # rows that break it; 0 for a rule about the whole table
+    observed: str
+    expected: str
+
+
+class TableCheck(Record):
+    """What validation decided about one partition."""
+
+    table: str
+    day: date
+    landed: int
+    accepted: int
+    quarantined: int
+    passed: bool
+    source: str  # SHA-256 of the raw partition that was judged
+
+
+class Validation(Record):
+    """validate: which partitions may be used, and what was wrong with the rest."""
+
+    day: date
+    passed: bool
+    reason: str
+    checks: tuple[TableCheck, ...]
+    findings: tuple[Finding, ...]
+
+
+class FeatureTable(Record):
+    """features: the kept table of the day, and of every earlier day that training may read."""
+
+    day: date
+    names: tuple[str, ...]  # the features, in declared order
+    partition: Partition
+    history: tuple[Partition, ...]  # earlier days' tables, oldest first
+    fingerprint: str  # SHA-256 over the declaration and every partition named here
+
+
+class Candidate(Record):
+    """A model trained tonight."""
+
+    name: str
+    version: str  # of the registered model
+    sha256: str  # of its model file
+    trained_until: date  # last day it learned from
+    seconds: float
+    metrics: dict[str, float]
+
+
+class Candidates(Record):
+    """train: tonight's models, simplest first, and the one that is put forward."""
+
+    day: date
+    run_id: str  # the night's MLflow run
+    fingerprint: str  # of everything that training read
+    chosen: str
+    reason: str
+    candidates: tuple[Candidate, ...]
+
+
+class ModelVersion(Record):
+    """A registered model, as far as the registry tells."""
+
+    version: str
+    candidate: str
+    run_id: str
+    sha256: str
+    trained_until: date
+    features: tuple[str, ...]
+    quality: bool  # blessed by the gate
+    infra: bool  # loaded from the registry, and answered as in training
+
+
+class ScoringRun(Record):
+    """Who scores a day, on what, and why."""
+
+    day: date
+    run_id: str  # fingerprint of the inputs and the model: the same work has the same id
+    answered_by: str
+    model_version: str | None
+    model_sha256: str | None
+    features_sha256: str
+    data_version: str
+    reason: str
+    events: int
+    checksum: str  # SHA-256 over keys and scores, in key order
+
+
+class LedgerEntry(Record):
+    """One move of the champion."""
+
+    version: str
+    before: str | None
+    actor: str  # gate, a person's name, or mlflow: whoever moved the alias there
+    reason: str
+
+
+class Interval(Record):
+    """A number and the 95 % interval around it."""
+
+    low: float
+    mid: float
+    high: float
+
+
+class Evaluated(Record):
+    """How one model did on the test days."""
+
+    name: str
+    version: str
+    trained_until: date | None
+    metrics: dict[str, Interval]
+
+
+class Evaluation(Record):
+    """evaluate: every contender on the same unseen days."""
+
+    day: date
+    run_id: str
+    first_test_day: date
+    last_test_day: date
+    rows: int
+    models: tuple[Evaluated, ...]  # candidates, then champion, then baseline
+    lifts: dict[str, Interval]  # chosen candidate's gain over the champion, by metric; above 0 is better
+    overfit: float  # chosen candidate's log loss on test days, less that on training days
+    chosen: str
+    champion: str | None  # version
+    comparable: bool
+    reason: str  # why not, if the champion has seen the test days
+
+
+class Verdict(Record):
+    """promote: what the gate decided, why, and on what evidence."""
+
+    day: date
+    version: str
+    candidate: str
+    blessed: bool  # may serve
+    outcome: Literal["champion", "challenger", "kept", "refused"]
+    reason: str
+    champion: str | None  # the version that serves after this verdict
+    evidence: dict[str, float]
+
+
+class Publication(Record):
+    """score: the day's predictions, as published."""
+
+    day: date
+    run_id: str
+    events: int
+    scored: int
+    answered_by: str  # champion, previous-champion, canary or baseline
+    model_version: str | None
+    reason: str
+    checksum: str  # SHA-256 over keys and scores, in key order
+    republished: bool  # False: this very publication was there already
+
+
+class Settlement(Record):
+    """settle: outcomes that arrived, joined to what was predicted."""
+
+    day: date
+    settled: dict[str, int]  # day of the event → outcomes known
+    unlabelled: dict[str, int]  # reason → events without a label
+
+
+class Report(Record):
+    """monitor: how the models and the data are doing, and where to read it."""
+
+    day: date
+    page: str  # below the root
+    alerts: tuple[str, ...]
+    metrics: dict[str, float]

@@ -1,0 +1,1 @@
+"""Pure tables and statistics: no disk, no clock, no service."""
