@@ -1,0 +1,55 @@
+"""The candidates of a night, simplest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.core.contracts import Recipe
+
+
+def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """One-hot categories, scaled numbers with missing ones marked, an L2 penalty on the weights."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    del threads  # the linear algebra library takes what the process may use
+    numbers = [name for name, kind in schema.items() if kind == "number"]
+    categories = [name for name, kind in schema.items() if kind == "category"]
+    known = OneHotEncoder(
+        handle_unknown="ignore", min_frequency=50, sparse_output=False, dtype="float32"
+    )
+    scaled = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+    prepared = ColumnTransformer([("numbers", scaled, numbers), ("categories", known, categories)])
+    return make_pipeline(
+        prepared, LogisticRegression(C=0.1, solver="newton-cholesky", random_state=seed)
+    )
+
+
+def gradient_boosting(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """150 shallow trees on histograms; missing numbers and categories take a branch of their own."""
+    from xgboost import XGBClassifier
+
+    del schema  # categories are recognised by their type
+    return XGBClassifier(
+        n_estimators=150,
+        max_depth=6,
+        learning_rate=0.05,
+        subsample=0.8,
+        colsample_bytree=0.5,
+        min_child_weight=20,
+        tree_method="hist",
+        enable_categorical=True,
+        eval_metric="logloss",
+        random_state=seed,
+        n_jobs=threads,
+    )
+
+
+RECIPES = (
+    Recipe("logistic-regression", logistic_regression),
+    Recipe("gradient-boosting", gradient_boosting),
+)
