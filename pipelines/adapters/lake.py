@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.core.errors import DataError, TemporaryError
+from pipelines.core.errors import DataError
+from pipelines.core.files import write_whole
 from pipelines.core.records import Partition, Record
 
 MANIFEST = "manifest.json"
@@ -100,27 +100,6 @@ class LocalLake:
             current = partition.model_copy(update={"revision": len(revisions)})
             write_whole(folder / MANIFEST, Manifest(revisions=(*revisions, current)).to_json().encode())
         return current
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put the content at the path, whole or not at all; the old file stays until the new one is safe."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise TemporaryError(f"{path}: cannot be written ({error.strerror}); make room or mend the permissions and run again") from error
-    finally:
-        beside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _parquet(rows: pa.Table) -> bytes:

@@ -239,17 +239,9 @@ class Warehouse(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Services:
-    """Everything a stage may ask for by name, apart from the day, its section and earlier records."""
+class Pages(Protocol):
+    """The night's own folder, for what people read."""
 
-    problem: Problem
-    lake: Lake
-    versions: Versions
-    engine: Engine
-    validator: Validator
-    registry: Registry
-    warehouse: Warehouse
-    code: Mapping[str, str]  # what made this: git commit, lock hash
-    root: Path
-
+    def write(self, name: str, content: str | bytes) -> None:
+        """Put a page or a plot there, whole or not at all."""
+        ...

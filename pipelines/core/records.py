@@ -232,3 +232,17 @@ class Report(Record):
     page: str  # below the root
     alerts: tuple[str, ...]
     metrics: dict[str, float]
+
+
+# What each stage leaves in runs/<day>/<stem>.json; a stage that names the stem as an argument gets it.
+ARTEFACTS: dict[str, type[Record]] = {
+    "landed": Landed,
+    "validation": Validation,
+    "feature_table": FeatureTable,
+    "candidates": Candidates,
+    "evaluation": Evaluation,
+    "verdict": Verdict,
+    "publication": Publication,
+    "settlement": Settlement,
+    "report": Report,
+}
