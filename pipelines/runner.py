@@ -82,7 +82,9 @@ class Night:
     def _earlier(self, stage: str, stem: str, *, optional: bool) -> Record | None:
         record = self.record(stem)
         if record is None and not optional:
-            maker = next(s.name for s in self.graph.stages if any(Path(o).stem == stem for o in s.outs))
+            maker = next(
+                s.name for s in self.graph.stages if any(Path(o).stem == stem for o in s.outs)
+            )
             raise DataError(
                 f"{stage} {self.day}: needs {stem}.json, which {maker!r} has not made; "
                 f"run `redeye {maker} --day {self.day}` first"
@@ -115,7 +117,9 @@ class Night:
 
 def stage_function(stage: str) -> Callable[..., Record]:
     """The function that is a stage; its module is imported only now."""
-    function: Callable[..., Record] = getattr(importlib.import_module(f"pipelines.stages.{stage}"), stage)
+    function: Callable[..., Record] = getattr(
+        importlib.import_module(f"pipelines.stages.{stage}"), stage
+    )
     return function
 
 

@@ -59,8 +59,10 @@ class PromoteParams(Section):
 
 
 class ScoreParams(Section):
-    model: Annotated[str, Field(pattern=r"\A(current|[1-9][0-9]{0,8})\Z")]
-    schedule: Annotated[list[Literal["champion", "previous-champion", "canary", "baseline"]], Field(min_length=1)]
+    model: Annotated[str, Field(pattern=r"^(current|[1-9][0-9]{0,8})$")]
+    schedule: Annotated[
+        list[Literal["champion", "previous-champion", "canary", "baseline"]], Field(min_length=1)
+    ]
 
 
 class SettleParams(Section):
@@ -100,12 +102,15 @@ def read_params(path: Path) -> Params:
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{path.name}: cannot be read ({error}); restore it from git") from error
     except ValidationError as error:
-        problem = error.errors()[0]
+        # An unknown key explains the missing one beside it.
+        problem = max(error.errors(), key=lambda found: found["type"] == "extra_forbidden")
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
         raise ConfigError(f"{path.name}: {key}: {_explain(problem)}") from error
 
 
 def _explain(problem: Any) -> str:
+    if problem["type"] == "missing":
+        return "missing; add it (git shows the value it had)"
     if problem["type"] != "extra_forbidden":
         return f"{problem['msg']}, not {problem['input']!r}; correct the value"
     *sections, unknown = problem["loc"]
@@ -115,7 +120,9 @@ def _explain(problem: Any) -> str:
         model = field.annotation  # type: ignore[assignment]  # sections are plain models
     known = [f.alias or key for key, f in model.model_fields.items()]
     nearest = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
-    return "unknown key; " + (f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}")
+    return "unknown key; " + (
+        f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}"
+    )
 
 
 @dataclass(frozen=True)

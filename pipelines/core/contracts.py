@@ -73,10 +73,14 @@ class Problem:
     outcomes: str  # the facts that tell how events ended; same key
     key: tuple[str, ...]  # with the day, names an event
     source: Callable[[], Source] | str  # or a URL: SQLAlchemy's, a folder, s3://bucket/prefix
-    outcome: Callable[[pd.DataFrame], pd.DataFrame]  # outcomes → label (float, NaN: none), excluded (reason code or None)
+    outcome: Callable[
+        [pd.DataFrame], pd.DataFrame
+    ]  # outcomes → label (float, NaN: none), excluded (reason code or None)
     features: FeatureSet
     recipes: tuple[Recipe, ...]  # simplest first
-    value: Callable[[np.ndarray, np.ndarray], np.ndarray]  # labels, scores → what acting on each score was worth
+    value: Callable[
+        [np.ndarray, np.ndarray], np.ndarray
+    ]  # labels, scores → what acting on each score was worth
 
     @property
     def model(self) -> str:
@@ -85,7 +89,9 @@ class Problem:
 
     def cutoff(self, day: date) -> datetime:
         """00:00 of the day in the problem's zone, as UTC without a zone."""
-        return datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC).replace(tzinfo=None)
+        return (
+            datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC).replace(tzinfo=None)
+        )
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)
@@ -149,7 +155,9 @@ class RuleResult:
     rule: str  # e.g. expect_column_values_to_be_between(distance)
     severity: Literal["critical", "warning", "info"]
     passed: bool
-    bad_rows: tuple[int, ...]  # positions of the rows that break it; empty for rules about the table
+    bad_rows: tuple[
+        int, ...
+    ]  # positions of the rows that break it; empty for rules about the table
     observed: str
     expected: str
 
@@ -185,7 +193,9 @@ class Registry(Protocol):
         """Move an alias."""
         ...
 
-    def bless(self, version: str, blessing: Literal["quality", "infra"], passed: bool, reason: str) -> None:
+    def bless(
+        self, version: str, blessing: Literal["quality", "infra"], passed: bool, reason: str
+    ) -> None:
         """Write a blessing on a version, where a person sees it in the MLflow UI."""
         ...
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,16 +49,36 @@ class Graph:
 def read_graph(path: Path) -> Graph:
     """The graph in `path`; raises ConfigError if it is missing, has a cycle or a stage without command."""
     try:
-        stages = tuple(_stage(name, body) for name, body in yaml.safe_load(path.read_text())["stages"].items())
+        stages = tuple(
+            _stage(name, body) for name, body in yaml.safe_load(path.read_text())["stages"].items()
+        )
     except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a readable dvc.yaml ({error}); restore it from git") from error
-    upstream = {stage.name: tuple(other.name for other in stages if _feeds(other, stage)) for stage in stages}
-    try:
-        order = list(TopologicalSorter(upstream).static_order())
-    except CycleError as error:
-        raise ConfigError(f"{path}: the stages wait for each other: {' → '.join(error.args[1])}") from error
-    declared = {stage.name: stage for stage in stages}
-    return Graph(stages=tuple(declared[name] for name in order), upstream=upstream)
+        raise ConfigError(
+            f"{path}: not a readable dvc.yaml ({error}); restore it from git"
+        ) from error
+    upstream = {
+        stage.name: tuple(other.name for other in stages if _feeds(other, stage))
+        for stage in stages
+    }
+    return Graph(stages=_in_order(stages, upstream, path), upstream=upstream)
+
+
+def _in_order(
+    stages: tuple[Stage, ...], upstream: dict[str, tuple[str, ...]], path: Path
+) -> tuple[Stage, ...]:
+    """Every stage after those it waits for; where the graph leaves it open, as dvc.yaml lists them."""
+    done: list[Stage] = []
+    while len(done) < len(stages):
+        names = {stage.name for stage in done}
+        waiting = [stage for stage in stages if stage.name not in names]
+        ready = [stage for stage in waiting if names.issuperset(upstream[stage.name])]
+        if not ready:
+            circle = ", ".join(stage.name for stage in waiting)
+            raise ConfigError(
+                f"{path}: these stages wait for each other: {circle}; break the circle"
+            )
+        done.append(ready[0])
+    return tuple(done)
 
 
 def _stage(name: str, body: dict[str, Any]) -> Stage:
@@ -81,7 +100,9 @@ def _paths(entries: list[Any]) -> list[str]:
 
 
 def _feeds(producer: Stage, consumer: Stage) -> bool:
-    return producer.name != consumer.name and any(_overlap(out, dep) for out in producer.outs for dep in consumer.deps)
+    return producer.name != consumer.name and any(
+        _overlap(out, dep) for out in producer.outs for dep in consumer.deps
+    )
 
 
 def _overlap(one: str, other: str) -> bool:

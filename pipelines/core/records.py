@@ -182,7 +182,9 @@ class Evaluation(Record):
     last_test_day: date
     rows: int
     models: tuple[Evaluated, ...]  # candidates, then champion, then baseline
-    lifts: dict[str, Interval]  # chosen candidate's gain over the champion, by metric; above 0 is better
+    lifts: dict[
+        str, Interval
+    ]  # chosen candidate's gain over the champion, by metric; above 0 is better
     overfit: float  # chosen candidate's log loss on test days, less that on training days
     chosen: str
     champion: str | None  # version

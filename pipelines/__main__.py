@@ -1,0 +1,42 @@
+"""The process: settings that must stand before any library loads, then the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+QUIET = {
+    # Threads that spin while they wait make training several times slower on shared cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # Nothing phones home.
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # A registry that is down is known in a minute, not in four.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MPLBACKEND": "Agg",
+}
+
+
+def run() -> None:
+    """Start of the `redeye` command."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    # A task that is cleared or out of time gets SIGTERM: leave by the way of any other error, so
+    # that locks are released and files half written are removed.
+    signal.signal(signal.SIGTERM, _stop)
+    from pipelines.cli import main
+
+    sys.exit(main(sys.argv[1:], os.environ))
+
+
+def _stop(signum: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + signum)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,125 @@
+"""The one place where adapters are made and joined: settings and environment in, services out."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.config import Params, Places, find_places, read_params
+from pipelines.core.contracts import Problem
+from pipelines.core.errors import ConfigError
+from pipelines.core.files import write_whole
+from pipelines.core.graph import Graph, read_graph
+from pipelines.runner import Factories, Night
+
+
+@dataclass(frozen=True)
+class Redeye:
+    """Everything that a command needs, made from params.yaml, dvc.yaml and the environment."""
+
+    places: Places
+    params: Params
+    graph: Graph
+    services: Factories
+
+    def night(
+        self, day: date, overrides: Mapping[str, Mapping[str, object]] | None = None
+    ) -> Night:
+        """The night of a day; `overrides` are values of params.yaml given on the command line."""
+        folder = self.places.run(day)
+        sections = {name: self.params.section(name) for name in self.graph.names}
+        for name, values in (overrides or {}).items():
+            sections[name] = sections[name].model_copy(update=dict(values))
+        pages: Callable[[], Any] = lambda: NightPages(folder)  # noqa: E731  a factory, like the others
+        return Night(day, folder, sections, {**self.services, "pages": pages}, self.graph)
+
+
+class NightPages:
+    """Pages in a night's own folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Put a page or a plot there, whole or not at all."""
+        write_whole(
+            self._folder / name, content if isinstance(content, bytes) else content.encode()
+        )
+
+
+def open_redeye(environ: Mapping[str, str]) -> Redeye:
+    """Read the settings; services are made when a stage first asks for them."""
+    places = find_places(environ)
+    params = read_params(places.repository / "params.yaml")
+    graph = read_graph(places.repository / "dvc.yaml")
+    return Redeye(places, params, graph, _factories(places, params, environ))
+
+
+def _factories(places: Places, params: Params, environ: Mapping[str, str]) -> Factories:
+    def lake() -> Any:
+        from pipelines.adapters.lake import LocalLake
+
+        return LocalLake(places.data)
+
+    def source() -> Any:
+        from pipelines.adapters.sources import open_source
+
+        return open_source(problem(), environ.get("REDEYE_SOURCE_URL"))
+
+    def versions() -> Any:
+        from pipelines.adapters.dvc import DvcVersions
+
+        return DvcVersions(places)
+
+    def engine() -> Any:
+        from pipelines.adapters.engine import DuckEngine
+
+        return DuckEngine(params.features.memory_limit_gb, places.var / "spill")
+
+    def validator() -> Any:
+        from pipelines.adapters.gx import GxValidator
+
+        return GxValidator(places.repository / "expectations")
+
+    def registry() -> Any:
+        from pipelines.adapters.registry import MlflowRegistry
+
+        return MlflowRegistry(places, problem())
+
+    def warehouse() -> Any:
+        from pipelines.adapters.warehouse import SqlWarehouse
+
+        return SqlWarehouse(places.database_url)
+
+    def code() -> Any:
+        from pipelines.adapters.code import code_version
+
+        return code_version(places.repository)
+
+    @cache
+    def problem() -> Problem:
+        return load_problem(params.problem)
+
+    makers = (lake, source, versions, engine, validator, registry, warehouse, code)
+    return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}
+
+
+def load_problem(package: str) -> Problem:
+    """The PROBLEM of a package; raises ConfigError when there is none."""
+    try:
+        problem = importlib.import_module(package).PROBLEM
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ConfigError(
+            f"params.yaml: problem: {package} gives no PROBLEM ({error}); "
+            f"name a package such as pipelines.problem"
+        ) from error
+    if not isinstance(problem, Problem):
+        raise ConfigError(
+            f"params.yaml: problem: {package}.PROBLEM is no Problem; see pipelines/problem"
+        )
+    return problem

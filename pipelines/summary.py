@@ -1,0 +1,179 @@
+"""The table that a night ends with."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.core.config import Places
+from pipelines.core.records import (
+    Candidates,
+    Evaluation,
+    Landed,
+    Publication,
+    Report,
+    Settlement,
+    Validation,
+    Verdict,
+)
+from pipelines.runner import Night
+
+
+def night_summary(night: Night) -> dict[str, Any]:
+    """Every record of the night by its stem, and how each stage went."""
+    stems = (
+        "landed",
+        "validation",
+        "candidates",
+        "evaluation",
+        "verdict",
+        "publication",
+        "settlement",
+        "report",
+    )
+    records = {stem: night.record(stem) for stem in stems}
+    return {
+        "day": night.day.isoformat(),
+        "stages": _stages(night),
+        **{
+            stem: record.model_dump(mode="json") if record else None
+            for stem, record in records.items()
+        },
+    }
+
+
+def show_night(night: Night, places: Places) -> None:
+    """Print the night for a person."""
+    table = Table(
+        title=f"The night of {night.day:%A, %d %B %Y}",
+        title_justify="left",
+        show_header=False,
+        min_width=78,
+    )
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for stem, rows in ROWS.items():
+        record = night.record(stem)
+        for label, text in rows(record) if record else []:
+            table.add_row(label, text)
+        table.add_section()
+    for note in _stages(night).values():
+        if note["error"]:
+            table.add_row(
+                f"[red]{note['stage']} failed", f"[red]exit {note['exit_code']}:[/] {note['error']}"
+            )
+    table.add_section()
+    for label, text in _where_next(night, places):
+        table.add_row(label, text)
+    Console().print(table)
+
+
+def _stages(night: Night) -> dict[str, dict[str, Any]]:
+    """The last try of each stage."""
+    path = night.folder / "stages.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {note["stage"]: note for note in map(json.loads, lines)}
+
+
+def _landed(record: Landed) -> list[tuple[str, str]]:
+    rows = ", ".join(f"{count:,} {table}" for table, count in record.rows.items() if count)
+    return [
+        ("landed", f"{rows or 'nothing new'}"),
+        ("data version", f"{record.version[:12]} ({record.recorded})"),
+    ]
+
+
+def _validation(record: Validation) -> list[tuple[str, str]]:
+    checks = record.checks
+    accepted, quarantined = sum(c.accepted for c in checks), sum(c.quarantined for c in checks)
+    return [
+        ("validated", f"{accepted:,} rows accepted, {quarantined:,} quarantined: {record.reason}")
+    ]
+
+
+def _evaluation(record: Evaluation) -> list[tuple[str, str]]:
+    lines = []
+    for model in record.models:
+        scores = "  ".join(
+            f"{name} {model.metrics[name].mid:.4f}"
+            for name in ("log_loss", "auc", "calibration_error")
+            if name in model.metrics
+        )
+        mark = " ← chosen" if model.name == record.chosen else ""
+        lines.append((f"  {model.name}", f"{scores}{mark}"))
+    return [
+        ("tested", f"on {record.first_test_day} to {record.last_test_day}, {record.rows:,} events"),
+        *lines,
+    ]
+
+
+def _candidates(record: Candidates) -> list[tuple[str, str]]:
+    names = ", ".join(
+        f"{c.name} (version {c.version}, {c.seconds:.0f} s)" for c in record.candidates
+    )
+    return [("trained", f"{names}")]
+
+
+def _verdict(record: Verdict) -> list[tuple[str, str]]:
+    return [("verdict", f"[bold]{record.outcome}[/]: {record.reason}")]
+
+
+def _publication(record: Publication) -> list[tuple[str, str]]:
+    who = f"{record.answered_by}" + (
+        f", version {record.model_version}" if record.model_version else ""
+    )
+    how = "published" if record.republished else "already published, nothing to do:"
+    return [
+        ("scored", f"{record.scored:,} of {record.events:,} events, {how} {record.checksum[:12]}"),
+        ("answered by", f"{who} ({record.reason})"),
+    ]
+
+
+def _settlement(record: Settlement) -> list[tuple[str, str]]:
+    missing = ", ".join(f"{count} {reason}" for reason, count in record.unlabelled.items() if count)
+    return [
+        (
+            "settled",
+            f"{sum(record.settled.values()):,} outcomes"
+            + (f"; without a label: {missing}" if missing else ""),
+        )
+    ]
+
+
+def _report(record: Report) -> list[tuple[str, str]]:
+    return [("alerts", "; ".join(record.alerts) or "none")]
+
+
+ROWS: dict[str, Any] = {
+    "landed": _landed,
+    "validation": _validation,
+    "candidates": _candidates,
+    "evaluation": _evaluation,
+    "verdict": _verdict,
+    "publication": _publication,
+    "settlement": _settlement,
+    "report": _report,
+}
+
+
+def _where_next(night: Night, places: Places) -> list[tuple[str, str]]:
+    report = night.folder / "report.html"
+    pages = [("report", str(report))] if report.exists() else []
+    check = night.folder / "validation.html"
+    pages += [("data checks", str(check))] if check.exists() else []
+    return [
+        *pages,
+        (
+            "predictions",
+            "SELECT * FROM prediction_current in " + _without_password(places.database_url),
+        ),
+        ("MLflow and Airflow", "`make up`, then http://127.0.0.1:5000 and http://127.0.0.1:8080"),
+    ]
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"{head.split('//')[0]}//…@{tail}" if at else url
