@@ -99,13 +99,13 @@ def read_params(path: Path) -> Params:
     """The settings in `path`; raises ConfigError that names the key, what is wrong, and the nearest one."""
     try:
         return Params.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path.name}: cannot be read ({error}); restore it from git") from error
     except ValidationError as error:
         # An unknown key explains the missing one beside it.
         problem = max(error.errors(), key=lambda found: found["type"] == "extra_forbidden")
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
         raise ConfigError(f"{path.name}: {key}: {_explain(problem)}") from error
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path.name}: cannot be read ({error}); correct it, or restore it from git") from error
 
 
 def _explain(problem: Any) -> str:
