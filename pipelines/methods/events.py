@@ -1,0 +1,75 @@
+"""Events by name, and joined with how they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipelines.core.errors import DataError
+
+SEPARATOR = "|"
+
+
+def event_keys(frame: pd.DataFrame, key: Sequence[str]) -> pd.Series[str]:
+    """Each row's name, such as `2013-10-01|UA|1545|EWR|515`: its day, then the columns of the key.
+
+    The index is that of the frame. Raises DataError when a part of a name is missing, and when it
+    contains the separator, for then two events could share a name.
+    """
+    names = _days(frame["day"])
+    for column in key:
+        part = _text(frame[column])
+        if part.isna().any() or part.str.contains(SEPARATOR, regex=False).any():
+            raise DataError(
+                f"key column {column!r}: {int(part.isna().sum())} rows are empty or a value contains "
+                f"{SEPARATOR!r}, so events cannot be named; add a rule to the suite of the table"
+            )
+        names = names + SEPARATOR + part
+    return names.rename("event_key")
+
+
+def label_events(
+    features: pd.DataFrame, outcomes: pd.DataFrame, key: Sequence[str]
+) -> pd.DataFrame:
+    """The features' rows, in their order, with `label` (NaN: not known) and `excluded` (or None).
+
+    `outcomes` has `day`, the key's columns, `label` and `excluded`; events without an outcome yet
+    keep an empty one. Raises DataError when an event or an outcome is there twice.
+    """
+    events, ended = event_keys(features, key), event_keys(outcomes, key)
+    refuse_twins(events, "features")
+    refuse_twins(ended, "outcomes")
+    known = outcomes[["label", "excluded"]].set_index(pd.Index(ended)).reindex(events)
+    excluded = known["excluded"].astype(object)
+    return features.assign(
+        label=known["label"].astype("float64").to_numpy(),
+        excluded=excluded.where(excluded.notna(), None).to_numpy(),
+    )
+
+
+def refuse_twins(keys: pd.Series[str], what: str) -> None:
+    """Raise DataError if a name is there twice."""
+    twins = keys[keys.duplicated()]
+    if len(twins):
+        raise DataError(
+            f"{what}: {len(twins)} rows repeat an event that is there already, first {twins.iloc[0]!r}; "
+            f"the key in the problem must name an event, or the source gives rows twice"
+        )
+
+
+def _days(days: pd.Series) -> pd.Series[str]:
+    # A year has 364 different days and many rows: spell each day once.
+    codes, uniques = pd.factorize(days)
+    if (codes < 0).any():
+        raise DataError("column 'day': empty, so events cannot be named; land the table again")
+    spelled = pd.to_datetime(pd.Series(uniques)).dt.strftime("%Y-%m-%d").to_numpy(dtype=object)
+    return pd.Series(spelled[codes], index=days.index, dtype="str")
+
+
+def _text(values: pd.Series) -> pd.Series[str]:
+    if pd.api.types.is_float_dtype(values) and np.isfinite(values.dropna()).all():
+        whole = values.dropna() % 1 == 0  # integers that a missing value made floats
+        values = values.astype("Int64") if whole.all() else values
+    return values.astype("str") if not values.isna().any() else values.astype("string")

@@ -1,0 +1,75 @@
+"""Events have one name each, and one outcome."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.core.errors import DataError
+from pipelines.methods.events import event_keys, label_events
+
+KEY = ("carrier", "flight", "origin", "sched_dep_time")
+
+
+def flights(*numbers: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "day": [date(2013, 10, 1)] * len(numbers),
+            "carrier": "UA",
+            "flight": np.array(numbers, dtype="int32"),
+            "origin": "EWR",
+            "sched_dep_time": np.array([515] * len(numbers), dtype="int16"),
+        }
+    )
+
+
+def test_an_event_is_named_by_its_day_and_its_key() -> None:
+    assert event_keys(flights(1545), KEY).tolist() == ["2013-10-01|UA|1545|EWR|515"]
+
+
+def test_a_name_does_not_depend_on_how_the_table_spells_days_and_numbers() -> None:
+    other = flights(1545).assign(
+        day=pd.Timestamp("2013-10-01"), flight=[1545.0], carrier=pd.Categorical(["UA"])
+    )
+
+    assert event_keys(other, KEY).tolist() == event_keys(flights(1545), KEY).tolist()
+
+
+@pytest.mark.parametrize("carrier", [None, "U|A"])
+def test_an_event_without_a_clear_name_is_refused(carrier: str | None) -> None:
+    with pytest.raises(DataError, match="'carrier'"):
+        event_keys(flights(1545).assign(carrier=carrier), KEY)
+
+
+def test_every_event_keeps_its_place_and_gets_its_own_outcome() -> None:
+    ended = flights(3, 2).assign(label=[1.0, np.nan], excluded=[None, "cancelled"])
+
+    labelled = label_events(flights(1, 2, 3), ended, KEY)
+
+    assert labelled["flight"].tolist() == [1, 2, 3]
+    assert labelled["label"].fillna(-1).tolist() == [-1, -1, 1.0]
+    assert labelled["excluded"].tolist() == [None, "cancelled", None]
+
+
+def test_the_frames_given_stay_as_they_were() -> None:
+    features, ended = flights(1), flights(1).assign(label=1.0, excluded=None)
+
+    label_events(features, ended, KEY)
+
+    assert "label" not in features
+    assert "event_key" not in ended
+
+
+def test_two_outcomes_of_one_event_are_refused() -> None:
+    twice = flights(1, 1).assign(label=[1.0, 0.0], excluded=None)
+
+    with pytest.raises(DataError, match=r"outcomes: 1 rows repeat .*UA\|1\|EWR"):
+        label_events(flights(1), twice, KEY)
+
+
+def test_one_event_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(DataError, match="features: 1 rows repeat"):
+        label_events(flights(1, 1), flights(1).assign(label=1.0, excluded=None), KEY)
