@@ -1,0 +1,195 @@
+"""Whole nights, run as a user runs them: the command, real flights, real services, one history."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+FIRST, SECOND = "2013-02-20", "2013-02-21"
+REDEYE = str(Path(sys.executable).parent / "redeye")
+
+
+class World:
+    """A root of its own, and the command."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.environ = {**os.environ, "REDEYE_ROOT": str(root)}
+
+    def redeye(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [REDEYE, *words],
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def night(self, day: str) -> dict[str, Any]:
+        done = self.redeye("night", "--day", day, "--json")
+        assert done.returncode == 0, done.stderr
+        summary: dict[str, Any] = json.loads(done.stdout)
+        return summary
+
+    def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.root / "var" / "redeye.db")) as connection:
+            return connection.execute(query, values).fetchall()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("world"))
+    world.night(FIRST)
+    return world
+
+
+def scheduled(day: str) -> set[str]:
+    from datetime import date
+
+    from pipelines.methods.events import event_keys
+    from pipelines.problem import PROBLEM
+    from pipelines.problem.source import Feed
+
+    schedule = Feed().read("schedule", date.fromisoformat(day)).to_pandas()
+    return set(event_keys(schedule, PROBLEM.key))
+
+
+def test_every_flight_of_the_day_is_answered_exactly_once(world: World) -> None:
+    answered = world.rows(
+        "SELECT event_key, answered_by FROM prediction_current WHERE day = ?", FIRST
+    )
+
+    assert sorted(key for key, _ in answered) == sorted(scheduled(FIRST))
+    assert {who for _, who in answered} == {"champion"}
+
+
+def test_the_next_night_goes_on_with_the_same_history_and_settles_the_last_one(
+    world: World,
+) -> None:
+    summary = world.night(SECOND)
+
+    assert summary["landed"]["rows"]["schedule"] == len(scheduled(SECOND))
+    assert summary["settlement"]["settled"][FIRST] > 0
+    assert world.rows("SELECT count(*) FROM prediction_current WHERE day = ?", FIRST) == [
+        (len(scheduled(FIRST)),)
+    ]
+    assert world.rows("SELECT count(*) FROM prediction_current WHERE day = ?", SECOND) == [
+        (len(scheduled(SECOND)),)
+    ]
+
+
+def test_a_night_again_changes_nothing(world: World) -> None:
+    def state() -> list[Any]:
+        tables = ("prediction", "scoring_run", "published", "ledger", "outcome")
+        files = sorted(
+            (str(p), p.read_bytes()) for p in (world.root / "data").rglob("*") if p.is_file()
+        )
+        return [*(world.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables), files]  # noqa: S608
+
+    world.night(SECOND)
+    before = state()
+
+    summary = world.night(SECOND)
+
+    assert state() == before
+    assert summary["publication"]["republished"] is False
+    assert summary["landed"]["new"] == 0
+
+
+def test_moving_the_alias_changes_who_answers_next_and_the_ledger_says_so(world: World) -> None:
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{world.root}/var/mlflow.db")
+    old = client.get_model_version_by_alias("flights-late", "champion").version
+    others = [
+        version.version
+        for version in client.search_model_versions("name='flights-late'")
+        if version.version != old and version.tags.get("redeye.quality", "").startswith("passed")
+    ]
+    assert others, "no second blessed version to move the alias to"
+    client.set_registered_model_alias("flights-late", "champion", others[0])
+
+    done = world.redeye("score", "--day", SECOND, "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model_version"] == str(others[0])
+    versions = world.rows(
+        "SELECT DISTINCT model_version FROM prediction_current WHERE day = ?", SECOND
+    )
+    assert versions == [(str(others[0]),)]
+    last = world.rows("SELECT * FROM ledger ORDER BY 1 DESC LIMIT 1")[0]
+    assert {str(others[0]), str(old)} <= {str(value) for value in last}
+
+
+def test_a_backfill_scores_each_day_and_again_changes_nothing(world: World) -> None:
+    command = ("backfill", "--from", "2013-02-22", "--to", "2013-02-23")
+    query = "SELECT day, run_id, count(*) FROM prediction_current GROUP BY 1, 2 ORDER BY 1"
+
+    first = world.redeye(*command)
+    published = world.rows(query)
+    again = world.redeye(*command)
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert {"2013-02-22", "2013-02-23"} <= {day for day, _, _ in published}
+    assert world.rows(query) == published
+
+
+def test_a_backfill_that_is_dry_does_nothing(world: World) -> None:
+    done = world.redeye("backfill", "--from", "2013-03-01", "--to", "2013-03-02", "--dry-run")
+
+    assert done.returncode == 0
+    assert "2 days" in done.stderr
+    assert not (world.root / "runs" / "2013-03-01").exists()
+
+
+def test_a_truncated_file_in_raw_ends_the_night_with_exit_3_and_the_old_state(world: World) -> None:
+    before = world.rows("SELECT * FROM published")
+    folder = world.root / "data" / "raw" / "schedule" / f"day={SECOND}"
+    victim = next(folder.glob("*.parquet"))
+    good = victim.read_bytes()
+    victim.write_bytes(good[: len(good) // 2])
+
+    done = world.redeye("night", "--day", SECOND)
+    victim.write_bytes(good)
+
+    assert done.returncode in {0, 3}, done.stderr  # ingest may have landed it again, whole
+    assert world.rows("SELECT * FROM published") == before
+
+
+def test_a_database_that_is_down_ends_with_exit_75_and_no_secret(world: World) -> None:
+    url = "postgresql+psycopg://redeye:s3cret@127.0.0.1:9/redeye"
+
+    done = world.redeye("score", "--day", FIRST, REDEYE_DATABASE_URL=url)
+
+    assert done.returncode == 75, done.stderr
+    assert "s3cret" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "day", ["2013-13-45", "../../etc", "2013-10-01\n", "２０１３-10-01", "", "1e3"]
+)  # noqa: RUF001
+def test_what_is_no_day_is_refused_before_anything_is_touched(world: World, day: str) -> None:
+    done = world.redeye("night", "--day", day)
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_day_before_the_source_began_is_refused(world: World) -> None:
+    done = world.redeye("night", "--day", "2012-12-31")
+
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
