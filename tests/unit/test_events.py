@@ -45,7 +45,8 @@ def test_an_event_without_a_clear_name_is_refused(carrier: str | None) -> None:
 
 
 def test_every_event_keeps_its_place_and_gets_its_own_outcome() -> None:
-    ended = flights(3, 2).assign(label=[1.0, np.nan], excluded=[None, "cancelled"])
+    reasons = pd.Series([None, "cancelled"], dtype=object)
+    ended = flights(3, 2).assign(label=[1.0, np.nan], excluded=reasons)
 
     labelled = label_events(flights(1, 2, 3), ended, KEY)
 
@@ -55,7 +56,7 @@ def test_every_event_keeps_its_place_and_gets_its_own_outcome() -> None:
 
 
 def test_the_frames_given_stay_as_they_were() -> None:
-    features, ended = flights(1), flights(1).assign(label=1.0, excluded=None)
+    features, ended = flights(1), flights(1).assign(label=1.0, excluded=pd.NA)
 
     label_events(features, ended, KEY)
 
@@ -64,7 +65,7 @@ def test_the_frames_given_stay_as_they_were() -> None:
 
 
 def test_two_outcomes_of_one_event_are_refused() -> None:
-    twice = flights(1, 1).assign(label=[1.0, 0.0], excluded=None)
+    twice = flights(1, 1).assign(label=[1.0, 0.0], excluded=pd.NA)
 
     with pytest.raises(DataError, match=r"outcomes: 1 rows repeat .*UA\|1\|EWR"):
         label_events(flights(1), twice, KEY)
@@ -72,4 +73,4 @@ def test_two_outcomes_of_one_event_are_refused() -> None:
 
 def test_one_event_that_is_there_twice_is_refused() -> None:
     with pytest.raises(DataError, match="features: 1 rows repeat"):
-        label_events(flights(1, 1), flights(1).assign(label=1.0, excluded=None), KEY)
+        label_events(flights(1, 1), flights(1).assign(label=1.0, excluded=pd.NA), KEY)
