@@ -42,10 +42,10 @@ def label_events(
     refuse_twins(events, "features")
     refuse_twins(ended, "outcomes")
     known = outcomes[["label", "excluded"]].set_index(pd.Index(ended)).reindex(events)
-    excluded = np.where(known["excluded"].isna(), None, known["excluded"].astype(object))
+    reasons = [reason if isinstance(reason, str) else None for reason in known["excluded"]]
     return features.assign(
         label=known["label"].astype("float64").to_numpy(),
-        excluded=pd.Series(excluded, index=features.index, dtype=object),
+        excluded=pd.Series(reasons, index=features.index, dtype=object),
     )
 
 

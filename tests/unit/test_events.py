@@ -56,7 +56,7 @@ def test_every_event_keeps_its_place_and_gets_its_own_outcome() -> None:
 
 
 def test_the_frames_given_stay_as_they_were() -> None:
-    features, ended = flights(1), flights(1).assign(label=1.0, excluded=pd.NA)
+    features, ended = flights(1), flights(1).assign(label=1.0, excluded=None)
 
     label_events(features, ended, KEY)
 
@@ -65,7 +65,7 @@ def test_the_frames_given_stay_as_they_were() -> None:
 
 
 def test_two_outcomes_of_one_event_are_refused() -> None:
-    twice = flights(1, 1).assign(label=[1.0, 0.0], excluded=pd.NA)
+    twice = flights(1, 1).assign(label=[1.0, 0.0], excluded=None)
 
     with pytest.raises(DataError, match=r"outcomes: 1 rows repeat .*UA\|1\|EWR"):
         label_events(flights(1), twice, KEY)
@@ -73,4 +73,4 @@ def test_two_outcomes_of_one_event_are_refused() -> None:
 
 def test_one_event_that_is_there_twice_is_refused() -> None:
     with pytest.raises(DataError, match="features: 1 rows repeat"):
-        label_events(flights(1, 1), flights(1).assign(label=1.0, excluded=pd.NA), KEY)
+        label_events(flights(1, 1), flights(1).assign(label=1.0, excluded=None), KEY)
