@@ -1,0 +1,39 @@
+"""The problem: will a flight that leaves New York today arrive 15 minutes late or more?"""
+
+from __future__ import annotations
+
+from pipelines.core.contracts import Problem, Table
+from pipelines.problem.label import outcome
+from pipelines.problem.model import RECIPES
+from pipelines.problem.source import FIRST_DAY, ZONE, Feed
+from pipelines.problem.value import value
+
+try:  # until the declaration is in the tree
+    from pipelines.problem.features import FEATURES
+except ModuleNotFoundError:
+    from pipelines.methods.declare import FeatureSet
+
+    FEATURES = FeatureSet(columns={})
+
+PROBLEM = Problem(
+    name="flights",
+    label="late",
+    zone=ZONE,
+    first_day=FIRST_DAY,
+    tables=(
+        Table("schedule", "events"),
+        Table("flights", "facts"),
+        Table("weather", "facts"),
+        Table("planes", "slow"),
+        Table("airports", "slow"),
+        Table("airlines", "slow"),
+    ),
+    events="schedule",
+    outcomes="flights",
+    key=("carrier", "flight", "origin", "sched_dep_time"),
+    source=Feed,
+    outcome=outcome,
+    features=FEATURES,
+    recipes=RECIPES,
+    value=value,
+)
