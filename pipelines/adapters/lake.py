@@ -38,7 +38,7 @@ class LocalLake:
         self._data = data
         self._verified: set[tuple[str, int, int]] = set()
 
-    def write(self, dataset: str, day: date, rows: pa.Table) -> Partition:
+    def write(self, dataset: str, day: date, rows: pa.Table, origin: str = "") -> Partition:
         """Keep the rows as the current revision; the same rows again change nothing."""
         content = _parquet(rows)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -46,11 +46,23 @@ class LocalLake:
         path = self._data / file
         if not path.exists() or _sha256(path) != sha256:
             write_whole(path, content)
-        return self._point(Partition(dataset=dataset, day=day, revision=0, rows=rows.num_rows, sha256=sha256, file=file))
+        return self._point(
+            Partition(
+                dataset=dataset,
+                day=day,
+                revision=0,
+                rows=rows.num_rows,
+                sha256=sha256,
+                file=file,
+                origin=origin,
+            )
+        )
 
-    def adopt(self, dataset: str, partition: Partition) -> Partition:
+    def adopt(self, dataset: str, partition: Partition, origin: str = "") -> Partition:
         """Make another dataset's partition the current one of `dataset`, without copying it."""
-        return self._point(partition.model_copy(update={"dataset": dataset, "revision": 0}))
+        return self._point(
+            partition.model_copy(update={"dataset": dataset, "revision": 0, "origin": origin})
+        )
 
     def find(self, dataset: str, first: date, last: date) -> list[Partition]:
         """Current partitions of the days from first to last, oldest first; missing days are left out."""
@@ -70,7 +82,9 @@ class LocalLake:
                     f"restore it with `redeye data checkout`, or delete the partition and land it again"
                 )
         except FileNotFoundError as error:
-            raise DataError(f"{path}: the file that its manifest names is gone; restore it with `redeye data checkout`") from error
+            raise DataError(
+                f"{path}: the file that its manifest names is gone; restore it with `redeye data checkout`"
+            ) from error
         self._verified.add(seen)
         return path
 
@@ -78,9 +92,17 @@ class LocalLake:
         """The rows of all partitions, in their order, each file verified."""
         paths = [self.path(partition) for partition in partitions]
         try:
-            return pa.concat_tables([pq.read_table(path, page_checksum_verification=True, partitioning=None) for path in paths], promote_options="default")
+            return pa.concat_tables(
+                [
+                    pq.read_table(path, page_checksum_verification=True, partitioning=None)
+                    for path in paths
+                ],
+                promote_options="default",
+            )
         except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{paths[0].parent.parent}: a partition cannot be read ({error}); land it again") from error
+            raise DataError(
+                f"{paths[0].parent.parent}: a partition cannot be read ({error}); land it again"
+            ) from error
 
     def _manifest(self, dataset: str, day: date) -> Manifest | None:
         path = self._data / dataset / f"day={day.isoformat()}" / MANIFEST
@@ -95,11 +117,17 @@ class LocalLake:
         with _locked(folder):
             manifest = self._manifest(partition.dataset, partition.day)
             revisions = manifest.revisions if manifest else ()
-            if revisions and revisions[-1].sha256 == partition.sha256 and revisions[-1].file == partition.file:
+            if revisions and _same(revisions[-1], partition):
                 return revisions[-1]
             current = partition.model_copy(update={"revision": len(revisions)})
-            write_whole(folder / MANIFEST, Manifest(revisions=(*revisions, current)).to_json().encode())
+            write_whole(
+                folder / MANIFEST, Manifest(revisions=(*revisions, current)).to_json().encode()
+            )
         return current
+
+
+def _same(one: Partition, other: Partition) -> bool:
+    return (one.sha256, one.file, one.origin) == (other.sha256, other.file, other.origin)
 
 
 def _parquet(rows: pa.Table) -> bytes:

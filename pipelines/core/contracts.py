@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
     from pipelines.methods.declare import FeatureSet
     from pipelines.methods.model import Model
+    from pipelines.methods.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Source(Protocol):
 
     def read(self, table: str, day: date) -> pa.Table:
         """The rows of one day. Raises DataError when the source has no such day or cannot be read,
-        TemporaryError when it does not answer. A day without rows is an empty table, not an error."""
+        TemporaryError when it does not answer. A day without rows is an empty table, not an error.
+        """
         ...
 
 
@@ -103,11 +105,13 @@ class Lake(Protocol):
     A dataset is a path such as `raw/flights` or `features`.
     """
 
-    def write(self, dataset: str, day: date, rows: pa.Table) -> Partition:
-        """Keep the rows as the partition's current revision; the same rows again change nothing."""
+    def write(self, dataset: str, day: date, rows: pa.Table, origin: str = "") -> Partition:
+        """Keep the rows as the partition's current revision; the same rows of the same origin again
+        change nothing. `origin` names what they were made from.
+        """
         ...
 
-    def adopt(self, dataset: str, partition: Partition) -> Partition:
+    def adopt(self, dataset: str, partition: Partition, origin: str = "") -> Partition:
         """Make another dataset's partition the current one of `dataset`, without copying it."""
         ...
 
@@ -165,8 +169,18 @@ class RuleResult:
 class Validator(Protocol):
     """Judges frames against the suites of expectations/."""
 
+    def suite(self, name: str) -> Suite | None:
+        """The suite as it is written, or None: nobody wrote one. Raises ConfigError for a broken one."""
+        ...
+
     def judge(self, suite: str, frame: pd.DataFrame) -> list[RuleResult]:
-        """Every row-level and column-level rule of the suite. Raises ConfigError for a broken suite."""
+        """Every rule of the suite, in its order. Raises ConfigError when there is no such suite, or a
+        rule cannot be applied to this frame.
+        """
+        ...
+
+    def judge_each(self, suite: str, frames: Sequence[pd.DataFrame]) -> list[list[RuleResult]]:
+        """As judge, of each frame for itself, in one go: many days cost little more than one."""
         ...
 
 
@@ -201,7 +215,8 @@ class Registry(Protocol):
 
     def load(self, version: ModelVersion) -> Model:
         """The fitted model. Raises GateRefused when its file is not the one that was registered, or
-        not of the closed set of formats; TemporaryError when the registry does not answer."""
+        not of the closed set of formats; TemporaryError when the registry does not answer.
+        """
         ...
 
 

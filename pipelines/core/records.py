@@ -40,6 +40,7 @@ class Partition(Record):
     rows: int
     sha256: str
     file: str  # below the data folder
+    origin: str = ""  # what it was made from, if that matters to whoever made it
 
 
 class Landed(Record):

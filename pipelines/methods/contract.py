@@ -1,0 +1,120 @@
+"""The contract of a partition: its columns, its numbers and its calendar, checked before any rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.core.contracts import RuleResult
+from pipelines.methods.suite import Suite
+
+DAY = "day"
+
+
+def conform(rows: pa.Table, columns: Mapping[str, str]) -> tuple[pa.Table, list[RuleResult]]:
+    """The rows in the contract's columns, order and types, and what was wrong.
+
+    A column that is missing, or holds a value that would not survive the change of type there and
+    back, is critical; the rows come back without it. An extra column is information: it stays in
+    raw and is left out here.
+    """
+    names, arrays, results = [], [], []
+    for name, alias in columns.items():
+        wanted = pa.type_for_alias(alias)
+        found = rows.column(name) if rows.column_names.count(name) == 1 else None
+        kept = None if found is None else _cast(found, wanted)
+        if kept is None:
+            results.append(_broken(name, alias, rows))
+        else:
+            names.append(name)
+            arrays.append(kept)
+    extra = [name for name in rows.column_names if name not in columns]
+    results.extend(
+        RuleResult(f"column({name})", "info", False, (), "an extra column, left out", "not there")
+        for name in extra
+    )
+    return pa.table(arrays, names=names), results
+
+
+def stray_numbers(rows: pa.Table) -> list[RuleResult]:
+    """NaN and infinities, column by column: a number is there or missing, and NaN passes any range."""
+    columns = [field.name for field in rows.schema if pa.types.is_floating(field.type)]
+    return [
+        _by_row(
+            f"finite({name})",
+            _values(pc.invert(pc.is_finite(rows.column(name)))),
+            "NaN or infinite",
+            "a finite number, or missing",
+        )
+        for name in columns
+    ]
+
+
+def off_calendar(
+    rows: pa.Table, suite: Suite, day: date, cutoff: Callable[[date], datetime]
+) -> list[RuleResult]:
+    """Rows of another day than their partition's, and instants outside the days the suite allows.
+
+    `cutoff` gives the instant at which a day begins. Missing values are other rules' business.
+    """
+    results = []
+    if DAY in suite.columns:
+        wrong = _values(pc.not_equal(rows.column(DAY), pa.scalar(day)))
+        results.append(_by_row(f"calendar({DAY})", wrong, "another day", f"{day}"))
+    for name, (first, last) in suite.instants.items():
+        start = cutoff(day + timedelta(days=first))
+        end = cutoff(day + timedelta(days=last + 1))
+        column = rows.column(name)
+        out = pc.or_(
+            pc.less(column, pa.scalar(start, column.type)),
+            pc.greater_equal(column, pa.scalar(end, column.type)),
+        )
+        expected = f"from {start} to before {end} UTC"
+        results.append(_by_row(f"calendar({name})", _values(out), "outside these days", expected))
+    return results
+
+
+def _by_row(rule: str, wrong: np.ndarray, observed: str, expected: str) -> RuleResult:
+    bad = tuple(np.flatnonzero(wrong).tolist())
+    return RuleResult(rule, "warning", not bad, bad, observed if bad else "", expected)
+
+
+def _values(mask: pa.ChunkedArray) -> np.ndarray:
+    values: np.ndarray = pc.fill_null(mask, fill_value=False).to_numpy()
+    return values
+
+
+def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray | None:
+    """The column as the wanted type, or None if that would change what it says."""
+    if column.type == wanted:
+        return column
+    try:
+        plain = column.cast(column.type.value_type) if _encoded(column.type) else column
+        kept = plain.cast(wanted)
+        return kept if _alike(plain, kept.cast(plain.type)) else None
+    except pa.ArrowException:
+        return None
+
+
+def _encoded(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind))
+
+
+def _alike(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+    if pa.types.is_floating(one.type):
+        # NaN equals nothing, itself included; it is reported where numbers are looked at.
+        one, other = (pc.if_else(pc.is_nan(each), None, each) for each in (one, other))
+    return bool(one.equals(other))
+
+
+def _broken(name: str, alias: str, rows: pa.Table) -> RuleResult:
+    times = rows.column_names.count(name)
+    if times == 1:
+        observed = f"{rows.schema.field(name).type} that cannot be cast without loss"
+    else:
+        observed = "there twice" if times else f"missing; there are {', '.join(rows.column_names)}"
+    return RuleResult(f"column({name})", "critical", False, (), observed, alias)
