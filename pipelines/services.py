@@ -60,7 +60,9 @@ def open_redeye(environ: Mapping[str, str]) -> Redeye:
     return Redeye(places, params, graph, _factories(places, params, environ))
 
 
-def _factories(places: Places, params: Params, environ: Mapping[str, str]) -> Factories:
+def _factories(  # noqa: C901  ten flat one-liners: imports happen when a service is first asked for
+    places: Places, params: Params, environ: Mapping[str, str]
+) -> Factories:
     def lake() -> Any:
         from pipelines.adapters.lake import LocalLake
 

@@ -105,7 +105,9 @@ def read_params(path: Path) -> Params:
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
         raise ConfigError(f"{path.name}: {key}: {_explain(problem)}") from error
     except (OSError, yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path.name}: cannot be read ({error}); correct it, or restore it from git") from error
+        raise ConfigError(
+            f"{path.name}: cannot be read ({error}); correct it, or restore it from git"
+        ) from error
 
 
 def _explain(problem: Any) -> str:

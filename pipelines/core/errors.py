@@ -43,7 +43,7 @@ class DataError(RedeyeError):
     exit_code = 3
 
 
-class GateRefused(RedeyeError):
+class GateRefused(RedeyeError):  # noqa: N818  it is an answer, not a mishap
     """A model that is not proven. Fixed by: a better model, or a person who changes the gate."""
 
     exit_code = 4

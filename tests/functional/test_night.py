@@ -95,7 +95,7 @@ def test_a_night_again_changes_nothing(world: World) -> None:
         files = sorted(
             (str(p), p.read_bytes()) for p in (world.root / "data").rglob("*") if p.is_file()
         )
-        return [*(world.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables), files]  # noqa: S608
+        return [*(world.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables), files]
 
     world.night(SECOND)
     before = state()
@@ -180,7 +180,7 @@ def test_a_database_that_is_down_ends_with_exit_75_and_no_secret(world: World) -
 
 @pytest.mark.parametrize(
     "day", ["2013-13-45", "../../etc", "2013-10-01\n", "２０１３-10-01", "", "1e3"]
-)  # noqa: RUF001
+)
 def test_what_is_no_day_is_refused_before_anything_is_touched(world: World, day: str) -> None:
     done = world.redeye("night", "--day", day)
 

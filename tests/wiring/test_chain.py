@@ -69,7 +69,7 @@ def test_every_stage_is_a_command_with_help() -> None:
     assert all(commands[name].help for name in GRAPH.names)
 
 
-@pytest.mark.parametrize("stage", [n for n in GRAPH.names if n not in {"ingest"}])
+@pytest.mark.parametrize("stage", GRAPH.names)
 def test_every_stage_has_its_own_section_of_params(stage: str) -> None:
     assert isinstance(read_params(ROOT / "params.yaml").section(stage), Section)
 

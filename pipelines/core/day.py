@@ -1,0 +1,31 @@
+"""The day of a night, as text from outside: checked before a path or a command is built from it."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+
+from pipelines.core.errors import UsageError
+
+_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", flags=re.ASCII)
+
+
+def parse_day(text: object) -> date:
+    """The day in ISO form, ten ASCII characters; raises UsageError for anything else."""
+    if not isinstance(text, str) or not _SHAPE.fullmatch(text):
+        shown = str(text)[:40]
+        raise UsageError(f"{shown!r} is not a day; write it as YYYY-MM-DD, such as 2013-10-01")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is not a day of the calendar ({error}); write YYYY-MM-DD"
+        ) from error
+
+
+def parse_days(first: object, last: object) -> list[date]:
+    """Every day from `first` to `last`, both included; raises UsageError if they are no range."""
+    start, end = parse_day(first), parse_day(last)
+    if end < start:
+        raise UsageError(f"from {start} to {end} is no range; swap them")
+    return [start + timedelta(days=n) for n in range((end - start).days + 1)]
