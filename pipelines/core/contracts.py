@@ -208,7 +208,11 @@ class Registry(Protocol):
         ...
 
     def bless(
-        self, version: str, blessing: Literal["quality", "infra"], passed: bool, reason: str
+        self,
+        version: str,
+        blessing: Literal["quality", "infra"],
+        passed: bool,
+        reason: str,  # noqa: FBT001
     ) -> None:
         """Write a blessing on a version, where a person sees it in the MLflow UI."""
         ...
