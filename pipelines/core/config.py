@@ -36,6 +36,7 @@ class ValidateParams(Section):
 class FeatureParams(Section):
     engine: Literal["duckdb"]
     memory_limit_gb: Annotated[float, Field(gt=0)]
+    history_days: Count
 
 
 class TrainParams(Section):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
+    from sqlglot.exp import Query
 
     from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
     from pipelines.methods.declare import FeatureSet
@@ -147,8 +148,8 @@ class Versions(Protocol):
 class Engine(Protocol):
     """What runs a query over tables and files."""
 
-    def run(self, query: str, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
-        """The query's rows; `tables` are its inputs by name."""
+    def run(self, query: Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
+        """The rows of a query, which the engine spells in its own dialect; `tables` are its inputs by name."""
         ...
 
 
@@ -211,8 +212,8 @@ class Registry(Protocol):
         self,
         version: str,
         blessing: Literal["quality", "infra"],
-        passed: bool,
-        reason: str,  # noqa: FBT001
+        passed: bool,  # noqa: FBT001  the adapters call it by position
+        reason: str,
     ) -> None:
         """Write a blessing on a version, where a person sees it in the MLflow UI."""
         ...
