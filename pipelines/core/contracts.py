@@ -45,8 +45,9 @@ class Source(Protocol):
     """Where rows come from."""
 
     def read(self, table: str, day: date) -> pa.Table:
-        """The rows of one day. Raises DataError when the source has no such day or cannot be read,
-        TemporaryError when it does not answer. A day without rows is an empty table, not an error.
+        """The rows of one day. Raises MissingDay when the source has no such day, DataError when
+        it cannot be read, TemporaryError when it does not answer. A day without rows is an empty
+        table, not an error.
         """
         ...
 

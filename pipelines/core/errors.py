@@ -3,6 +3,7 @@
 RedeyeError         1   unexpected
 ├── UsageError      2   the command was called wrongly
 ├── DataError       3   the data break their contract
+│   └── MissingDay  3   the source does not have a day (yet)
 ├── GateRefused     4   a model is not proven, and may not serve
 ├── BusyError       5   somebody else is at it
 ├── TemporaryError  75  a service did not answer; the same command may work later
@@ -41,6 +42,10 @@ class DataError(RedeyeError):
     """The data break their contract. Fixed by: the owner of the source."""
 
     exit_code = 3
+
+
+class MissingDay(DataError):  # noqa: N818  it is a fact, not a mishap
+    """The source does not have a table's day. Fixed by: its owner, or by time."""
 
 
 class GateRefused(RedeyeError):  # noqa: N818  it is an answer, not a mishap

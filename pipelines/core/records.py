@@ -52,6 +52,7 @@ class Landed(Record):
     partitions: tuple[Partition, ...]  # every raw partition that this night needs
     new: int  # how many of them arrived with this night
     rows: dict[str, int]  # rows that arrived with this night, by table
+    missing: tuple[str, ...] = ()  # "flights 2013-09-03": not to be had; the next night asks again
 
 
 class Finding(Record):
