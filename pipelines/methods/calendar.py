@@ -1,0 +1,88 @@
+"""Small tables of days that are joined to a query, so that its text knows no day and no zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+
+from pipelines.methods.declare import Latest
+
+DAYS = "days"
+CUTOFF = "cutoff"
+HISTORY = "history_"
+SETTLING_DAYS = 2  # a fact may become known so many days after its own; later ones never count
+BEFORE_ALL = datetime(1900, 1, 1)  # noqa: DTZ001  UTC without a zone, as everywhere
+
+Cutoff = Callable[[date], datetime]
+
+
+def since(days: int) -> str:
+    """The column of `days` with the first day of a window."""
+    return f"since_{days}"
+
+
+def known_table(facts: str) -> str:
+    """The table of days that tells on which day facts became known."""
+    return f"known_{facts}"
+
+
+def reach_table(facts: str) -> str:
+    """The table of days that tells which rows of facts may be the latest."""
+    return f"reach_{facts}"
+
+
+def scored_days(days: Iterable[date], cutoff: Cutoff, windows: Iterable[int]) -> pa.Table:
+    """`days`: day, its cutoff, and the first day of each window."""
+    rows = list(days)
+    columns = {"day": pa.array(rows, pa.date32()), CUTOFF: _instants(map(cutoff, rows))}
+    for window in sorted(set(windows)):
+        first = [day - timedelta(days=window) for day in rows]
+        columns[since(window)] = pa.array(first, pa.date32())
+    return pa.table(columns)
+
+
+def known_days(days: Iterable[date], cutoff: Cutoff) -> pa.Table:
+    """For each day, the partitions whose facts may have become known on it, and between when.
+
+    A partition lands after its day, so what is said to be known earlier counts on that day.
+    """
+    pairs = [(day - timedelta(days=n), day) for day in days for n in range(SETTLING_DAYS + 1)]
+    opens = [BEFORE_ALL if partition == day else cutoff(day) for partition, day in pairs]
+    return pa.table(
+        {
+            "partition": pa.array([partition for partition, _ in pairs], pa.date32()),
+            "day": pa.array([day for _, day in pairs], pa.date32()),
+            "opens_at": _instants(opens),
+            "closes_at": _instants(cutoff(day + timedelta(days=1)) for _, day in pairs),
+        }
+    )
+
+
+def reached_days(days: Iterable[date], cutoff: Cutoff, latest: Latest) -> pa.Table:
+    """For each day, the partitions that may hold the latest row, and how old that may be."""
+    age, back = timedelta(hours=latest.max_age_hours), latest.reach_days
+    pairs = [(day - timedelta(days=n), day) for day in days for n in range(back, 0, -1)]
+    return pa.table(
+        {
+            "partition": pa.array([partition for partition, _ in pairs], pa.date32()),
+            "day": pa.array([day for _, day in pairs], pa.date32()),
+            CUTOFF: _instants(cutoff(day) for _, day in pairs),
+            "oldest_at": _instants(cutoff(day) - age for _, day in pairs),
+        }
+    )
+
+
+def runs_of(days: Sequence[date], longest: int) -> list[list[date]]:
+    """The days in pieces of at most so many calendar days, so that memory stays bounded."""
+    pieces: list[list[date]] = []
+    for day in days:
+        if not pieces or (day - pieces[-1][0]).days >= longest:
+            pieces.append([])
+        pieces[-1].append(day)
+    return pieces
+
+
+def _instants(values: Iterable[datetime]) -> pa.Array:
+    return pa.array(list(values), pa.timestamp("us"))

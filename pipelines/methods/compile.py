@@ -1,0 +1,128 @@
+"""A declaration to one query: built as expressions, so that any engine can spell it.
+
+The text of the query knows no day: one day or a whole year differ only in the small tables of days
+that are joined in (`methods/calendar.py`), and so give equal rows.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from pipelines.methods.calendar import CUTOFF, DAYS, reach_table, since
+from pipelines.methods.declare import Column, Crowd, FeatureSet, Latest
+from pipelines.methods.resolve import Scope, Shape
+from pipelines.methods.sql import aliased, columns_of, of, same
+from pipelines.methods.totals import join_history
+
+
+def features_query(features: FeatureSet, shape: Shape) -> exp.Select:
+    """The feature table: key, day, cutoff, features in declared order; rows in order of day and key.
+
+    A feature that is a column of the key stands there only. Inputs: the events, `days`, the slow
+    tables of lookups, `history_<name>` with daily totals, and the facts of each `Latest` with its
+    `reach_<table>`. Raises ConfigError for a name that means nothing, with the nearest one.
+    """
+    first = (*shape.key, "day", CUTOFF)
+    rest = (name for name in (*features.columns, *features.functions) if name not in shape.key)
+    query = (
+        exp.select(*(of("b", name).as_(name) for name in (*first, *rest)))
+        .select(*(_crowd(crowd).as_(crowd.name) for crowd in features.crowds))
+        .with_("base", as_=_base(features, shape))
+        .from_(aliased("base", "b"))
+    )
+    for history in features.history:
+        query = join_history(query, history)
+    for latest in features.latest:
+        query = _join_latest(query, latest, shape)
+    return query.order_by(*(of("b", name) for name in ("day", *shape.key)))
+
+
+def _base(features: FeatureSet, shape: Shape) -> exp.Select:
+    """Events of the days, with every column that a feature, a key or a window needs."""
+    scope = _events_scope(features, shape)
+    windows = sorted({days for history in features.history for days in history.days})
+    edges = [of("d", name).as_(name) for name in ("day", CUTOFF, *map(since, windows))]
+    needed = _needed(features) | dict.fromkeys(shape.key, "the key")
+    base = (
+        exp.select(*edges, *(scope.column(name, asker).as_(name) for name, asker in needed.items()))
+        .from_(aliased(shape.events, "e"))
+        .join(aliased(DAYS, "d"), on=same("d", "e", ("day",)))
+    )
+    for lookup in features.lookups:
+        name = lookup.table
+        on = exp.and_(*(of(name, key).eq(scope.column(key, name)) for key in lookup.by))
+        base = base.join(name, on=on, join_type="left")
+    return base
+
+
+def _needed(features: FeatureSet) -> dict[str, str]:
+    """Every column that must be there, and who asks for it."""
+    needed = dict.fromkeys(features.columns, "columns") | {
+        name: name for name in features.functions
+    }
+    for crowd in features.crowds:
+        needed |= dict.fromkeys(crowd.by, crowd.name)
+    for history in features.history:
+        needed |= dict.fromkeys(history.keys, history.name)
+    for latest in features.latest:
+        needed |= dict.fromkeys(latest.by, latest.table)
+    return needed
+
+
+def _events_scope(features: FeatureSet, shape: Shape) -> Scope:
+    """Columns of events and lookups; what only the facts of a history tell is refused."""
+    columns = columns_of("e", shape.of(shape.events))
+    for lookup in features.lookups:
+        found = Scope(lookup.table, columns_of(lookup.table, shape.of(lookup.table)))
+        columns |= {new: found.column(old, new) for new, old in lookup.take.items()}
+    refused = {
+        column: f"which {history.table!r} tells only afterwards; ask a History of it"
+        for history in features.history
+        for column in shape.of(history.table)
+        if column not in columns
+    }
+    return Scope(shape.events, columns, features.functions, refused)
+
+
+def _crowd(crowd: Crowd) -> Column:
+    shared = [of("b", name) for name in ("day", *crowd.by)]
+    return exp.Window(this=exp.Count(this=exp.Star()), partition_by=shared)
+
+
+def _join_latest(query: exp.Select, latest: Latest, shape: Shape) -> exp.Select:
+    name = f"latest_{latest.table}"
+    on = exp.and_(same("b", name, ("day", *latest.by)), of(name, "place").eq(1))
+    query = query.with_(name, as_=_placed(latest, shape)).join(name, on=on, join_type="left")
+    return query.select(*(of(name, column).as_(new) for new, column in latest.named().items()))
+
+
+def _placed(latest: Latest, shape: Shape) -> exp.Select:
+    """Rows young enough and known at each day's cutoff, the newest in place 1.
+
+    Of rows equally new, the one that was known last; then the larger values: any, but always the same.
+    """
+    scope = Scope(latest.table, columns_of("f", shape.of(latest.table)))
+    wanted = {name: scope.column(name, latest.table) for name in (*latest.by, *latest.columns)}
+    at, known_at = (scope.column(name, latest.table) for name in (latest.at, "known_at"))
+    newest_first = [at, known_at, *(wanted[name] for name in latest.columns)]
+    place = exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[of("r", "day"), *(wanted[name].copy() for name in latest.by)],
+        order=exp.Order(expressions=[_descending(column) for column in newest_first]),
+    )
+    in_reach = exp.and_(
+        of("r", "partition").eq(scope.column("day", latest.table)),
+        at < of("r", CUTOFF),
+        known_at < of("r", CUTOFF),
+        at >= of("r", "oldest_at"),
+    )
+    return (
+        exp.select(of("r", "day").as_("day"), *(wanted[name].as_(name) for name in wanted))
+        .select(place.as_("place"))
+        .from_(aliased(latest.table, "f"))
+        .join(aliased(reach_table(latest.table), "r"), on=in_reach)
+    )
+
+
+def _descending(column: Column) -> exp.Ordered:
+    return exp.Ordered(this=column.copy(), desc=True, nulls_first=False)

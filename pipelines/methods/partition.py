@@ -1,0 +1,46 @@
+"""Rows of many days cut into one table a day, spelled one way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def split_days(rows: pa.Table, days: Sequence[date]) -> dict[date, pa.Table]:
+    """The rows of each day, in their order; a day without rows has an empty table.
+
+    `rows` are in order of their column `day`.
+    """
+    found = pc.value_counts(rows["day"]).to_pylist()
+    starts, start = {}, 0
+    for group in found:
+        starts[group["values"]] = (start, group["counts"])
+        start += group["counts"]
+    # One chunk a table: the bytes of a Parquet file depend on how its rows are chunked.
+    return {day: rows.slice(*starts.get(day, (0, 0))).combine_chunks() for day in days}
+
+
+def plain(rows: pa.Table, keep: Collection[str]) -> pa.Table:
+    """Every column that is not to be kept as it is: text as strings, all else as float64, NaN as null."""
+    columns = {
+        name: rows[name] if name in keep else _plain(rows[name]) for name in rows.column_names
+    }
+    return pa.table(columns)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if _is_text(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    numbers = column.cast(pa.float64())
+    return pc.if_else(pc.is_nan(numbers), None, numbers)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)
+    )

@@ -1,0 +1,84 @@
+"""Names to expressions: what a declared name means over the columns of one table."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from pipelines.core.errors import ConfigError
+from pipelines.methods.declare import Column, RowFeature
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The tables that a declaration stands on."""
+
+    events: str
+    key: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]]  # of every table, by its name
+
+    def of(self, table: str) -> tuple[str, ...]:
+        """The columns of a table; raises ConfigError with the nearest name when there is none."""
+        if table not in self.columns:
+            raise ConfigError(
+                f"features: no table is {table!r}; {nearest_name(table, self.columns)}"
+            )
+        return self.columns[table]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What may be named over one table: its columns, and functions of them."""
+
+    table: str
+    columns: Mapping[str, Column]
+    functions: Mapping[str, RowFeature] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)  # column → why not
+
+    def column(self, name: str, asker: str) -> Column:
+        """The expression of a name that `asker` needs.
+
+        Raises ConfigError for a name that means nothing, with the nearest one; for a name that is
+        refused; and for functions that need each other.
+        """
+        return self._column(name, (asker,))
+
+    def call(self, function: RowFeature) -> Column:
+        """The expression that a function makes of the columns it names."""
+        return self._call(function, (function.__name__,))
+
+    def _column(self, name: str, path: tuple[str, ...]) -> Column:
+        if name in self.functions and name in path[1:]:
+            raise ConfigError(f"features: {' needs '.join((*path[1:], name))}; break the circle")
+        if name in self.functions:
+            return self._call(self.functions[name], (*path, name))
+        if name in self.columns:
+            return self.columns[name].copy()
+        raise ConfigError(f"features: {path[-1]!r} asks for {name!r}, {self._why_not(name)}")
+
+    def _call(self, function: RowFeature, path: tuple[str, ...]) -> Column:
+        arguments = inspect.signature(function).parameters
+        made = function(*(self._column(name, path) for name in arguments))
+        if not isinstance(made, exp.Expr):
+            raise ConfigError(
+                f"features: {function.__name__!r} gave {made!r}; "
+                f"a row feature returns an expression of its arguments"
+            )
+        return made
+
+    def _why_not(self, name: str) -> str:
+        if name in self.refused:
+            return self.refused[name]
+        known = [*self.columns, *self.functions]
+        return f"which is no column of {self.table!r}; {nearest_name(name, known)}"
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Did you mean …?"""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"

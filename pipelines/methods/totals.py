@@ -1,0 +1,115 @@
+"""History in two steps: daily totals per key, kept; and their sums over windows of days."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from pipelines.methods.calendar import HISTORY, known_table, since
+from pipelines.methods.declare import Column, FeatureSet, History, HistoryFeature
+from pipelines.methods.resolve import Scope, Shape
+from pipelines.methods.sql import aliased, columns_of, of, or_zero, real, same, whole
+
+SUMS = ("facts", "known", "total")
+
+
+def totals_query(features: FeatureSet, history: History, shape: Shape) -> exp.Query:
+    """Daily totals of one history: a row for each day, grain (the names of its keys) and key.
+
+    Inputs: the facts, and `known_<table>`. Columns: day, grain, every key column (null where it is
+    not of the grain), then `facts`, how many; `known`, how many with a value; `total`, their sum.
+    A fact without one of a grain's keys is not of that grain.
+    """
+    grains = [_grain(history, by) for by in history.by]
+    query = exp.union(*grains, distinct=False) if len(grains) > 1 else grains[0]
+    query = query.order_by(*map(exp.column, ("day", "grain", *history.keys)))
+    return query.with_("known", as_=_known(features, history, shape))
+
+
+def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
+    """Every fact with its keys, its value, and the day on which it became known."""
+    scope = Scope(history.table, columns_of("f", shape.of(history.table)), features.functions)
+    value = scope.call(history.value)
+    keys = [scope.column(key, history.name).as_(key) for key in history.keys]
+    known_at = scope.column("known_at", history.name)
+    on_that_day = exp.and_(
+        of("k", "partition").eq(scope.columns["day"]),
+        known_at >= of("k", "opens_at"),
+        known_at < of("k", "closes_at"),
+    )
+    return (
+        exp.select(of("k", "day").as_("day"), *keys)
+        .select(whole(exp.Round(this=value) if "mean" in history.measures else value).as_("value"))
+        .from_(aliased(history.table, "f"))
+        .join(aliased(known_table(history.table), "k"), on=on_that_day)
+    )
+
+
+def _grain(history: History, by: tuple[str, ...]) -> exp.Select:
+    value = exp.column("value")
+    keys = [exp.column(key) if key in by else exp.null().as_(key) for key in history.keys]
+    return (
+        exp.select(exp.column("day"), exp.Literal.string(_grain_name(by)).as_("grain"), *keys)
+        .select(
+            whole(exp.Count(this=exp.Star())).as_("facts"),
+            whole(exp.Count(this=value)).as_("known"),
+            whole(or_zero(exp.Sum(this=value.copy()))).as_("total"),
+        )
+        .from_(exp.to_table("known"))
+        .where(*(exp.column(key).is_(exp.null()).not_() for key in by))
+        .group_by(exp.column("day"), *map(exp.column, by))
+    )
+
+
+def join_history(query: exp.Select, history: History) -> exp.Select:
+    """Add a history's features to a query over `base` AS b, from the totals `history_<name>`."""
+    for by in history.by:
+        name = _windows_name(history, by)
+        on = same("b", name, ("day", *by))
+        query = query.with_(name, as_=_windows(history, by)).join(name, on=on, join_type="left")
+    return query.select(*(_measured(one).as_(one.name) for one in history.features()))
+
+
+def _windows(history: History, by: tuple[str, ...]) -> exp.Select:
+    """Sums over each window, for every key and day that an event asks for."""
+    longest = max(history.days)
+    edges = [since(days) for days in sorted(set(history.days))]
+    asked = exp.select(*map(exp.column, ("day", *edges, *by))).distinct().from_("base")
+    in_reach = exp.and_(
+        of("t", "grain").eq(exp.Literal.string(_grain_name(by))),
+        same("a", "t", by),
+        of("t", "day") >= of("a", since(longest)),
+        of("t", "day") < of("a", "day"),
+    )
+    sums = [
+        exp.Sum(this=_inside(of("t", name), days, longest)).as_(f"{name}_{days}")
+        for days in sorted(history.days)
+        for name in SUMS
+    ]
+    return (
+        exp.select(*(of("a", name) for name in ("day", *by)), *sums)
+        .from_(asked.subquery("a"))
+        .join(aliased(HISTORY + history.name, "t"), on=in_reach)
+        .group_by(*(of("a", name) for name in ("day", *by)))
+    )
+
+
+def _inside(column: Column, days: int, longest: int) -> Column:
+    if days == longest:
+        return column
+    return exp.Case().when(of("t", "day") >= of("a", since(days)), column)
+
+
+def _measured(one: HistoryFeature) -> Column:
+    table = _windows_name(one.history, one.by)
+    facts, known, total = (of(table, f"{name}_{one.days}") for name in SUMS)
+    if one.measure == "count":
+        return real(or_zero(facts))
+    return real(total) / exp.Nullif(this=known, expression=exp.Literal.number(0))
+
+
+def _grain_name(by: tuple[str, ...]) -> str:
+    return " ".join(by)
+
+
+def _windows_name(history: History, by: tuple[str, ...]) -> str:
+    return f"{history.name}_by_{'_'.join(by)}"
