@@ -19,7 +19,8 @@ TINY = 1e-15  # a score of 0 or 1 that is wrong costs about 35, not infinity
 @dataclass(frozen=True)
 class Scored:
     """Events with outcome and score, aligned: labels 0.0 or 1.0, scores in [0, 1], `worth` of acting
-    on each score, and the number of its day, from 0 to n_days − 1."""
+    on each score, and the number of its day, from 0 to n_days − 1.
+    """
 
     labels: np.ndarray
     scores: np.ndarray

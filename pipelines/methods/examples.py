@@ -1,0 +1,73 @@
+"""What models learn from and are judged on: kept features of past events, and how those ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.core.contracts import Problem
+from pipelines.core.errors import DataError
+from pipelines.methods.events import label_events
+
+Kind = Literal["number", "category"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled events: a row of features, a label of 0.0 or 1.0 and a day (datetime64[D]) for each."""
+
+    schema: Mapping[str, Kind]
+    frame: pd.DataFrame
+    labels: np.ndarray
+    days: np.ndarray
+
+    def between(self, first: date, last: date) -> Examples:
+        """Those of the days from first to last."""
+        chosen = (self.days >= np.datetime64(first)) & (self.days <= np.datetime64(last))
+        return replace(
+            self,
+            frame=self.frame.loc[chosen].reset_index(drop=True),
+            labels=self.labels[chosen],
+            days=self.days[chosen],
+        )
+
+
+def feature_schema(table: pa.Schema, names: Sequence[str]) -> dict[str, Kind]:
+    """Each feature's kind, in declared order; raises DataError when the kept table lacks one."""
+    missing = [name for name in names if name not in table.names]
+    if missing:
+        raise DataError(
+            f"feature table: columns {missing} are declared and not kept; run `redeye features` again"
+        )
+    return {name: _kind(table.field(name).type) for name in names}
+
+
+def _kind(kind: pa.DataType) -> Kind:
+    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return "category" if any(is_text(inner) for is_text in texts) else "number"
+
+
+def join_examples(
+    features: pa.Table, outcomes: pa.Table, names: Sequence[str], problem: Problem, cutoff: datetime
+) -> Examples:
+    """Events whose outcome was known before the cutoff and gives a label; all others are left out."""
+    schema = feature_schema(features.schema, names)
+    known = outcomes.filter(pc.less(outcomes["known_at"], pa.scalar(cutoff, pa.timestamp("us"))))
+    ended = known.to_pandas()
+    events = features.select(list(dict.fromkeys(["day", *problem.key, *names]))).to_pandas()
+    labelled = label_events(events, ended.assign(**problem.outcome(ended)), problem.key)
+    labelled = labelled.loc[labelled["label"].notna()].reset_index(drop=True)
+    return Examples(
+        schema=schema,
+        frame=labelled[list(names)],
+        labels=labelled["label"].to_numpy(dtype="float64"),
+        days=labelled["day"].to_numpy(dtype="datetime64[D]"),
+    )

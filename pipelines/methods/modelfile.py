@@ -1,0 +1,142 @@
+"""Models as one file each, as data and never as code; the same model has the same bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import date
+from typing import Any
+
+from pipelines.core.errors import ConfigError, GateRefused
+from pipelines.methods.model import Form, Model
+
+CARD = "redeye"  # the booster's attribute, or with .json the archive's member, that describes the model
+# What a scikit-learn model may contain beyond what skops itself vouches for. The list that a model
+# file brings along is never read.
+TRUSTED = frozenset({"numpy.dtype"})
+
+
+def pack(model: Model) -> bytes:
+    """The model's file: UBJSON for XGBoost, a skops archive for scikit-learn.
+
+    Raises ConfigError when the estimator holds a type outside the closed list.
+    """
+    card = json.dumps(
+        {
+            "name": model.name,
+            "schema": dict(model.schema),
+            "vocabulary": {name: list(words) for name, words in model.vocabulary.items()},
+            "trained_until": model.trained_until.isoformat(),
+        },
+        sort_keys=False,
+    )
+    return _pack_booster(model, card) if model.form == "ubj" else _pack_estimator(model, card)
+
+
+def unpack(form: Form, content: bytes) -> Model:
+    """The model in a file; raises GateRefused when it is not of its form or holds a type outside the list."""
+    card, estimator = _unpack_booster(content) if form == "ubj" else _unpack_estimator(content)
+    try:
+        fields = json.loads(card)
+        return Model(
+            name=fields["name"],
+            form=form,
+            schema=fields["schema"],
+            vocabulary={name: tuple(words) for name, words in fields["vocabulary"].items()},
+            trained_until=date.fromisoformat(fields["trained_until"]),
+            estimator=estimator,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _refused("its description cannot be read") from error
+
+
+def _pack_booster(model: Model, card: str) -> bytes:
+    booster = model.estimator.copy()
+    booster.set_attr(**{CARD: card})
+    return bytes(booster.save_raw("ubj"))
+
+
+def _unpack_booster(content: bytes) -> tuple[str, Any]:
+    import xgboost
+
+    booster = xgboost.Booster()
+    try:
+        booster.load_model(bytearray(content))
+    except xgboost.core.XGBoostError as error:
+        raise _refused("it is no XGBoost model") from error
+    return booster.attr(CARD) or "", booster
+
+
+def _pack_estimator(model: Model, card: str) -> bytes:
+    import skops.io
+
+    content: bytes = skops.io.dumps(model.estimator)
+    foreign = set(skops.io.get_untrusted_types(data=content)) - TRUSTED
+    if foreign:
+        raise ConfigError(
+            f"recipe {model.name!r}: holds {sorted(foreign)}, which no model may; build it from "
+            f"scikit-learn's own parts, or extend TRUSTED in pipelines/methods/modelfile.py"
+        )
+    return _canonical(content, card)
+
+
+def _unpack_estimator(content: bytes) -> tuple[str, Any]:
+    import skops.io
+    from skops.io.exceptions import UnsupportedTypeException, UntrustedTypesFoundException
+
+    try:
+        foreign = set(skops.io.get_untrusted_types(data=content)) - TRUSTED
+        if foreign:
+            raise _refused(f"it holds {sorted(foreign)}, which no model may")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            card = archive.read(f"{CARD}.json").decode()
+        return card, skops.io.loads(content, trusted=sorted(TRUSTED))
+    except (UntrustedTypesFoundException, UnsupportedTypeException) as error:
+        raise _refused("it holds a type that no model may") from error
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ImportError,
+    ) as error:
+        raise _refused("it is no skops archive of a model") from error
+
+
+def _canonical(content: bytes, card: str) -> bytes:
+    """The archive without what differs between two savings of one model: memory addresses and times."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        tree = json.loads(archive.read("schema.json"))
+        numbers: dict[str, str] = {}
+        _renumber(tree, numbers)
+        members = {
+            new: archive.read(old) for old, new in numbers.items() if old in archive.namelist()
+        }
+    members |= {"schema.json": json.dumps(tree, indent=2).encode(), f"{CARD}.json": card.encode()}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, member in members.items():
+            archive.writestr(zipfile.ZipInfo(name), member, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def _renumber(node: Any, numbers: dict[str, str]) -> None:
+    """Number ids and the files named after them in the order of their first appearance."""
+    for child in node if isinstance(node, list) else ():
+        _renumber(child, numbers)
+    if not isinstance(node, dict):
+        return
+    if "__id__" in node:
+        node["__id__"] = int(numbers.setdefault(str(node["__id__"]), str(len(numbers) + 1)))
+    if isinstance(node.get("file"), str):
+        stem, _, suffix = node["file"].partition(".")
+        number = numbers.setdefault(stem, str(len(numbers) + 1))
+        node["file"] = numbers.setdefault(f"{stem}.{suffix}", f"{number}.{suffix}")
+    for child in node.values():
+        _renumber(child, numbers)
+
+
+def _refused(why: str) -> GateRefused:
+    return GateRefused(f"model file: {why}; train again, or promote another version")
