@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -34,8 +35,7 @@ def conform(rows: pa.Table, columns: Mapping[str, str]) -> tuple[pa.Table, list[
             arrays.append(kept)
     extra = [name for name in rows.column_names if name not in columns]
     results.extend(
-        RuleResult(f"column({name})", "info", False, (), "an extra column, left out", "not there")
-        for name in extra
+        _of_column(name, "info", "an extra column, left out", "not there") for name in extra
     )
     return pa.table(arrays, names=names), results
 
@@ -80,7 +80,8 @@ def off_calendar(
 
 def _by_row(rule: str, wrong: np.ndarray, observed: str, expected: str) -> RuleResult:
     bad = tuple(np.flatnonzero(wrong).tolist())
-    return RuleResult(rule, "warning", not bad, bad, observed if bad else "", expected)
+    seen = observed if bad else ""
+    return RuleResult(rule, "warning", not bad, bad, seen, expected)
 
 
 def _values(mask: pa.ChunkedArray) -> np.ndarray:
@@ -117,4 +118,17 @@ def _broken(name: str, alias: str, rows: pa.Table) -> RuleResult:
         observed = f"{rows.schema.field(name).type} that cannot be cast without loss"
     else:
         observed = "there twice" if times else f"missing; there are {', '.join(rows.column_names)}"
-    return RuleResult(f"column({name})", "critical", False, (), observed, alias)
+    return _of_column(name, "critical", observed, alias)
+
+
+def _of_column(
+    name: str, severity: Literal["critical", "info"], observed: str, expected: str
+) -> RuleResult:
+    return RuleResult(
+        rule=f"column({name})",
+        severity=severity,
+        passed=False,
+        bad_rows=(),
+        observed=observed,
+        expected=expected,
+    )

@@ -38,6 +38,11 @@ class Rule(BaseModel):
         return f"{self.type}({', '.join(self.columns)})"
 
     @property
+    def key(self) -> str:
+        """Its name in its suite: a column may have wide limits that block and narrow ones that warn."""
+        return f"{self.severity} {self.name}"
+
+    @property
     def notes(self) -> str:
         return str(self.meta.get("notes", ""))
 
@@ -75,6 +80,7 @@ class Suite:
     """Everything that is expected of one table."""
 
     name: str
+    notes: str
     rules: tuple[Rule, ...]
     columns: Mapping[str, str]  # column → Arrow type; empty: any columns will do
     instants: Mapping[
@@ -101,6 +107,7 @@ def read_suite(name: str, text: str) -> Suite:
     _check(where, name, file)
     return Suite(
         name=name,
+        notes=file.meta.notes,
         rules=tuple(file.expectations),
         columns=file.meta.columns,
         instants=file.meta.instants,
@@ -111,8 +118,8 @@ def read_suite(name: str, text: str) -> Suite:
 def _check(where: str, name: str, file: _File) -> None:
     if file.name != name:
         raise ConfigError(f"{where}: is named {file.name!r}; a suite has the name of its file")
-    names = [rule.name for rule in file.expectations]
-    if twice := sorted({rule for rule in names if names.count(rule) > 1}):
+    keys = [rule.key for rule in file.expectations]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise ConfigError(f"{where}: has {twice[0]} twice; make one rule of the two")
     if not any(_counts(rule) for rule in file.expectations):
         raise ConfigError(
@@ -147,13 +154,12 @@ def _fingerprint(file: _File) -> str:
 
 def _between(rule: Rule) -> str:
     low, high = rule.kwargs.get("min_value"), rule.kwargs.get("max_value")
-    above = "above" if rule.kwargs.get("strict_min") else "at least"
-    below = "below" if rule.kwargs.get("strict_max") else "at most"
-    parts = [
-        f"{above} {low}" if low is not None else "",
-        f"{below} {high}" if high is not None else "",
-    ]
-    return " and ".join(part for part in parts if part)
+    strict_low, strict_high = rule.kwargs.get("strict_min"), rule.kwargs.get("strict_max")
+    if low is not None and high is not None and not strict_low and not strict_high:
+        return f"{low} to {high}"
+    above = "" if low is None else f"{'above' if strict_low else 'at least'} {low}"
+    below = "" if high is None else f"{'below' if strict_high else 'at most'} {high}"
+    return " and ".join(part for part in (above, below) if part)
 
 
 def _one_of(rule: Rule) -> str:

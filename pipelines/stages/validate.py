@@ -1,0 +1,199 @@
+"""validate: judges what landed, accepts good rows, puts bad ones aside, blocks what is broken."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from pipelines.core.config import ValidateParams
+from pipelines.core.contracts import Lake, Pages, Problem, RuleResult, Validator, Warehouse
+from pipelines.core.errors import DataError, RedeyeError
+from pipelines.core.records import Landed, Partition, Validation
+from pipelines.methods.contract import conform, off_calendar, stray_numbers
+from pipelines.methods.page import render
+from pipelines.methods.quarantine import counts, critical, decide, put_aside
+from pipelines.methods.suite import Suite
+from pipelines.methods.validation import (
+    Judgement,
+    close_night,
+    conclude,
+    findings_table,
+    recall,
+)
+from pipelines.methods.validation_page import SAMPLE_DAYS, SAMPLE_ROWS, view
+
+
+@dataclass(frozen=True)
+class Door:
+    """One table's way from raw to accepted, and what it takes to pass."""
+
+    table: str
+    suite: Suite | None
+    budget: float
+    cutoff: Callable[[date], datetime]
+
+    def origin(self, raw: Partition) -> str:
+        """Names a raw partition together with the suite it is judged by."""
+        judge = self.suite.fingerprint if self.suite else "no suite"
+        return hashlib.sha256(f"{raw.sha256} {judge}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One partition on its way through the door."""
+
+    raw: Partition
+    landed: pa.Table | None  # its rows as they are; None: they cannot be read
+    conformed: pa.Table | None  # in the columns of the contract; None: they are not all there
+    results: tuple[RuleResult, ...]
+
+
+def validate(
+    day: date,
+    params: ValidateParams,
+    problem: Problem,
+    landed: Landed,
+    lake: Lake,
+    validator: Validator,
+    warehouse: Warehouse,
+    pages: Pages,
+) -> Validation:
+    """Judge every raw partition that nobody has judged yet under the suite as it stands.
+
+    A blocked partition stops the night if the night needs it for itself: the events of the day, the
+    facts of the day before, the newest of a slow table. An older one is left out and reported, its
+    earlier accepted revision, if any, stays: it is one day of a year, and a history that stopped every
+    night for as long as it is remembered would be the greater harm. But when more than
+    `quarantine_budget` of a table's days are blocked, the history is not what it should be.
+
+    Accepted partitions name what they were made from, so that judging again costs nothing and is safe
+    while other nights do the same; they are pointed to last, so a run that dies before judges anew.
+    """
+    suites = {table.name: validator.suite(table.name) for table in problem.tables}
+    judgements: list[Judgement] = []
+    for name, suite in suites.items():
+        door = Door(name, suite, params.quarantine_budget, problem.cutoff)
+        raws = _newest(lake, name, landed)
+        known = _recall(lake, door, raws)
+        for arrival in _judge(lake, door, validator, [r for r in raws if r.day not in known]):
+            known[arrival.raw.day] = _keep(lake, warehouse, door, arrival)
+        judgements += [known[raw.day] for raw in raws]
+    validation = close_night(day, problem, judgements, params.quarantine_budget)
+    page = render("validation.html", view(validation, suites, _samples(lake, validation)))
+    pages.write("validation.html", page)
+    if not validation.passed:
+        raise DataError(f"validate {day}: {validation.reason}", evidence=validation)
+    return validation
+
+
+def _newest(lake: Lake, table: str, landed: Landed) -> list[Partition]:
+    """The table's raw partitions that the night needs, each at its newest revision, oldest first.
+
+    A correction that another night landed meanwhile supersedes what this one wrote down: to accept
+    the older revision again would undo it for everybody.
+    """
+    named = {p.day: p for p in landed.partitions if p.dataset == f"raw/{table}"}
+    current = _current(lake, f"raw/{table}", named)
+    return [
+        max((named[day], current.get(day, named[day])), key=lambda raw: raw.revision)
+        for day in sorted(named)
+    ]
+
+
+def _recall(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, Judgement]:
+    """Judgements that stand: of these very bytes, by this very suite."""
+    days = [raw.day for raw in raws]
+    accepted = _current(lake, f"accepted/{door.table}", days)
+    noted = _current(lake, f"findings/{door.table}", days)
+    known = {}
+    for raw in raws:
+        made, notes = accepted.get(raw.day), noted.get(raw.day)
+        if made is not None and made.origin == door.origin(raw):
+            there = notes is not None and notes.origin == made.origin
+            kept = lake.read([notes]) if notes and there else None
+            known[raw.day] = recall(door.table, raw, made, kept)
+    return known
+
+
+def _judge(
+    lake: Lake, door: Door, validator: Validator, raws: Sequence[Partition]
+) -> list[Arrival]:
+    """The contract first, then the rules of the suite, of all that keep the contract in one go."""
+    arrivals = [_open(lake, door, raw) for raw in raws]
+    frames = {
+        arrival.raw.day: arrival.conformed.to_pandas(date_as_object=False)
+        for arrival in arrivals
+        if door.suite and arrival.conformed is not None
+    }
+    if not frames:
+        return arrivals
+    ruled = dict(zip(frames, validator.judge_each(door.table, list(frames.values())), strict=True))
+    return [replace(a, results=(*a.results, *ruled.get(a.raw.day, ()))) for a in arrivals]
+
+
+def _open(lake: Lake, door: Door, raw: Partition) -> Arrival:
+    """Read a partition and hold it against its contract: columns, numbers, calendar."""
+    try:
+        landed = lake.read([raw])
+    except DataError as error:
+        return Arrival(raw, None, None, (critical("readable", str(error), "a whole file"),))
+    if door.suite is None or not door.suite.columns:
+        return Arrival(raw, landed, landed, ())
+    conformed, results = conform(landed, door.suite.columns)
+    if any(result.severity == "critical" for result in results):
+        return Arrival(raw, landed, None, tuple(results))
+    stray = stray_numbers(conformed)
+    off = off_calendar(conformed, door.suite, raw.day, door.cutoff)
+    return Arrival(raw, landed, conformed, (*results, *stray, *off))
+
+
+def _keep(lake: Lake, warehouse: Warehouse, door: Door, arrival: Arrival) -> Judgement:
+    """Put every row where it belongs; what is accepted is pointed to when all else is safe."""
+    raw, landed, origin = arrival.raw, arrival.landed, door.origin(arrival.raw)
+    decision = decide(arrival.results, raw.rows, door.budget)
+    judgement = conclude(door.table, raw, decision)
+    if landed is None:
+        return judgement
+    aside = put_aside(landed, decision)
+    if aside.num_rows or _current(lake, f"quarantine/{door.table}", [raw.day]):
+        lake.write(f"quarantine/{door.table}", raw.day, aside, origin)
+        warehouse.quarantine(raw.day, door.table, counts(aside))
+    if decision.blocked or arrival.conformed is None:
+        return judgement
+    if judgement.findings:
+        notes = findings_table(judgement.findings)
+        lake.write(f"findings/{door.table}", raw.day, notes, origin)
+    good = arrival.conformed.filter(pa.array(~decision.bad))
+    if good.num_rows + aside.num_rows != landed.num_rows:
+        raise RedeyeError(
+            f"validate: {door.table} of {raw.day}: {landed.num_rows} rows landed, but {good.num_rows} "
+            f"are accepted and {aside.num_rows} quarantined; nothing was accepted, report this"
+        )
+    if good.num_rows == landed.num_rows and good.schema.equals(landed.schema):
+        lake.adopt(f"accepted/{door.table}", raw, origin)
+    else:
+        lake.write(f"accepted/{door.table}", raw.day, good, origin)
+    return judgement
+
+
+def _samples(lake: Lake, validation: Validation) -> dict[str, pa.Table]:
+    """Each table's newest rows that were put aside."""
+    samples = {}
+    for table in dict.fromkeys(check.table for check in validation.checks):
+        days = [c.day for c in validation.checks if c.table == table and c.quarantined]
+        found = _current(lake, f"quarantine/{table}", days[-SAMPLE_DAYS:])
+        rows = [lake.read([found[day]]).slice(0, SAMPLE_ROWS) for day in days if day in found]
+        if rows:
+            samples[table] = pa.concat_tables(rows, promote_options="permissive")
+    return samples
+
+
+def _current(lake: Lake, dataset: str, days: Iterable[date]) -> dict[date, Partition]:
+    """What the lake has of a dataset for these days."""
+    wanted = set(days)
+    found = lake.find(dataset, min(wanted), max(wanted)) if wanted else []
+    return {partition.day: partition for partition in found if partition.day in wanted}
