@@ -189,12 +189,17 @@ class Validator(Protocol):
 class Registry(Protocol):
     """Where nights are logged, and where model versions and their aliases live."""
 
-    def night(self, day: date, fingerprint: str, facts: Mapping[str, str]) -> str:
-        """The one run of this night and fingerprint, made or found again: its id."""
+    def night(self, day: date, fingerprint: str, facts: Mapping[str, str], inputs: Mapping[str, str]) -> str:
+        """The one run of this night and fingerprint, made or found again: its id.
+
+        `facts` are what was known before training; `inputs` the datasets it reads, by fingerprint.
+        """
         ...
 
-    def log(self, run_id: str, metrics: Mapping[str, float], files: Mapping[str, bytes]) -> None:
-        """Add metrics, and files such as plots by their name, to a run."""
+    def log(
+        self, run_id: str, metrics: Mapping[str, float], files: Mapping[str, bytes], *, complete: bool = False
+    ) -> None:
+        """Add metrics, and files such as plots by their name, to a run; `complete` ends it."""
         ...
 
     def register(self, run_id: str, model: Model, metrics: Mapping[str, float]) -> ModelVersion:
@@ -229,11 +234,16 @@ class Registry(Protocol):
 class Warehouse(Protocol):
     """The database of predictions, outcomes, metrics and the ledger."""
 
-    def publish(self, run: ScoringRun, predictions: pd.DataFrame) -> tuple[str, bool]:
+    def claim(self, day: date) -> int:
+        """A token for publishing the day: whoever claims later overtakes whoever claimed earlier."""
+        ...
+
+    def publish(self, run: ScoringRun, predictions: pd.DataFrame, token: int) -> tuple[str, bool]:
         """Stage, audit and publish a day's predictions: (run id that is published, whether it is new).
 
-        `predictions` has event_key and score, unique and not null, in key order. Raises DataError
-        when the audit fails; the day's earlier publication then stays.
+        `predictions` has event_key and score, unique and not null, in key order. `token` was claimed
+        before anything was read that the scores depend on. Raises DataError when the audit fails and
+        BusyError when a later token has published; the day's earlier publication then stays.
         """
         ...
 
@@ -242,7 +252,8 @@ class Warehouse(Protocol):
         ...
 
     def predictions(self, first: date, last: date) -> pd.DataFrame:
-        """Rows of prediction_current, with `label` where the outcome is known, NaN elsewhere."""
+        """Rows of prediction_current, with `label` where the outcome is known, NaN elsewhere, and
+        `excluded`: why there will be none."""
         ...
 
     def settle(self, outcomes: pd.DataFrame) -> int:

@@ -106,6 +106,7 @@ class Candidate(Record):
     version: str  # of the registered model
     sha256: str  # of its model file
     trained_until: date  # last day it learned from
+    golden: str  # SHA-256 of its scores of the golden batch, as training computed them
     seconds: float
     metrics: dict[str, float]
 
@@ -173,6 +174,8 @@ class Evaluated(Record):
     version: str
     trained_until: date | None
     metrics: dict[str, Interval]
+    over_baseline: Interval | None = None  # gain in log loss over the baseline; of candidates
+    overfit: float | None = None  # log loss on test days, less that on training days; of candidates
 
 
 class Evaluation(Record):
@@ -187,7 +190,6 @@ class Evaluation(Record):
     lifts: dict[
         str, Interval
     ]  # chosen candidate's gain over the champion, by metric; above 0 is better
-    overfit: float  # chosen candidate's log loss on test days, less that on training days
     chosen: str
     champion: str | None  # version
     comparable: bool

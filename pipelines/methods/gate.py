@@ -1,0 +1,127 @@
+"""The gate: which models may serve, and whether tonight's takes the champion's place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.core.config import PromoteParams
+from pipelines.core.records import Evaluated, Evaluation, Interval, Verdict
+
+Outcome = Literal["champion", "challenger", "kept", "refused"]
+
+
+@dataclass(frozen=True)
+class Blessing:
+    """Whether a model passed, and why."""
+
+    passed: bool
+    reason: str
+
+
+def quality(model: Evaluated, params: PromoteParams) -> Blessing:
+    """Whether a candidate is good enough to serve at all, whoever the champion is: absolute floors.
+
+    It must beat the baseline's log loss by more than the interval, be calibrated, not overfit,
+    and rank better than chance.
+    """
+    gain, overfit = model.over_baseline, model.overfit
+    if gain is None or overfit is None:
+        return Blessing(passed=False, reason=f"{model.name} was not measured as a candidate")
+    error, auc = model.metrics["calibration_error"].mid, model.metrics["auc"].mid
+    failures = []
+    if gain.low <= 0:
+        failures.append(
+            f"does not beat the baseline by more than the interval: gains {spell(gain)} log loss"
+        )
+    if error > params.max_calibration_error:
+        failures.append(
+            f"is not calibrated: error {error:.3f} is above {params.max_calibration_error:g}"
+        )
+    if overfit > params.max_overfit:
+        failures.append(
+            f"overfits: log loss is {overfit:.3f} higher on test days than on training days, "
+            f"above {params.max_overfit:g}"
+        )
+    if auc < params.min_auc:
+        failures.append(f"hardly ranks: AUC {auc:.3f} is below {params.min_auc:g}")
+    if failures:
+        return Blessing(passed=False, reason=f"{model.name} " + "; ".join(failures))
+    return Blessing(
+        passed=True,
+        reason=f"{model.name} gains {spell(gain)} log loss over the baseline; AUC {auc:.3f}, "
+        f"calibration error {error:.3f}, overfit {overfit:+.3f}",
+    )
+
+
+def judge(
+    evaluation: Evaluation,
+    params: PromoteParams,
+    blessings: Mapping[str, Blessing],
+    served: frozenset[str],
+) -> Verdict:
+    """The verdict on the chosen candidate.
+
+    `blessings` maps a blessing's name to how it came out; all must have passed. `served` are the
+    versions that have been champion before: the gate never puts one back that somebody took down.
+    A tie keeps the champion; without a champion a blessed candidate becomes it under either policy.
+    """
+    model = next(m for m in evaluation.models if m.name == evaluation.chosen)
+    refusals = [blessing.reason for blessing in blessings.values() if not blessing.passed]
+    outcome, reason = ("refused", "; ".join(refusals)) if refusals else _compare(evaluation, params)
+    if outcome == "champion" and model.version in served:
+        outcome, reason = (
+            "kept",
+            "this version was champion before and was taken down; a person may bring it back",
+        )
+    return Verdict(
+        day=evaluation.day,
+        version=model.version,
+        candidate=model.name,
+        blessed=not refusals,
+        outcome=outcome,
+        reason=reason,
+        champion=model.version if outcome == "champion" else evaluation.champion,
+        evidence=_evidence(evaluation, model, params),
+    )
+
+
+def _compare(evaluation: Evaluation, params: PromoteParams) -> tuple[Outcome, str]:
+    metric = params.metric.replace("_", " ")
+    if evaluation.champion is None:
+        return "champion", "there is no champion yet, and the candidate passed both blessings"
+    if not evaluation.comparable:
+        return "kept", f"cannot be compared with the champion: {evaluation.reason}"
+    gain = evaluation.lifts[params.metric]
+    if gain.low <= 0:
+        worse = gain.high < 0
+        why = "it is worse" if worse else "the interval includes 0, and a tie keeps the champion"
+        return (
+            "kept",
+            f"{metric}: {spell(gain)} against the champion (version {evaluation.champion}); {why}",
+        )
+    better = f"{metric}: {spell(gain)} against the champion (version {evaluation.champion}), better by more than the interval"
+    if params.policy == "auto":
+        return "champion", better
+    return "challenger", f"{better}; a person decides (promote.policy: ask)"
+
+
+def spell(interval: Interval) -> str:
+    """A gain as people read it: +0.0123 (+0.0100 to +0.0150)."""
+    return f"{interval.mid:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
+
+
+def _evidence(evaluation: Evaluation, model: Evaluated, params: PromoteParams) -> dict[str, float]:
+    evidence = {name: measured.mid for name, measured in model.metrics.items()}
+    if model.over_baseline is not None:
+        evidence |= {
+            "gain_over_baseline": model.over_baseline.mid,
+            "gain_over_baseline_low": model.over_baseline.low,
+        }
+    if model.overfit is not None:
+        evidence["overfit"] = model.overfit
+    if params.metric in evaluation.lifts:
+        gain = evaluation.lifts[params.metric]
+        evidence |= {"lift_low": gain.low, "lift": gain.mid, "lift_high": gain.high}
+    return evidence
