@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -35,7 +36,8 @@ def conform(rows: pa.Table, columns: Mapping[str, str]) -> tuple[pa.Table, list[
             arrays.append(kept)
     extra = [name for name in rows.column_names if name not in columns]
     results.extend(
-        _of_column(name, "info", "an extra column, left out", "not there") for name in extra
+        _of_column(name, "info", "an extra column, left out", "the contract's columns")
+        for name in extra
     )
     return pa.table(arrays, names=names), results
 
@@ -114,10 +116,13 @@ def _alike(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
 
 def _broken(name: str, alias: str, rows: pa.Table) -> RuleResult:
     times = rows.column_names.count(name)
+    near = difflib.get_close_matches(name, rows.column_names, n=1)
     if times == 1:
         observed = f"{rows.schema.field(name).type} that cannot be cast without loss"
+    elif times:
+        observed = "there more than once"
     else:
-        observed = "there twice" if times else f"missing; there are {', '.join(rows.column_names)}"
+        observed = f"missing; is it {near[0]!r} now?" if near else "missing"
     return _of_column(name, "critical", observed, alias)
 
 

@@ -50,4 +50,4 @@ def _count(number: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share * 100:.2f} %"
+    return "< 0.01 %" if 0 < share < 0.0001 else f"{share * 100:.2f} %"

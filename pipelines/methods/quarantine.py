@@ -35,16 +35,22 @@ def decide(results: Sequence[RuleResult], n_rows: int, budget: float) -> Decisio
     fatal = [result for result in broken if result.severity == "critical"]
     share = bad.sum() / n_rows if n_rows else 0.0
     if not fatal and share > budget:
-        fatal = [_over_budget(int(bad.sum()), n_rows, budget)]
+        fatal = [_over_budget(broken, int(bad.sum()), n_rows, budget)]
         broken = (*fatal, *broken)
     blocked = "; ".join(_sentence(result, n_rows) for result in fatal)
     return Decision(broken, blocked, np.ones(n_rows, dtype=bool) if blocked else bad)
 
 
-def _over_budget(n_bad: int, n_rows: int, budget: float) -> RuleResult:
+def _over_budget(
+    broken: Sequence[RuleResult], n_bad: int, n_rows: int, budget: float
+) -> RuleResult:
     """The rule that a partition breaks when too many of its rows are bad."""
+    most = max((r for r in broken if r.severity == "warning"), key=lambda r: len(r.bad_rows))
     return critical(
-        BUDGET, f"{n_bad} of {n_rows} rows are bad ({n_bad / n_rows:.1%})", f"at most {budget:.1%}"
+        BUDGET,
+        f"{n_bad} of {n_rows} rows are bad ({n_bad / n_rows:.1%}), "
+        f"{len(most.bad_rows)} of them by {most.rule}",
+        f"at most {budget:.1%}",
     )
 
 

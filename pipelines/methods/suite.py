@@ -35,7 +35,7 @@ class Rule(BaseModel):
     @property
     def name(self) -> str:
         """E.g. expect_column_values_to_be_between(distance): in findings, logs and quarantine."""
-        return f"{self.type}({', '.join(self.columns)})"
+        return f"{self.type}({', '.join(self.columns)})" if self.columns else self.type
 
     @property
     def key(self) -> str:
