@@ -64,6 +64,7 @@ class ScoreParams(Section):
     schedule: Annotated[
         list[Literal["champion", "previous-champion", "canary", "baseline"]], Field(min_length=1)
     ]
+    republish: bool
 
 
 class SettleParams(Section):

@@ -1,0 +1,171 @@
+"""How a day's predictions become the published ones: staged, audited, then one move of a pointer.
+
+Rows under a run id that `published` does not name are nobody's answer, so a run that dies leaves
+nothing to clean up. A run id stands for its content: rows staged by a run that died, or by another
+process at this moment, are the very rows, and are not written again.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from sqlalchemy import Connection, case, exc, func, select
+
+from pipelines.adapters.database import Database, records
+from pipelines.adapters.schema import fence, prediction, publication, published, scoring_run
+from pipelines.core.errors import BusyError, DataError, TemporaryError
+from pipelines.core.records import ScoringRun
+
+BATCH_ROWS = (
+    50_000  # on SQLite others may write between two batches; on PostgreSQL it bounds memory
+)
+COLUMNS = ("day", "run_id", "contender", "event_key", "model_version", "score")
+
+
+def claim(database: Database, day: date) -> int:
+    """A token for the day, larger than every one given out before."""
+    adding = database.insert(fence).values(day=day, token=1)
+    with database.write() as connection:
+        token: int = connection.execute(
+            adding.on_conflict_do_update(
+                index_elements=[fence.c.day], set_={"token": fence.c.token + 1}
+            ).returning(fence.c.token)
+        ).scalar_one()
+    return token
+
+
+def stage(database: Database, run: ScoringRun, predictions: pd.DataFrame) -> None:
+    """Write the rows where nobody reads them yet."""
+    rows = predictions[["event_key", "score"]].assign(
+        day=run.day, run_id=run.run_id, contender=run.answered_by, model_version=run.model_version
+    )[list(COLUMNS)]
+    if database.is_postgresql:
+        with database.write(alone=f"staging {run.run_id}") as connection:
+            _keep_run(database, connection, run)
+            if not _staged(connection, run):
+                _copy(connection, rows)
+        return
+    with database.write() as connection:
+        _keep_run(database, connection, run)
+        if _staged(connection, run) == run.events:
+            return
+    for batch in _batches(rows):
+        with database.write() as connection:
+            connection.execute(
+                database.insert(prediction).on_conflict_do_nothing(),
+                records(batch),
+            )
+
+
+def audit(database: Database, run: ScoringRun) -> None:
+    """Raise DataError unless what is staged is one finite score in [0, 1] for each event of the day.
+
+    The key of the table keeps events from being there twice, so the count tells.
+    """
+    score, key = prediction.c.score, prediction.c.event_key
+    in_range = score.between(
+        0, 1
+    )  # false for infinities and, on both databases, for what is no number
+    faults = {
+        "scores are missing": score.is_(None),
+        "scores are not in [0, 1]": score.is_not(None) & ~in_range,
+        "events are of another day": ~key.startswith(f"{run.day.isoformat()}|", autoescape=True),
+    }
+    counts = [func.count(), *(func.sum(case((fault, 1), else_=0)) for fault in faults.values())]
+    with database.read() as connection:
+        staged, *found = connection.execute(select(*counts).where(*_of(run))).one()
+    wrong = [f"{count} {fault}" for fault, count in zip(faults, found, strict=True) if count]
+    if staged != run.events:
+        wrong.insert(0, f"{staged} different events instead of {run.events}")
+    if wrong:
+        raise DataError(
+            f"predictions {run.day}: {', '.join(wrong)} in run {run.run_id} of {run.answered_by}; "
+            f"they were not published, what was published before stays"
+        )
+
+
+def move(database: Database, run: ScoringRun, token: int) -> bool:
+    """Make the run the published one of its day; False if it is already.
+
+    Raises BusyError when a later token has published: this run was overtaken.
+    """
+    try:
+        with database.write(alone=f"publishing {run.day}") as connection:
+            return _move(database, connection, run, token)
+    except TemporaryError:
+        # The connection may have been lost after the database had committed: only it can tell.
+        with database.read() as connection:
+            pointer = _pointer(connection, run.day)
+        if pointer == (run.run_id, token):
+            return True
+        raise
+
+
+def _move(database: Database, connection: Connection, run: ScoringRun, token: int) -> bool:
+    before, last = _pointer(connection, run.day) or (None, 0)
+    if token <= last and before != run.run_id:
+        raise BusyError(
+            f"predictions {run.day}: run {before} was published since this one began (token {last}, "
+            f"ours {token}); it stays, run score again if it should be replaced"
+        )
+    values = {"run_id": run.run_id, "token": max(token, last)}
+    moving = database.insert(published).values(day=run.day, **values)
+    changed = values if before == run.run_id else {**values, "written_at": func.now()}
+    connection.execute(moving.on_conflict_do_update(index_elements=[published.c.day], set_=changed))
+    if before == run.run_id:
+        return False
+    connection.execute(publication.insert().values(day=run.day, before=before, **values))
+    return True
+
+
+def _pointer(connection: Connection, day: date) -> tuple[str, int] | None:
+    row = connection.execute(
+        select(published.c.run_id, published.c.token).where(published.c.day == day)
+    ).first()
+    return (row.run_id, row.token) if row else None
+
+
+def _keep_run(database: Database, connection: Connection, run: ScoringRun) -> None:
+    adding = database.insert(scoring_run).values(run.model_dump())
+    connection.execute(adding.on_conflict_do_nothing())
+
+
+def _of(run: ScoringRun) -> tuple[Any, ...]:
+    """Conditions that find the run's rows, in the order of the key."""
+    return (
+        prediction.c.day == run.day,
+        prediction.c.run_id == run.run_id,
+        prediction.c.contender == run.answered_by,
+    )
+
+
+def _staged(connection: Connection, run: ScoringRun) -> int:
+    return connection.execute(select(func.count()).where(*_of(run))).scalar_one()
+
+
+def _batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield rows.iloc[start : start + BATCH_ROWS]
+
+
+def _copy(connection: Connection, rows: pd.DataFrame) -> None:
+    """PostgreSQL's bulk load; Arrow spells floats so that they come back bit by bit."""
+    import psycopg
+    from pyarrow import csv
+
+    driver: Any = connection.connection.driver_connection
+    statement = f"COPY {prediction.name} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT csv)"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for batch in _batches(rows):
+                spelled = io.BytesIO()
+                table = pa.Table.from_pandas(batch, preserve_index=False)
+                csv.write_csv(table, spelled, csv.WriteOptions(include_header=False))
+                copy.write(spelled.getvalue())
+    except psycopg.Error as error:  # the driver's own, for SQLAlchemy has no COPY
+        raise exc.DBAPIError.instance(statement, None, error, psycopg.Error) from error

@@ -1,0 +1,168 @@
+"""The tables of the warehouse, the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    CreateView,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    and_,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import VARCHAR
+
+VERSION = 1  # raised with every change of the tables; a program refuses a newer one than its own
+
+metadata = MetaData(
+    naming_convention={  # a migration can only change what has a name
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _now() -> Column[object]:
+    """When the row was written, by the clock of the database."""
+    return Column("written_at", DateTime(timezone=True), server_default=func.now(), nullable=False)
+
+
+# Compared byte by byte: the same order on every server, whatever its locale, and the fastest one.
+Key = String().with_variant(VARCHAR(collation="C"), "postgresql")
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+scoring_run = Table(
+    "scoring_run",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("day", Date, nullable=False, index=True),
+    Column("answered_by", String, nullable=False),
+    Column("model_version", String),
+    Column("model_sha256", String),
+    Column("features_sha256", String, nullable=False),
+    Column("data_version", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("checksum", String, nullable=False),
+    _now(),
+)
+
+# One row an event and contender. The key's order is the order of writing and reading, and on
+# SQLite the key is the table itself: a million rows are appended, and kept once.
+prediction = Table(
+    "prediction",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("run_id", String, primary_key=True),
+    Column("contender", String, primary_key=True),
+    Column("event_key", Key, primary_key=True),
+    Column("model_version", String),
+    # May be empty: a contender's bad answers are kept too. The audit keeps them from being published.
+    Column("score", Double),
+    sqlite_with_rowid=False,
+)
+
+published = Table(
+    "published",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("run_id", String, ForeignKey("scoring_run.run_id"), nullable=False),
+    Column("token", Integer, nullable=False),
+    _now(),
+)
+
+# Every move of the pointer in `published`.
+publication = Table(
+    "publication",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("token", Integer, primary_key=True),
+    Column("run_id", String, ForeignKey("scoring_run.run_id"), nullable=False),
+    Column("before", String),
+    _now(),
+)
+
+# The last token given out for a day. Who took one later overtakes those who took one earlier.
+fence = Table(
+    "fence",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("token", Integer, nullable=False),
+)
+
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("event_key", Key, primary_key=True),
+    Column("label", Double),
+    Column("excluded", String),
+    Column("known_at", DateTime, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("entry", Integer, primary_key=True, autoincrement=True),
+    Column("version", String, nullable=False),
+    Column("before", String),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    _now(),
+)
+
+daily_metric = Table(
+    "daily_metric",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("subject", String, primary_key=True),
+    Column("metric", String, primary_key=True),
+    Column("value", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+quarantine_log = Table(
+    "quarantine_log",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("table_name", String, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("rows", Integer, nullable=False),
+    _now(),
+)
+
+# What consumers read: one row an event, all of one run, whatever is being staged or published.
+prediction_current = CreateView(
+    select(
+        prediction.c.day,
+        prediction.c.event_key,
+        prediction.c.score,
+        scoring_run.c.answered_by,
+        scoring_run.c.model_version,
+        scoring_run.c.reason,
+        prediction.c.run_id,
+    )
+    .select_from(published)
+    .join(scoring_run, scoring_run.c.run_id == published.c.run_id)
+    .join(
+        prediction,
+        and_(
+            prediction.c.day == published.c.day,
+            prediction.c.run_id == published.c.run_id,
+            prediction.c.contender == scoring_run.c.answered_by,
+        ),
+    ),
+    "prediction_current",
+    metadata=metadata,
+).table

@@ -1,0 +1,150 @@
+"""The warehouse: predictions, outcomes, metrics and the ledger, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Result, Select, Table, and_, delete, select
+
+from pipelines.adapters import publishing
+from pipelines.adapters.database import Database, records
+from pipelines.adapters.schema import (
+    daily_metric,
+    ledger,
+    outcome,
+    prediction_current,
+    published,
+    quarantine_log,
+    scoring_run,
+)
+from pipelines.core.errors import DataError
+from pipelines.core.records import LedgerEntry, ScoringRun
+from pipelines.methods.fingerprint import checksum
+
+
+class SqlWarehouse:
+    """Predictions that are published whole, and what is known about them.
+
+    `url` is SQLAlchemy's. See contracts.Warehouse for what each method promises; each is one
+    transaction, except `publish`, which stages first (see publishing.py).
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+
+    def claim(self, day: date) -> int:
+        """A token for publishing the day: whoever claims later overtakes whoever claimed earlier."""
+        return publishing.claim(self._database, day)
+
+    def publish(self, run: ScoringRun, predictions: pd.DataFrame, token: int) -> tuple[str, bool]:
+        """Stage, audit and publish a day's predictions: (run id that is published, whether it is new)."""
+        if checksum(predictions) != run.checksum:
+            raise DataError(
+                f"predictions {run.day}: the rows of run {run.run_id} are not those of its checksum; "
+                f"run score again"
+            )
+        publishing.stage(self._database, run, predictions)
+        publishing.audit(self._database, run)
+        return run.run_id, publishing.move(self._database, run, token)
+
+    def published(self, day: date) -> ScoringRun | None:
+        """The run whose predictions of the day are current."""
+        columns = [scoring_run.c[name] for name in ScoringRun.model_fields]
+        found = self._rows(
+            select(*columns)
+            .join(published, published.c.run_id == scoring_run.c.run_id)
+            .where(published.c.day == day)
+        )
+        return ScoringRun(**found[0]) if found else None
+
+    def predictions(self, first: date, last: date) -> pd.DataFrame:
+        """Rows of prediction_current, with `label` (or NaN) and `excluded` (or None), in key order."""
+        view = prediction_current.c
+        joined = and_(outcome.c.day == view.day, outcome.c.event_key == view.event_key)
+        query = (
+            select(prediction_current, outcome.c.label, outcome.c.excluded)
+            .join(outcome, joined, isouter=True)
+            .where(view.day.between(first, last))
+            .order_by(view.day, view.event_key)
+        )
+        with self._database.read() as connection:
+            found = _frame(connection.execute(query))
+        return found.astype({"score": float, "label": float, "excluded": object})
+
+    def settle(self, outcomes: pd.DataFrame) -> int:
+        """Keep outcomes (day, event_key, label, excluded, known_at); the number that was new or changed."""
+        facts = ["label", "excluded", "known_at"]
+        given = records(outcomes[["day", "event_key", *facts]])
+        days = {row["day"] for row in given}
+        adding = self._database.insert(outcome)
+        upsert = adding.on_conflict_do_update(
+            index_elements=[outcome.c.day, outcome.c.event_key],
+            set_={name: adding.excluded[name] for name in facts},
+        )
+        with self._database.write(alone="settling") as connection:
+            kept = connection.execute(select(outcome).where(outcome.c.day.in_(days)))
+            known = {row["event_key"]: dict(row) for row in kept.mappings()}
+            changed = [row for row in given if known.get(row["event_key"]) != row]
+            if changed:
+                connection.execute(upsert, changed)
+        return len(changed)
+
+    def append(self, entry: LedgerEntry) -> None:
+        """Add to the ledger of champions; an entry equal to the last one is not repeated."""
+        columns = [ledger.c[name] for name in LedgerEntry.model_fields]
+        last = select(*columns).order_by(ledger.c.entry.desc()).limit(1)
+        with self._database.write(alone="ledger") as connection:
+            row = connection.execute(last).mappings().first()
+            if row is None or LedgerEntry(**row) != entry:
+                connection.execute(ledger.insert().values(entry.model_dump()))
+
+    def ledger(self) -> list[LedgerEntry]:
+        """Every entry, oldest first."""
+        columns = [ledger.c[name] for name in LedgerEntry.model_fields]
+        return [LedgerEntry(**row) for row in self._rows(select(*columns).order_by(ledger.c.entry))]
+
+    def measure(self, day: date, metrics: Mapping[str, float], subject: str) -> None:
+        """Keep a day's metrics of a subject, in place of those of the same name."""
+        about = {"day": day, "subject": subject}
+        rows = [{**about, "metric": name, "value": value} for name, value in metrics.items()]
+        self._replace(daily_metric, rows)
+
+    def measured(self, first: date, last: date) -> pd.DataFrame:
+        """Kept metrics: day, subject, metric, value."""
+        query = (
+            select(daily_metric)
+            .where(daily_metric.c.day.between(first, last))
+            .order_by(*daily_metric.primary_key)
+        )
+        with self._database.read() as connection:
+            return _frame(connection.execute(query)).astype({"value": float})
+
+    def quarantine(self, day: date, table: str, counts: Mapping[str, int]) -> None:
+        """Keep how many rows of a partition each rule put aside, in place of what was kept of it."""
+        log = quarantine_log
+        about = {"day": day, "table_name": table}
+        rows = [{**about, "rule": rule, "rows": count} for rule, count in counts.items()]
+        with self._database.write(alone=f"quarantine {day} {table}") as connection:
+            connection.execute(delete(log).where(log.c.day == day, log.c.table_name == table))
+            if rows:
+                connection.execute(log.insert(), rows)
+
+    def _replace(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        adding = self._database.insert(table)
+        values = {"value": adding.excluded.value}
+        replacing = adding.on_conflict_do_update(index_elements=[*table.primary_key], set_=values)
+        with self._database.write() as connection:
+            connection.execute(replacing, list(rows))
+
+    def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
+        with self._database.read() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _frame(result: Result[Any]) -> pd.DataFrame:
+    return pd.DataFrame.from_records(result.all(), columns=list(result.keys()))
