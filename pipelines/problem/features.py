@@ -6,17 +6,9 @@ models that see the date do worse on the days that follow.
 
 from __future__ import annotations
 
-from pipelines.methods.declare import (
-    Column,
-    Crowd,
-    FeatureSet,
-    History,
-    Latest,
-    Lookup,
-    iso_weekday,
-    minutes,
-    year,
-)
+from pipelines.methods.clock import iso_weekday, minutes, year
+from pipelines.methods.declare import Column, Crowd, FeatureSet, History, Latest, Lookup
+from pipelines.problem.label import LATE_MINUTES
 
 
 def weekday(day: Column) -> Column:
@@ -51,7 +43,7 @@ def plane_age(day: Column, built: Column) -> Column:
 
 def late(arr_delay: Column) -> Column:
     """Whether a flight arrived 15 minutes late or more; null for cancelled and diverted ones."""
-    return arr_delay >= 15
+    return arr_delay >= LATE_MINUTES
 
 
 FEATURES = FeatureSet(

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from small_world import Judge, Tables, World, a_world, days_of, flights, replaced
+from sqlglot import exp
+
+from pipelines.adapters.engine import DuckEngine
+from pipelines.core.contracts import RuleResult
+from pipelines.core.errors import ConfigError, DataError
+from pipelines.methods.declare import Column
+from pipelines.problem.features import FEATURES
+from pipelines.stages import features as stage
+
+FIRST, DAY = date(2013, 9, 25), date(2013, 11, 5)
+BROKEN = RuleResult(
+    "in_range(hour)", "critical", passed=False, bad_rows=(1,), observed="99", expected="0..23"
+)
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    return flights(FIRST, (DAY - FIRST).days + 1)
+
+
+@pytest.fixture(scope="module")
+def at_once(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = a_world(tmp_path_factory.mktemp("once"), tables)
+    world.night(DAY)
+    return world
+
+
+def test_all_days_in_one_go_equal_one_day_after_the_other(
+    tmp_path: Path, tables: Tables, at_once: World
+) -> None:
+    nightly = a_world(tmp_path, tables)
+
+    for day in sorted(tables["schedule"])[1:]:
+        nightly.night(day)
+
+    assert nightly.files("features") == at_once.files("features")
+    assert nightly.files("history") == at_once.files("history")
+
+
+def test_one_day_alone_equals_the_same_day_among_all(
+    tmp_path: Path, tables: Tables, at_once: World
+) -> None:
+    alone = a_world(tmp_path, {**tables, "schedule": {DAY: tables["schedule"][DAY]}})
+    alone = replace(alone, problem=replace(alone.problem, first_day=FIRST))
+
+    alone.night(DAY)
+
+    assert alone.files("features")
+    assert alone.files("features").items() <= at_once.files("features").items()
+
+
+def test_pieces_of_any_length_give_the_same_bytes(
+    tmp_path: Path, tables: Tables, at_once: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "PIECE_DAYS", 5)
+    world = a_world(tmp_path, tables)
+
+    world.night(DAY)
+
+    assert world.files() == at_once.files()
+
+
+def test_a_night_that_is_repeated_computes_nothing(at_once: World) -> None:
+    before = at_once.files()
+
+    again = at_once.night(DAY, engine=Idle())
+
+    assert again == at_once.night(DAY, engine=Idle())
+    assert at_once.files() == before
+
+
+def test_the_next_night_computes_one_day_of_each(tmp_path: Path, tables: Tables) -> None:
+    world = a_world(tmp_path, tables)
+    world.night(DAY - timedelta(days=1))
+    before = world.files()
+
+    world.night(DAY)
+
+    new = set(world.files()) - set(before)
+    assert sorted(path.rsplit("/", 1)[0] for path in new) == [
+        f"features/day={DAY}",
+        f"history/late/day={DAY - timedelta(days=1)}",
+    ]
+
+
+def test_a_night_opens_no_totals_that_its_windows_do_not_need(
+    tmp_path: Path, tables: Tables
+) -> None:
+    world = a_world(tmp_path, tables)
+    world.night(DAY - timedelta(days=1))
+    engine = Watched(DuckEngine(1.0, tmp_path / "spill"))
+
+    world.night(DAY, engine=engine)
+
+    assert engine.opened["history_late"] == 28
+    assert engine.opened["flights"] == 3
+    assert engine.opened["schedule"] == 1
+
+
+def test_a_correction_changes_what_it_touches_and_nothing_else(
+    tmp_path: Path, tables: Tables
+) -> None:
+    world = a_world(tmp_path, tables)
+    world.night(DAY)
+    before = {one.day: one for one in world.lake.find("features", FIRST, DAY)}
+    corrected = DAY - timedelta(days=3)
+    rows = tables["flights"][corrected].assign(arr_delay=200.0)
+
+    world.land({"flights": {corrected: rows}})
+    world.night(DAY)
+
+    after = {one.day: one for one in world.lake.find("features", FIRST, DAY)}
+    changed = [day for day in after if after[day].sha256 != before[day].sha256]
+    assert changed == [DAY - timedelta(days=2), DAY - timedelta(days=1), DAY]
+    assert world.lake.path(before[DAY]).exists()  # what was known then stays readable
+    anew = a_world(tmp_path / "anew", replaced(tables, {("flights", corrected): rows}))
+    assert anew.night(DAY).partition.sha256 == after[DAY].sha256
+
+
+def test_another_declaration_recomputes_every_day(tmp_path: Path, tables: Tables) -> None:
+    world = a_world(tmp_path, tables)
+    before = world.night(DAY)
+    declared = replace(FEATURES, rows=(*FEATURES.rows, far))
+    world = replace(world, problem=replace(world.problem, features=declared))
+
+    after = world.night(DAY)
+
+    assert "far" in world.table(FIRST)
+    assert "far" in world.table(DAY)
+    assert days_of(after) == days_of(before)
+    assert after.fingerprint != before.fingerprint
+
+
+def test_the_table_has_the_key_the_day_the_cutoff_and_the_features_in_declared_order(
+    at_once: World,
+) -> None:
+    rows = at_once.lake.read(at_once.lake.find("features", DAY, DAY))
+    key = list(at_once.problem.key)
+
+    rest = [name for name in FEATURES.names if name not in key]
+    assert rows.column_names == [*key, "day", "cutoff", *rest]
+    assert {str(rows[name].type) for name in rest} == {"double", "string"}
+    assert rows["cutoff"].unique().to_pylist() == [at_once.problem.cutoff(DAY)]
+    frame = rows.to_pandas()
+    pd.testing.assert_frame_equal(frame, frame.sort_values(key, ignore_index=True))
+
+
+def test_history_is_every_earlier_day_with_events_oldest_first(
+    tables: Tables, at_once: World
+) -> None:
+    made = at_once.night(DAY, engine=Idle())
+
+    assert days_of(made) == sorted(tables["schedule"])
+    assert [one.day for one in at_once.night(DAY, back=3).history] == [
+        DAY - timedelta(days=n) for n in (3, 2, 1)
+    ]
+
+
+def test_features_that_break_a_critical_rule_are_not_kept(tmp_path: Path, tables: Tables) -> None:
+    world = a_world(tmp_path, tables)
+
+    with pytest.raises(DataError, match="in_range"):
+        world.night(DAY, judge=Judge((BROKEN,)))
+
+    assert world.lake.find("features", DAY, DAY) == []
+    assert world.night(DAY, judge=Judge((replace(BROKEN, severity="warning"),))).partition.rows
+
+
+def test_a_plane_that_is_there_twice_is_refused(tmp_path: Path, tables: Tables) -> None:
+    twins = pd.concat([tables["planes"][FIRST]] * 2)
+    world = a_world(tmp_path, replaced(tables, {("planes", FIRST): twins}))
+
+    with pytest.raises(DataError, match="key twice"):
+        world.night(DAY)
+
+
+@pytest.mark.parametrize("table", ["schedule", "flights", "weather", "planes"])
+def test_a_table_that_is_missing_is_named(tmp_path: Path, tables: Tables, table: str) -> None:
+    world = a_world(tmp_path, tables)
+    (tmp_path / "data/accepted" / table).rename(tmp_path / "elsewhere")
+
+    with pytest.raises(DataError, match=f"accepted/{table}"):
+        world.night(DAY)
+
+
+def test_a_day_without_events_is_an_empty_table(tmp_path: Path, tables: Tables) -> None:
+    empty = tables["schedule"][DAY].head(0)
+    world = a_world(tmp_path, replaced(tables, {("schedule", DAY): empty}))
+
+    assert world.night(DAY).partition.rows == 0
+
+
+def test_a_misspelt_column_is_named_with_the_nearest(tmp_path: Path, tables: Tables) -> None:
+    world = a_world(tmp_path, tables)
+    declared = replace(FEATURES, rows=(*FEATURES.rows, misspelt))
+    world = replace(world, problem=replace(world.problem, features=declared))
+
+    with pytest.raises(ConfigError, match=r"'misspelt' asks for 'distanse'.*'distance'"):
+        world.night(DAY)
+
+
+def far(distance: Column) -> Column:
+    """Whether it is far."""
+    return distance > 1000
+
+
+def misspelt(distanse: Column) -> Column:
+    """Whether it is far."""
+    return distanse > 1000
+
+
+class Idle:
+    """An engine that must not be asked."""
+
+    def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
+        raise AssertionError(f"asked for {query.sql()[:100]}")
+
+
+class Watched:
+    """An engine that remembers how many files each table had."""
+
+    def __init__(self, engine: DuckEngine) -> None:
+        self._engine, self.opened = engine, dict[str, int]()
+
+    def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
+        files = {name: len(one) for name, one in tables.items() if not isinstance(one, pa.Table)}
+        self.opened |= files
+        return self._engine.run(query, tables)
