@@ -1,0 +1,113 @@
+"""Tasks made from dvc.yaml, one per stage, with its arrows: the graph is said once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import BaseOperator, Param, TriggerRule, task, task_group
+from airflow.sdk.exceptions import AirflowFailException
+
+from pipelines.core.backfill import STAGES, Backfill
+from pipelines.core.errors import RedeyeError
+from pipelines.core.graph import Stage
+from stage import GRAPH, StageOperator, asked_of
+
+DAY_TEXT = "The day whose events are scored; a scheduled run knows its own."
+STAGES_TEXT = "They run in the order of the chain."
+MODEL_TEXT = "current, for the champion, or the number of a registered version."
+
+# `format: date` is strict; a pattern would let a trailing newline and full-width digits through.
+DATE: dict[str, Any] = {"type": "string", "format": "date"}
+SWITCH: dict[str, Any] = {"default": False, "type": "boolean"}
+
+DAY_FORM = {
+    "day": Param(None, type=["null", "string"], format="date", title="Day", description=DAY_TEXT)
+}
+BACKFILL_FORM = {
+    "from": Param(**DATE, title="From", description="First day."),
+    "to": Param(**DATE, title="To", description="Last day, itself included."),
+    "stages": Param(
+        list(STAGES),
+        type="array",
+        items={"type": "string", "enum": list(GRAPH.names)},
+        examples=list(GRAPH.names),
+        title="Stages",
+        description=STAGES_TEXT,
+    ),
+    "model": Param("current", type="string", title="Model", description=MODEL_TEXT),
+    "republish": Param(**SWITCH, title="Replace what is published"),
+    "dry_run": Param(**SWITCH, title="Only say what would be done"),
+}
+
+
+class Watcher(BaseOperator):
+    """Fails the run when a stage failed though later ones survived it; otherwise it is skipped."""
+
+    def execute(self, context: Any) -> None:  # noqa: ARG002  Airflow calls it so
+        raise AirflowFailException("a stage of this night failed; its log says why and what to do")
+
+
+def night_chain() -> None:
+    """The whole chain for the run's day."""
+    tasks = _join({stage.name: _night_task(stage) for stage in GRAPH.stages})
+    watcher = Watcher(task_id="watcher", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
+    watcher.set_upstream(list(tasks.values()))
+
+
+def _night_task(stage: Stage) -> StageOperator:
+    survives = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
+    return StageOperator(
+        stage=stage, trigger_rule=survives if stage.survives else TriggerRule.ALL_SUCCESS
+    )
+
+
+def backfill_chain() -> None:
+    """Say what will be done, do it for every day, and say how it went."""
+    days = plan()
+    done = day_chain.expand(day=days)
+    done.set_downstream(report(days))  # type: ignore[arg-type]  # a task's call is its output
+
+
+@task(retries=0)
+def plan(**context: Any) -> list[str]:
+    """The days, after saying in words what is about to happen."""
+    try:
+        backfill = Backfill.of(asked_of(context), GRAPH.names)
+    except RedeyeError as error:
+        raise AirflowFailException(str(error)) from error
+    print(backfill.in_words())  # noqa: T201  it stands in the task's log
+    return [] if backfill.dry_run else [day.isoformat() for day in backfill.days]
+
+
+@task_group(group_id="days")
+def day_chain(day: str) -> None:
+    """The chosen stages for one day. A day stops at its first failure; the others go on."""
+    rule = TriggerRule.NONE_FAILED
+    _join({s.name: StageOperator(stage=s, day=day, trigger_rule=rule) for s in GRAPH.stages})
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+def report(days: list[str], **context: Any) -> None:
+    """Say how it went; fails if a stage of any day did."""
+    run = context["dag_run"]
+    states = context["ti"].get_task_states(run.dag_id, run_ids=[run.run_id], task_group_id="days")
+    failed = sorted(
+        _stage_of_day(name, days)
+        for name, state in states.get(run.run_id, {}).items()
+        if state == "failed"
+    )
+    print(f"{len(days)} days done, {len(failed)} stages failed")  # noqa: T201  as above
+    if failed:
+        raise AirflowFailException(f"failed: {', '.join(failed)}; their logs say what to do")
+
+
+def _stage_of_day(name: str, days: list[str]) -> str:
+    """`days.score_3` is the stage score of the fourth day."""
+    stage, _, index = name.removeprefix("days.").rpartition("_")
+    return f"{stage} of {days[int(index)]}"
+
+
+def _join(tasks: dict[str, StageOperator]) -> dict[str, StageOperator]:
+    for name, operator in tasks.items():
+        operator.set_upstream([tasks[earlier] for earlier in GRAPH.upstream[name]])
+    return tasks

@@ -1,0 +1,110 @@
+"""A stage's command as a process: no shell, heard line by line, stopped together with all it started."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.core.errors import ConfigError
+
+# Airflow kills a task five seconds after it asked it to stop; what the stage started must be gone by then.
+GRACE_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended: its exit code (128 + n for signal n), and the last sentence it said."""
+
+    exit_code: int
+    sentence: str
+
+
+class Command:
+    """One command, in a process group of its own."""
+
+    def __init__(self, argv: Sequence[str], cwd: Path, environ: Mapping[str, str]) -> None:
+        self._name = argv[1] if len(argv) > 1 else argv[0]
+        self._sentence = ""
+        self._rest = b""
+        self._process = subprocess.Popen(
+            [find_executable(argv[0]), *argv[1:]],
+            cwd=cwd,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+
+    def follow(self, say: Callable[[str], None]) -> Ending:
+        """Say every line as it comes; how the command ended. Nothing of its group is left running."""
+        assert self._process.stdout is not None  # noqa: S101  for the type checker: it is a pipe
+        pipe = self._process.stdout.fileno()
+        os.set_blocking(pipe, False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            heard = True
+            while heard or self._process.poll() is None:
+                heard = bool(selector.select(timeout=0.2)) and self._hear(pipe, say)
+        self._signal(signal.SIGKILL)
+        self._lines(b"\n", say)
+        code = self._process.wait()
+        return Ending(128 - code if code < 0 else code, self._sentence)
+
+    def stop(self) -> None:
+        """Ask the whole group to stop, and make it, if it does not within GRACE_SECONDS."""
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # The group lives on after its leader while anything in it does.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def _hear(self, pipe: int, say: Callable[[str], None]) -> bool:
+        try:
+            chunk = os.read(pipe, 65536)
+        except BlockingIOError:
+            return False
+        self._lines(chunk, say)
+        if not chunk:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=0.2)
+        return bool(chunk)
+
+    def _lines(self, chunk: bytes, say: Callable[[str], None]) -> None:
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            text = line.decode(errors="replace").rstrip()
+            if text:
+                say(text)
+                self._remember(text)
+
+    def _remember(self, text: str) -> None:
+        """An error of `redeye` is a line that begins with the command; a crash ends with any line."""
+        ours = f"redeye {self._name}: "
+        if text.startswith(ours) or not self._sentence.startswith(ours):
+            self._sentence = text
+
+
+def find_executable(name: str) -> str:
+    """The command beside this Python, or else on PATH; raises ConfigError if there is none."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise ConfigError(
+            f"the command {name!r} is neither beside {sys.executable} nor on PATH; run `make setup`"
+        )
+    return found

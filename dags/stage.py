@@ -1,0 +1,125 @@
+"""The operator that runs a stage's own command, and what its exit code means to Airflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from command import Command, Ending
+from pipelines.core.backfill import Backfill, refuse_unknown
+from pipelines.core.day import parse_day
+from pipelines.core.errors import (
+    BusyError,
+    ConfigError,
+    DataError,
+    GateRefused,
+    RedeyeError,
+    TemporaryError,
+    UsageError,
+)
+from pipelines.core.graph import Stage, read_graph
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+GRAPH = read_graph(REPOSITORY / "dvc.yaml")
+PASSING = {BusyError.exit_code, TemporaryError.exit_code}
+LASTING = {e.exit_code for e in (UsageError, DataError, GateRefused, ConfigError)}
+
+
+class StageOperator(BaseOperator):
+    """Runs a stage's command for one day; its exit code tells Airflow whether to try again."""
+
+    # A backfill's task gets its day from the plan, and Airflow fills in template fields only. No
+    # parameter of a run ever is a template.
+    template_fields = ("day",)
+
+    def __init__(self, *, stage: Stage, day: Any = None, **kwargs: Any) -> None:
+        super().__init__(
+            task_id=stage.name,
+            pool=stage.pool or "default_pool",
+            retries=stage.retries,
+            execution_timeout=timedelta(minutes=stage.timeout_minutes),
+            **kwargs,
+        )
+        self.stage = stage
+        self.day = day
+        self._running: Command | None = None
+
+    def execute(self, context: Any) -> None:
+        """Run the command to its end, line by line into the task's log."""
+        try:
+            argv = self._argv(context)
+            self.log.info("$ %s", " ".join(argv))
+            self._running = Command(argv, REPOSITORY, stage_environ(os.environ))
+        except RedeyeError as error:
+            raise AirflowFailException(str(error)) from error
+        try:
+            ending = self._running.follow(self.log.info)
+        finally:
+            self._running.stop()
+        if ending.exit_code:
+            told = {"exit_code": ending.exit_code, "sentence": ending.sentence}
+            context["ti"].xcom_push("failure", told)
+            raise failure(ending, context["ti"].try_number)
+
+    def on_kill(self) -> None:
+        """Stop the command when the task is cleared, out of time, or its worker leaves."""
+        if self._running is not None:
+            self._running.stop()
+
+    def _argv(self, context: Any) -> list[str]:
+        run = context["dag_run"]
+        if self.day is None:
+            return self.stage.argv(night_of(run.conf or {}, run.partition_key))
+        backfill = Backfill.of(asked_of(context), GRAPH.names)
+        if self.stage.name not in backfill.stages:
+            raise AirflowSkipException("not among the chosen stages")
+        return self.stage.argv(str(parse_day(self.day))) + backfill.options(self.stage.name)
+
+
+def asked_of(context: Any) -> dict[str, object]:
+    """The form's fields: its defaults, and over them what the run was really told."""
+    return {**context["params"], **(context["dag_run"].conf or {})}
+
+
+def night_of(conf: Mapping[str, object], partition_key: str | None) -> str:
+    """The day of a nightly run: what a person told it, or the schedule's partition key.
+
+    Raises UsageError for no day, a day that is none, two different days, and unknown parameters,
+    which Airflow lets through.
+    """
+    refuse_unknown(conf, {"day"})
+    told = {day for day in (conf.get("day"), partition_key) if day is not None}
+    if len(told) != 1:
+        raise UsageError(
+            f"the run is told {len(told)} days ({', '.join(map(str, told))[:60]}), not one; "
+            "give the parameter day, as YYYY-MM-DD, to a run by hand, and to no other"
+        )
+    return parse_day(told.pop()).isoformat()
+
+
+def failure(ending: Ending, try_number: int) -> AirflowException:
+    """What to raise, so that Airflow tries again what may pass by itself, and nothing else.
+
+    Busy (5) and temporary (75) are tried again as often as the stage's `retries` allow. What nobody
+    foresaw (1, or a signal) is tried once more. Usage (2), data (3), gate (4) and configuration (78)
+    do not get better by themselves.
+    """
+    sentence = f"exit {ending.exit_code}: {ending.sentence}"
+    once_is_enough = ending.exit_code not in PASSING and try_number > 1
+    if ending.exit_code in LASTING or once_is_enough:
+        return AirflowFailException(sentence)
+    return AirflowException(sentence)
+
+
+def stage_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a stage sees: everything but Airflow's own settings, which hold its secrets."""
+    kept = {name: value for name, value in environ.items() if not name.startswith("AIRFLOW_")}
+    # Stages run side by side, and threads that wait by spinning stop their neighbours. COLUMNS
+    # keeps a sentence on one line of the log.
+    return {**kept, "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "240", "NO_COLOR": "1"}
