@@ -98,9 +98,12 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray | Non
     try:
         plain = column.cast(column.type.value_type) if _encoded(column.type) else column
         kept = plain.cast(wanted)
-        return kept if _alike(plain, kept.cast(plain.type)) else None
+        # A column without any value has the type null, to which nothing can be cast back.
+        if pa.types.is_null(plain.type) or _alike(plain, kept.cast(plain.type)):
+            return kept
     except pa.ArrowException:
-        return None
+        pass
+    return None
 
 
 def _encoded(kind: pa.DataType) -> bool:

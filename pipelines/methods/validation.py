@@ -82,7 +82,8 @@ def close_night(
         day=day,
         passed=not stops,
         reason="; ".join(stops)
-        or good + (f", {left_out} older ones are left out" if left_out else ""),
+        or good
+        + (f", {left_out} older {'is' if left_out == 1 else 'are'} left out" if left_out else ""),
         checks=checks,
         findings=tuple(finding for judgement in judgements for finding in judgement.findings),
     )
