@@ -37,6 +37,9 @@ class DvcStore:
         folder = self._root / ".dvc" / "tmp"
         with _translated("the lock"):
             folder.mkdir(parents=True, exist_ok=True)
+            ignored = folder.parent / ".gitignore"
+            if not ignored.exists():  # in a root that `dvc init` never saw: git is not to notice
+                ignored.write_text("/.gitignore\n/cache\n/config.local\n/tmp\n")
             lock = make_lock(str(folder / "lock"), tmp_dir=str(folder), friendly=True)
         for _ in range(PATIENCE):
             with suppress(LockError):

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from pipelines.core.contracts import Problem, Table
+from pipelines.problem.features import FEATURES
 from pipelines.problem.label import outcome
 from pipelines.problem.model import RECIPES
 from pipelines.problem.source import FIRST_DAY, ZONE, Feed
 from pipelines.problem.value import value
-
-try:  # until the declaration is in the tree
-    from pipelines.problem.features import FEATURES
-except ModuleNotFoundError:
-    from pipelines.methods.declare import FeatureSet
-
-    FEATURES = FeatureSet(columns={})
 
 PROBLEM = Problem(
     name="flights",

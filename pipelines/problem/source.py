@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.core.errors import ConfigError, DataError
+from pipelines.core.errors import ConfigError, MissingDay
 from pipelines.problem.tables import DAILY, SLOW
 
 ZONE = "America/New_York"
@@ -29,7 +29,7 @@ class Feed:
     def read(self, table: str, day: date) -> pa.Table:
         """The rows of one day; of a slow table, all rows."""
         if day < FIRST_DAY:
-            raise DataError(
+            raise MissingDay(
                 f"{table} {day}: the feed begins on {FIRST_DAY}; ask for that day or a later one"
             )
         if table in SLOW:

@@ -1,0 +1,249 @@
+"""What a night lands: all it needs, nothing twice, and no outcome of a day that is not over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipelines.adapters.lake import LocalLake
+from pipelines.core.config import IngestParams
+from pipelines.core.contracts import Problem, Table
+from pipelines.core.errors import DataError, MissingDay, TemporaryError
+from pipelines.core.records import Landed, Partition
+from pipelines.problem import PROBLEM
+from pipelines.stages.ingest import ingest
+
+FIRST = date(2020, 1, 1)
+DAY = date(2020, 1, 10)
+PARAMS = IngestParams(history_days=5)
+TABLES = (Table("schedule", "events"), Table("flights", "facts"), Table("planes", "slow"))
+TOY: Problem = replace(PROBLEM, first_day=FIRST, tables=TABLES)
+
+
+@dataclass
+class StrictSource:
+    """A source that gives outcomes only of days that are over when `today`'s night is made."""
+
+    today: date
+    rows: dict[tuple[str, date], list[int]] = field(default_factory=dict)
+    slow: list[int] = field(default_factory=lambda: [1, 2])
+    missing: set[tuple[str, date]] = field(default_factory=set)
+    asked: list[tuple[str, date]] = field(default_factory=list)
+
+    def read(self, table: str, day: date) -> pa.Table:
+        self.asked.append((table, day))
+        if table == "flights" and day >= self.today:
+            raise AssertionError(f"{table} of {day} are not over on {self.today}")
+        if (table, day) in self.missing:
+            raise MissingDay(f"{table} has no file for {day}; deliver it")
+        if table == "planes":
+            return pa.table({"n": self.slow})
+        values = self.rows.get((table, day), [day.day])
+        return pa.table({"day": pa.array([day] * len(values), pa.date32()), "n": values})
+
+
+class CountingVersions:
+    """Versions that are numbers."""
+
+    def __init__(self) -> None:
+        self.recorded: list[date] = []
+
+    def record(self, day: date) -> tuple[str, str]:
+        self.recorded.append(day)
+        return f"v{len(self.recorded)}", "nowhere"
+
+    def log(self) -> list[dict[str, str]]:
+        return []
+
+    def checkout(self, version: str, to: Path) -> int:
+        raise NotImplementedError
+
+
+Night = Callable[..., Landed]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LocalLake:
+    return LocalLake(tmp_path)
+
+
+@pytest.fixture
+def versions() -> CountingVersions:
+    return CountingVersions()
+
+
+@pytest.fixture
+def night(lake: LocalLake, versions: CountingVersions) -> Night:
+    def run(source: StrictSource, day: date = DAY, landed: Landed | None = None) -> Landed:
+        return ingest(day, PARAMS, TOY, source, lake, versions, landed)
+
+    return run
+
+
+def days(landed: Landed, table: str) -> list[int]:
+    return [p.day.day for p in landed.partitions if p.dataset == f"raw/{table}"]
+
+
+def test_the_first_night_lands_all_history_and_outcomes_only_of_days_that_are_over(
+    night: Night,
+) -> None:
+    landed = night(StrictSource(today=DAY))
+
+    assert days(landed, "schedule") == [5, 6, 7, 8, 9, 10]
+    assert days(landed, "flights") == [5, 6, 7, 8, 9]
+    assert days(landed, "planes") == [5]
+    assert landed.new == 12
+    assert landed.rows == {"schedule": 6, "flights": 5, "planes": 2}
+
+
+def test_a_day_that_was_landed_is_not_asked_for_again_but_for_the_newest(night: Night) -> None:
+    night(StrictSource(today=DAY))
+    source = StrictSource(today=DAY)
+
+    night(source)
+
+    assert source.asked == [
+        ("schedule", DAY),
+        ("flights", DAY - timedelta(days=1)),
+        ("planes", DAY),
+    ]
+
+
+def test_the_next_night_lands_one_day_more(night: Night) -> None:
+    night(StrictSource(today=DAY))
+
+    landed = night(StrictSource(today=DAY + timedelta(days=1)), DAY + timedelta(days=1))
+
+    assert landed.new == 2
+    assert days(landed, "schedule") == [6, 7, 8, 9, 10, 11]
+    assert days(landed, "flights") == [6, 7, 8, 9, 10]
+
+
+def test_a_night_that_changes_nothing_gives_back_the_record_it_had(
+    night: Night, versions: CountingVersions
+) -> None:
+    first = night(StrictSource(today=DAY))
+
+    assert night(StrictSource(today=DAY), landed=first) == first
+    assert versions.recorded == [DAY]
+
+
+def test_a_night_whose_record_was_lost_is_versioned_again(
+    night: Night, versions: CountingVersions
+) -> None:
+    first = night(StrictSource(today=DAY))
+
+    again = night(StrictSource(today=DAY))
+
+    assert again.partitions == first.partitions
+    assert again.new == 0
+    assert versions.recorded == [DAY, DAY]
+
+
+def test_a_correction_is_a_new_revision_and_the_old_one_stays_readable(
+    night: Night, lake: LocalLake
+) -> None:
+    yesterday = DAY - timedelta(days=1)
+    first = night(StrictSource(today=DAY))
+    corrected = StrictSource(today=DAY, rows={("flights", yesterday): [9, 99]})
+
+    landed = night(corrected, landed=first)
+
+    (old,) = [p for p in first.partitions if p.dataset == "raw/flights" and p.day == yesterday]
+    (new,) = [p for p in landed.partitions if p.dataset == "raw/flights" and p.day == yesterday]
+    assert (old.revision, new.revision) == (0, 1)
+    assert lake.read([old])["n"].to_pylist() == [9]
+    assert lake.read([new])["n"].to_pylist() == [9, 99]
+    assert (landed.new, landed.rows["flights"]) == (1, 2)
+
+
+def test_an_older_day_that_is_missing_is_a_gap_that_the_next_night_asks_for_again(
+    night: Night,
+) -> None:
+    gap = ("flights", date(2020, 1, 7))
+
+    first = night(StrictSource(today=DAY, missing={gap}))
+    second = night(StrictSource(today=DAY), landed=first)
+
+    assert first.missing == ("flights 2020-01-07",)
+    assert days(first, "flights") == [5, 6, 8, 9]
+    assert second.missing == ()
+    assert days(second, "flights") == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("newest", [("schedule", DAY), ("flights", DAY - timedelta(days=1))])
+def test_the_newest_day_may_not_be_missing(
+    night: Night, versions: CountingVersions, newest: tuple[str, date]
+) -> None:
+    with pytest.raises(DataError, match=r"has no file for .*; deliver it"):
+        night(StrictSource(today=DAY, missing={newest}))
+
+    assert versions.recorded == []
+
+
+def test_an_older_day_that_is_broken_stops_the_night(night: Night) -> None:
+    class Broken(StrictSource):
+        def read(self, table: str, day: date) -> pa.Table:
+            if day == date(2020, 1, 7):
+                raise DataError("flights/2020-01-07.parquet: cannot be read")
+            return super().read(table, day)
+
+    with pytest.raises(DataError, match="cannot be read"):
+        night(Broken(today=DAY))
+
+
+def test_an_empty_day_is_landed_for_validation_to_judge(night: Night, lake: LocalLake) -> None:
+    landed = night(StrictSource(today=DAY, rows={("schedule", DAY): []}))
+
+    (empty,) = [p for p in landed.partitions if p.dataset == "raw/schedule" and p.day == DAY]
+    assert empty.rows == 0
+    assert lake.read([empty]).num_rows == 0
+
+
+def test_a_slow_table_is_landed_again_only_when_it_changed(night: Night) -> None:
+    source = StrictSource(today=DAY + timedelta(days=2))
+    night(source)
+    same = night(source, DAY + timedelta(days=1))
+    source.slow = [1, 2, 3]
+    changed = night(source, DAY + timedelta(days=2))
+
+    assert days(same, "planes") == [5]
+    assert days(changed, "planes") == [5, 12]
+
+
+def test_an_earlier_night_does_not_see_the_slow_table_of_a_later_one(night: Night) -> None:
+    source = StrictSource(today=DAY + timedelta(days=1))
+    night(source)
+    source.slow = [1, 2, 3]
+    night(source, DAY + timedelta(days=1))
+    source.slow = [1, 2]
+
+    assert days(night(source, DAY), "planes") == [5]
+
+
+def test_the_first_day_of_all_has_no_history(night: Night) -> None:
+    landed = night(StrictSource(today=FIRST), FIRST)
+
+    assert days(landed, "schedule") == [1]
+    assert days(landed, "flights") == []
+
+
+def test_a_day_before_the_first_is_refused(night: Night) -> None:
+    with pytest.raises(DataError, match="begins on 2020-01-01; ask for a later day"):
+        night(StrictSource(today=DAY), FIRST - timedelta(days=1))
+
+
+def test_what_the_lake_cannot_write_stops_the_night(versions: CountingVersions) -> None:
+    class FullLake(LocalLake):
+        def write(self, dataset: str, day: date, rows: pa.Table, origin: str = "") -> Partition:
+            raise TemporaryError("the disk is full; make room")
+
+    with pytest.raises(TemporaryError, match="disk is full"):
+        ingest(DAY, PARAMS, TOY, StrictSource(today=DAY), FullLake(Path()), versions)
+
+    assert versions.recorded == []
