@@ -10,7 +10,6 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +17,8 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from pipelines.core.backfill import STAGES, Backfill, parse_model
+from pipelines.core.day import parse_day
 from pipelines.core.errors import GateRefused, RedeyeError, UsageError
 from pipelines.runner import Night, run_chain
 from pipelines.services import Redeye, open_redeye
@@ -37,8 +38,6 @@ Day = Annotated[
     str, typer.Option("--day", metavar="YYYY-MM-DD", help="The day whose events are scored.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print a record for machines.")]
-
-BACKFILL_STAGES = "ingest,validate,features,score,settle,monitor"
 
 
 def main(argv: list[str], environ: Mapping[str, str]) -> int:
@@ -60,18 +59,6 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     except SystemExit as exit_:
         return int(exit_.code or 0)
     return 0
-
-
-def parse_day(text: str) -> date:
-    """The day in ISO form; raises UsageError for anything else, before a path is built from it."""
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text, flags=re.ASCII):
-        raise UsageError(f"{text[:40]!r} is not a day; write it as YYYY-MM-DD, such as 2013-10-01")
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"{text!r} is not a day of the calendar ({error}); write YYYY-MM-DD"
-        ) from error
 
 
 def _run(
@@ -190,11 +177,7 @@ def score(
 
 
 def _score_options(model: str | None, republish: bool | None) -> dict[str, object]:
-    if model is not None and not re.fullmatch(r"current|[1-9][0-9]{0,8}", model, flags=re.ASCII):
-        raise UsageError(
-            f"--model {model[:40]!r}: write `current`, or the number of a registered version"
-        )
-    options = {"model": model, "republish": republish}
+    options = {"model": model and parse_model(model), "republish": republish}
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -244,9 +227,9 @@ def backfill(
     last: Annotated[
         str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, itself included.")
     ],
-    stages: Annotated[
-        str, typer.Option(help="Which stages, separated by commas.")
-    ] = BACKFILL_STAGES,
+    stages: Annotated[str, typer.Option(help="Which stages, separated by commas.")] = ",".join(
+        STAGES
+    ),
     model: Annotated[str, typer.Option(help="current, or a version number.")] = "current",
     republish: Annotated[bool, typer.Option(help="Replace what is published.")] = False,
     dry_run: Annotated[
@@ -256,47 +239,32 @@ def backfill(
 ) -> None:
     """Run stages for a range of days, one day after the other."""
     redeye = open_redeye(ctx.obj)
-    days, chosen = _days(first, last), _stages(stages, redeye)
-    options = _score_options(model, republish)
-    plan = {"days": [str(day) for day in days], "stages": list(chosen), **options}
-    typer.echo(
-        f"backfill: {len(days)} days, {days[0]} to {days[-1]}; stages {' → '.join(chosen)}; model {model}; "
-        f"days already published are {'replaced' if republish else 'left as they are'}",
-        err=True,
-    )
-    if dry_run:
-        typer.echo(json.dumps(plan, indent=2) if as_json else "dry run: nothing was done")
-        return
-    failed = [
-        error
-        for day in days
-        for error in run_chain(redeye.night(day, {"score": options}), chosen).values()
-        if error
-    ]
-    typer.echo(
-        json.dumps({**plan, "errors": [str(error) for error in failed]}, indent=2)
-        if as_json
-        else f"{len(days)} days done"
-    )
+    asked = {
+        "from": first,
+        "to": last,
+        "stages": [name.strip() for name in stages.split(",")],
+        "model": model,
+        "republish": republish,
+        "dry_run": dry_run,
+    }
+    plan = Backfill.of(asked, redeye.graph.names)
+    typer.echo(plan.in_words(), err=True)
+    failed = [] if dry_run else _fill(plan, redeye)
+    if as_json:
+        days = [day.isoformat() for day in plan.days]
+        typer.echo(
+            json.dumps({**asked, "days": days, "errors": [str(e) for e in failed]}, indent=2)
+        )
+    elif not dry_run:
+        typer.echo(f"{len(plan.days)} days done, {len(failed)} stages failed")
     if failed:
         raise failed[0]
 
 
-def _days(first: str, last: str) -> list[date]:
-    start, end = parse_day(first), parse_day(last)
-    if end < start:
-        raise UsageError(f"--from {first} is after --to {last}; swap them")
-    return [start + timedelta(days=n) for n in range((end - start).days + 1)]
-
-
-def _stages(text: str, redeye: Redeye) -> tuple[str, ...]:
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in wanted if name not in redeye.graph.names]
-    if unknown or not wanted:
-        raise UsageError(
-            f"--stages {text[:60]!r}: known stages are {', '.join(redeye.graph.names)}"
-        )
-    return tuple(name for name in redeye.graph.names if name in wanted)
+def _fill(plan: Backfill, redeye: Redeye) -> list[RedeyeError]:
+    options = {"score": {"model": plan.model, "republish": plan.republish}}
+    nights = [redeye.night(day, options) for day in plan.days]
+    return [e for night_ in nights for e in run_chain(night_, plan.stages).values() if e]
 
 
 @data_app.command("log")
