@@ -29,7 +29,7 @@ class Bucket:
         self.where = f"s3://{self._bucket}/{prefix}".rstrip("/")
         retries = {"max_attempts": 4, "mode": "standard"}
         with self._translated():
-            self._client: Any = boto3.client(
+            self._client: Any = boto3.Session().client(
                 "s3", config=Config(connect_timeout=5, read_timeout=60, retries=retries)
             )
 
@@ -66,6 +66,7 @@ class Bucket:
             HTTPClientError,
             IncompleteReadError,
         )
+        from botocore.exceptions import ConnectionError as NotConnected
 
         try:
             yield
@@ -79,7 +80,7 @@ class Bucket:
             raise ConfigError(
                 f"{self.where}: {told}; correct the URL or the AWS_* variables"
             ) from error
-        except (HTTPClientError, IncompleteReadError) as error:
+        except (HTTPClientError, NotConnected, IncompleteReadError) as error:
             kind = type(error).__name__
             raise TemporaryError(
                 f"{self.where}: S3 does not answer ({kind}); try again later"

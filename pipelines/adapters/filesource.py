@@ -153,7 +153,7 @@ class FileSource:
 
 
 def _csv(buffer: pa.BufferReader) -> pa.Table:
-    """A CSV's rows. An empty cell is null; `NA` is null among numbers, and a word among words."""
+    """A CSV's rows. An empty cell is null; `NA` is null too, but among other words a word."""
     rows = pyarrow.csv.read_csv(buffer)
     arrays = [_plain(rows[field.name], field.type) for field in rows.schema]
     return pa.table(arrays, names=rows.column_names)

@@ -18,7 +18,8 @@ OUTCOMES = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "known
 
 
 def frame(table: str, day: date) -> pd.DataFrame:
-    return FEED.read(table, day).to_pandas()
+    rows: pd.DataFrame = FEED.read(table, day).to_pandas()
+    return rows
 
 
 def flight(day: date, carrier: str, number: int, origin: str) -> pd.Series:
@@ -119,7 +120,7 @@ def test_a_flight_over_midnight_is_not_known_at_the_cutoff() -> None:
 def test_every_arrival_is_later_than_departure_by_the_time_in_the_air_and_on_the_ground() -> None:
     days = [FIRST_DAY + timedelta(days=n) for n in range(0, CYCLE_DAYS, 7)]
     flights = pd.concat([frame("flights", day) for day in days]).dropna(subset=["air_time"])
-    minutes = (flights["known_at"] - flights["scheduled_at"]) / pd.Timedelta(minutes=1)
+    minutes = (flights["known_at"] - flights["scheduled_at"]).dt.total_seconds() / 60
 
     on_the_ground = minutes - flights["dep_delay"] - flights["air_time"]
 
