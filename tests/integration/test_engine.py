@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from pipelines.adapters.engine import DuckEngine
+from pipelines.core.errors import ConfigError, DataError, TemporaryError
+from pipelines.methods.calendar import known_days, scored_days
+from pipelines.methods.compile import features_query
+from pipelines.methods.declare import Column, FeatureSet, History
+from pipelines.methods.resolve import Shape
+from pipelines.methods.totals import totals_query
+
+DAY = date(2013, 10, 1)
+
+
+def query(text: str) -> exp.Query:
+    parsed = sqlglot.parse_one(text, dialect="duckdb")
+    assert isinstance(parsed, exp.Query)
+    return parsed
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> DuckEngine:
+    return DuckEngine(0.5, tmp_path / "spill", threads=2)
+
+
+def test_tables_and_files_are_read_by_name(tmp_path: Path, engine: DuckEngine) -> None:
+    folder = tmp_path / "day=2013-10-02"  # a folder's name is no column
+    folder.mkdir()
+    files = [folder / "a.parquet", folder / "b.parquet"]
+    for n, file in enumerate(files):
+        pq.write_table(pa.table({"day": [DAY], "n": [n]}), file)
+
+    rows = engine.run(
+        query("SELECT f.day, f.n, t.word FROM f JOIN t ON f.n = t.n ORDER BY f.n"),
+        {"f": files, "t": pa.table({"n": [0, 1], "word": ["zero", "one"]})},
+    )
+
+    assert rows.to_pylist() == [
+        {"day": DAY, "n": 0, "word": "zero"},
+        {"day": DAY, "n": 1, "word": "one"},
+    ]
+
+
+def test_a_local_variable_of_the_process_is_no_table(engine: DuckEngine) -> None:
+    secret = pa.table({"n": [1]})
+
+    with pytest.raises(ConfigError, match="secret"):
+        engine.run(query("SELECT n FROM secret"), {})
+    assert secret.num_rows == 1
+
+
+def test_no_extension_is_fetched_from_anywhere(engine: DuckEngine) -> None:
+    with pytest.raises((ConfigError, DataError, TemporaryError)):
+        engine.run(query("SELECT * FROM read_parquet('https://127.0.0.1:9/x.parquet')"), {})
+
+
+def test_memory_threads_and_clock_are_those_that_were_asked_for(engine: DuckEngine) -> None:
+    names = ("memory_limit", "threads", "autoload_known_extensions", "python_enable_replacements")
+    settings = ", ".join(f"current_setting('{name}')::VARCHAR AS {name}" for name in names)
+
+    assert list(engine.run(query(f"SELECT {settings}"), {}).to_pylist()[0].values()) == [
+        "476.8 MiB",
+        "2",
+        "false",
+        "false",
+    ]
+
+
+def test_what_does_not_fit_into_memory_is_spilled(tmp_path: Path) -> None:
+    small = DuckEngine(0.1, tmp_path / "spill", threads=1)
+
+    rows = small.run(
+        query(
+            "SELECT count(*) AS n FROM (SELECT i, md5(i::VARCHAR) AS m FROM range(2000000) t(i) ORDER BY m)"
+        ),
+        {},
+    )
+
+    assert rows.to_pylist() == [{"n": 2000000}]
+
+
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, engine: DuckEngine) -> None:
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"not a table")
+
+    with pytest.raises(DataError, match=r"broken\.parquet"):
+        engine.run(query("SELECT * FROM f"), {"f": [broken]})
+
+
+def test_a_value_that_cannot_be_computed_is_the_datas_fault(engine: DuckEngine) -> None:
+    with pytest.raises(DataError, match="land the tables again"):
+        engine.run(query("SELECT n::INTEGER FROM t"), {"t": pa.table({"n": ["many"]})})
+
+
+def delay(arr_delay: Column) -> Column:
+    """Minutes late."""
+    return arr_delay
+
+
+def test_the_mean_of_a_number_counts_only_what_is_known(engine: DuckEngine) -> None:
+    history = History("facts", delay, by=(("who",),), days=(1, 3), measures=("mean", "count"))
+    declared = FeatureSet(columns={}, history=(history,))
+    facts = pa.table(
+        {
+            "day": pa.array([date(2013, 9, day) for day in (28, 29, 30, 30)]),
+            "who": ["a", "a", "a", "a"],
+            "arr_delay": [10.0, None, 20.0, 31.0],
+            "known_at": [
+                datetime.fromisoformat(f"2013-09-{day}T12:00") for day in (28, 29, 30, 30)
+            ],
+        }
+    )
+    events = pa.table({"day": [DAY, DAY, DAY], "who": ["a", "b", None], "n": [1, 2, 3]})
+    shape = Shape(
+        "events", ("n",), {"events": ("day", "who", "n"), "facts": tuple(facts.column_names)}
+    )
+    midnight = datetime.min.time()
+
+    days = [date(2013, 9, day) for day in (28, 29, 30)]
+    known = known_days(days, lambda day: datetime.combine(day, midnight))
+    totals = engine.run(
+        totals_query(declared, history, shape), {"facts": facts, "known_facts": known}
+    )
+    scored = scored_days([DAY], lambda day: datetime.combine(day, midnight), history.days)
+    rows = engine.run(
+        features_query(declared, shape),
+        {"events": events, "days": scored, "history_delay": totals},
+    ).to_pydict()
+
+    assert rows["delay_mean_1d_by_who"] == [25.5, None, None]
+    assert rows["delay_mean_3d_by_who"] == [61 / 3, None, None]
+    assert rows["facts_count_1d_by_who"] == [2.0, 0.0, 0.0]
+    assert rows["facts_count_3d_by_who"] == [4.0, 0.0, 0.0]
