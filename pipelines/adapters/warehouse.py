@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -108,6 +109,11 @@ class SqlWarehouse:
 
     def measure(self, day: date, metrics: Mapping[str, float], subject: str) -> None:
         """Keep a day's metrics of a subject, in place of those of the same name."""
+        wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
+        if wrong:
+            raise DataError(
+                f"metrics {day}: {', '.join(wrong)} of {subject} are no numbers; leave out what is unknown"
+            )
         about = {"day": day, "subject": subject}
         rows = [{**about, "metric": name, "value": value} for name, value in metrics.items()]
         self._replace(daily_metric, rows)

@@ -119,6 +119,8 @@ class Candidates(Record):
     fingerprint: str  # of everything that training read
     chosen: str
     reason: str
+    first_test_day: date  # from here on, no candidate has seen an outcome
+    base_rate: float  # share of positives among the events learned from: what the baseline answers
     candidates: tuple[Candidate, ...]
 
 
@@ -216,7 +218,7 @@ class Publication(Record):
     run_id: str
     events: int
     scored: int
-    answered_by: str  # champion, previous-champion, canary or baseline
+    answered_by: str  # champion, previous-champion, canary, baseline; or version, if asked by number
     model_version: str | None
     reason: str
     checksum: str  # SHA-256 over keys and scores, in key order

