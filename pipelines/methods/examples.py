@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.contracts import Problem
+from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
+from pipelines.core.records import FeatureTable, Partition
 from pipelines.methods.events import label_events
 
 Kind = Literal["number", "category"]
@@ -37,6 +38,35 @@ class Examples:
             labels=self.labels[chosen],
             days=self.days[chosen],
         )
+
+
+@dataclass(frozen=True)
+class Past:
+    """Kept features and accepted outcomes of a range of days, oldest first."""
+
+    names: tuple[str, ...]
+    features: tuple[Partition, ...]
+    outcomes: tuple[Partition, ...]
+
+
+def find_past(
+    feature_table: FeatureTable, problem: Problem, lake: Lake, first: date, last: date
+) -> Past:
+    """The days from first to last; raises DataError when nothing of them is kept."""
+    features = tuple(p for p in feature_table.history if first <= p.day <= last and p.rows)
+    outcomes = lake.find(f"accepted/{problem.outcomes}", features[0].day, last) if features else []
+    if not outcomes:
+        raise DataError(
+            f"feature table {feature_table.day}: no features with outcomes from {first} to {last}; "
+            f"raise ingest.history_days, or lower train.test_days"
+        )
+    return Past(feature_table.names, features, tuple(outcomes))
+
+
+def read_past(past: Past, problem: Problem, lake: Lake, cutoff: datetime) -> Examples:
+    """Its events whose outcome was known before the cutoff and gives a label; others are left out."""
+    features, outcomes = lake.read(past.features), lake.read(past.outcomes)
+    return join_examples(features, outcomes, past.names, problem, cutoff)
 
 
 def feature_schema(table: pa.Schema, names: Sequence[str]) -> dict[str, Kind]:

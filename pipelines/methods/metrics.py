@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.methods.examples import Examples
+
 BINS = 10  # of equal mass, in the calibration error
 TINY = 1e-15  # a score of 0 or 1 that is wrong costs about 35, not infinity
 
@@ -126,3 +128,13 @@ METRICS: Mapping[str, Metric] = {
     "value": value,
 }
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error"})
+
+
+def score_events(
+    examples: Examples,
+    scores: np.ndarray,
+    worth: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Scored:
+    """The examples with a model's scores, and what acting on each would have been worth."""
+    days, numbers = np.unique(examples.days, return_inverse=True)
+    return Scored(examples.labels, scores, worth(examples.labels, scores), numbers, len(days))

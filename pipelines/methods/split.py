@@ -29,13 +29,12 @@ def split_days(day: date, test_days: int, gap_days: int) -> Split:
     )
 
 
-def fold_days(split: Split, first_day: date, test_days: int, gap_days: int) -> Split:
-    """A split of the training days themselves, on which candidates are compared before any test day.
+def fold_days(first: date, last: date, test_days: int, gap_days: int) -> Split:
+    """A split of the training days themselves, from first to last, to choose among candidates.
 
-    The candidate must not be chosen on the days it is judged on. With little history the fold
-    takes at most a third of it.
+    A candidate must not be chosen on the days it is judged on. With little history the fold tests
+    on a third of it.
     """
-    known = (split.last_train - first_day).days + 1
-    return split_days(
-        split.last_train + timedelta(days=1), min(test_days, max(1, known // 3)), gap_days
-    )
+    n_days = (last - first).days + 1
+    tested = min(test_days, max(2, n_days // 3))
+    return split_days(last + timedelta(days=1), tested, gap_days)

@@ -1,0 +1,113 @@
+"""A model as MLflow keeps it: a folder with one model file, described so that the UI shows it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.config import Places
+from pipelines.core.errors import GateRefused
+from pipelines.methods.model import Form, Model
+from pipelines.methods.modelfile import TRUSTED
+
+FORMS: dict[str, Form] = {"model.ubj": "ubj", "model.skops": "skops"}
+BESIDE = frozenset({"MLmodel", "requirements.txt"})  # what else the folder may hold
+SOURCE = re.compile(r"\Amodels:/(m-[0-9a-f]{32})\Z")  # the only place versions are fetched from
+
+
+def write_folder(folder: Path, model: Model, content: bytes, identity: str, run_id: str) -> None:
+    """Put the model file, its description (flavour, signature) and its requirements in the folder."""
+    from mlflow.models import Model as Description
+
+    (folder / f"model.{model.form}").write_bytes(content)
+    description = Description(
+        run_id=run_id,
+        model_id=identity,
+        model_uuid=identity,
+        flavors=_flavour(model.form),
+        signature=_signature(model),
+        model_size_bytes=len(content),
+    )
+    description.save(str(folder / "MLmodel"))
+    libraries = (
+        ("numpy", "pandas", "xgboost")
+        if model.form == "ubj"
+        else ("numpy", "pandas", "scikit-learn", "skops")
+    )
+    lines = [f"{library}=={version(library)}\n" for library in libraries]
+    (folder / "requirements.txt").write_text("".join(lines))
+
+
+def _flavour(form: Form) -> dict[str, dict[str, Any]]:
+    """MLflow's own flavour of the form; pyfunc is left out, for it would not know the vocabulary."""
+    if form == "ubj":
+        return {
+            "xgboost": {
+                "xgb_version": version("xgboost"),
+                "data": "model.ubj",
+                "model_class": "xgboost.core.Booster",
+                "model_format": "ubj",
+                "code": None,
+            }
+        }
+    return {
+        "sklearn": {
+            "sklearn_version": version("scikit-learn"),
+            "pickled_model": "model.skops",  # MLflow's name for the key; the file is no pickle
+            "serialization_format": "skops",
+            "skops_trusted_types": sorted(TRUSTED),
+            "code": None,
+        }
+    }
+
+
+def _signature(model: Model) -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    kinds = {"number": "double", "category": "string"}
+    columns = [ColSpec(kinds[kind], name, required=False) for name, kind in model.schema.items()]
+    return ModelSignature(inputs=Schema(columns), outputs=Schema([ColSpec("double", "score")]))
+
+
+def fetch_file(client: Any, places: Places, source: str, scratch: Path) -> tuple[Form, bytes]:
+    """The model file of a version's source, unread.
+
+    Raises GateRefused when the source is not a logged model, or when its folder holds anything but
+    one file of a known form and its description: a pickle or a code folder is never even fetched.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    match = SOURCE.match(source)
+    if match is None:
+        raise GateRefused(
+            f"model file: its source {source!r} is not one that Redeye registered; promote another version"
+        )
+    location = client.get_logged_model(match[1]).artifact_location
+    names = {file.path for file in client.list_logged_model_artifacts(match[1])}
+    forms = names & FORMS.keys()
+    if len(forms) != 1 or names - BESIDE - forms:
+        raise GateRefused(
+            f"model file: the folder holds {sorted(names)}, not one of {sorted(FORMS)} and its "
+            f"description; promote another version"
+        )
+    name = forms.pop()
+    path = download_artifacts(
+        artifact_uri=f"{location.rstrip('/')}/{name}",
+        dst_path=str(scratch),
+        tracking_uri=places.tracking_uri,
+    )
+    return FORMS[name], Path(path).read_bytes()
+
+
+def check_sha256(content: bytes, expected: str) -> None:
+    """Raise GateRefused when the bytes are not those that were registered."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise GateRefused(
+            f"model file: SHA-256 is {found[:12]}…, registered was {expected[:12] or 'nothing'}…; "
+            f"restore the file, or promote another version"
+        )

@@ -1,0 +1,93 @@
+"""The MLflow store: opened once for good, and errors in Redeye's words."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pipelines.core.config import Places
+from pipelines.core.errors import TemporaryError
+
+ABSENT = (
+    "RESOURCE_DOES_NOT_EXIST",
+    "INVALID_PARAMETER_VALUE",
+)  # MLflow says either of a missing alias
+
+
+@contextmanager
+def answering(places: Places) -> Iterator[None]:
+    """Translate what MLflow, its database and its network raise into TemporaryError."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        where = re.sub(r"//[^/@]*@", "//…@", places.tracking_uri)
+        what = re.sub(r"//[^/@\s]*@", "//…@", str(error).strip().partition("\n")[0])[:300]
+        raise TemporaryError(
+            f"registry {where}: does not answer as it should ({what}); "
+            f"see that MLflow is up and its store is whole, and run the same command again"
+        ) from error
+
+
+@contextmanager
+def one_at_a_time(places: Places) -> Iterator[None]:
+    """Hold this machine's lock of the registry: for what MLflow does not do atomically."""
+    places.var.mkdir(parents=True, exist_ok=True)
+    with (places.var / "registry.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def open_store(places: Places, experiment: str, model: str) -> tuple[Any, str]:
+    """A client, and the id of the experiment; both the experiment and the registered model exist then."""
+    from mlflow import MlflowClient
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    # Several processes that open a new SQLite store at once fail in its migrations.
+    with one_at_a_time(places), answering(places):
+        client = MlflowClient(tracking_uri=places.tracking_uri, registry_uri=places.tracking_uri)
+        found = client.get_experiment_by_name(experiment)
+        if found is not None:
+            return client, str(found.experiment_id)
+        identity = _create(client, experiment, _artefacts(places))
+        _introduce(client, model, experiment)
+        return client, identity
+
+
+def _artefacts(places: Places) -> str | None:
+    """Where artefacts go: below the root for a store without a server; a server knows its own place."""
+    served = places.tracking_uri.startswith(("http:", "https:"))
+    return None if served else (places.var / "artifacts").resolve().as_uri()
+
+
+def _create(client: Any, experiment: str, location: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.create_experiment(experiment, artifact_location=location))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another machine was faster
+            raise
+        return str(client.get_experiment_by_name(experiment).experiment_id)
+
+
+def _introduce(client: Any, model: str, experiment: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    words = (
+        f"Every candidate of every night of {experiment.removesuffix('-training')}. "
+        f"Move the alias `champion` to a version whose tags redeye.quality and redeye.infra say "
+        f"`passed`: the next `redeye score` uses it."
+    )
+    try:
+        client.create_registered_model(model, description=words)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise

@@ -1,0 +1,72 @@
+"""A registered version: how a model becomes one, and what its tags tell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipelines.adapters.mlmodel import write_folder
+from pipelines.adapters.mlrun import measure
+from pipelines.core.records import ModelVersion
+from pipelines.methods.model import Model
+from pipelines.methods.modelfile import pack
+
+
+def keep_version(
+    client: Any, name: str, run_id: str, model: Model, metrics: Mapping[str, float]
+) -> Any:
+    """Log a model of the run and register it; killed in between, it leaves a logged model only."""
+    content = pack(model)
+    run = client.get_run(run_id)
+    day = run.data.tags["redeye.day"]
+    logged = client.create_logged_model(
+        run.info.experiment_id, name=model.name, source_run_id=run_id
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        write_folder(Path(scratch), model, content, logged.model_id, run_id)
+        client.log_model_artifacts(logged.model_id, scratch)
+    client.finalize_logged_model(logged.model_id, "READY")
+    grouped = {f"{model.name}/{metric}": number for metric, number in metrics.items()}
+    measure(client, run_id, grouped, logged.model_id)
+    return client.create_model_version(
+        name,
+        source=f"models:/{logged.model_id}",
+        run_id=run_id,
+        model_id=logged.model_id,
+        tags=_tags(model, content) | {"day": day},
+        description=(
+            f"{model.name}, trained for the night of {day} on {len(model.schema)} features of "
+            f"events up to {model.trained_until}."
+        ),
+    )
+
+
+def _tags(model: Model, content: bytes) -> dict[str, str]:
+    features = json.dumps(list(model.schema))
+    return {
+        "candidate": model.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "trained_until": model.trained_until.isoformat(),
+        "features": features,
+        "features_sha256": hashlib.sha256(features.encode()).hexdigest(),
+    }
+
+
+def read_version(version: Any) -> ModelVersion:
+    """What the registry tells; a version that somebody else made is unblessed, and has seen every day."""
+    tags = version.tags
+    return ModelVersion(
+        version=str(version.version),
+        candidate=tags.get("candidate", "unknown"),
+        run_id=version.run_id or "",
+        sha256=tags.get("sha256", ""),
+        trained_until=date.fromisoformat(tags.get("trained_until", date.max.isoformat())),
+        features=tuple(json.loads(tags.get("features", "[]"))),
+        quality=tags.get("redeye.quality") == "passed",
+        infra=tags.get("redeye.infra") == "passed",
+    )

@@ -1,0 +1,184 @@
+"""train: fit every recipe, choose the simplest that is not measurably worse, register them all."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import time
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
+
+from pipelines.core.config import TrainParams
+from pipelines.core.contracts import Lake, Problem, Registry
+from pipelines.core.errors import DataError
+from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
+from pipelines.methods.baseline import historical_rate
+from pipelines.methods.bootstrap import Samples, day_weights, measure
+from pipelines.methods.examples import Examples, Past, find_past, read_past
+from pipelines.methods.golden import golden_day, golden_scores
+from pipelines.methods.ladder import choose
+from pipelines.methods.metrics import METRICS, log_loss, score_events
+from pipelines.methods.model import Model, fit
+from pipelines.methods.split import fold_days, split_days
+
+RESAMPLES = 500  # behind the choice among tonight's candidates
+FOLD_METRIC = "log_loss"  # a proper score: nothing but better probabilities wins it
+
+
+def train(
+    day: date,
+    params: TrainParams,
+    problem: Problem,
+    feature_table: FeatureTable,
+    landed: Landed,
+    lake: Lake,
+    registry: Registry,
+    code: Mapping[str, str],
+    candidates: Candidates | None,
+) -> Candidates:
+    """Tonight's candidates, fitted on every labelled event before the gap.
+
+    What was trained before from the same features, outcomes, settings and code is returned as it
+    was. The choice falls on a fold of the training days, so that nobody has looked at the test
+    days before evaluate does. Raises DataError when there is too little to learn from.
+    """
+    split = split_days(day, params.test_days, params.gap_days)
+    past = find_past(feature_table, problem, lake, problem.first_day, split.last_train)
+    golden = golden_day(feature_table.history)
+    fingerprint = _fingerprint(day, params, problem, past, code)
+    if candidates is not None and _stands(candidates, fingerprint, registry):
+        return candidates
+    examples = read_past(past, problem, lake, problem.cutoff(day))
+    _refuse_poor(examples, day)
+    facts = _facts(params, landed, code, examples)
+    run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
+    chosen, reason, folds = _choose(problem, params, examples)
+    batch = lake.read([golden]).to_pandas()
+    fitted = []
+    for recipe in problem.recipes:
+        started = time.perf_counter()
+        model = fit(recipe, examples, params.seed, params.threads)
+        seconds = round(time.perf_counter() - started, 3)
+        metrics = folds.get(recipe.name, {}) | _training_loss(model, examples, problem)
+        version = registry.register(run_id, model, metrics)
+        fitted.append(
+            Candidate(
+                name=model.name,
+                version=version.version,
+                sha256=version.sha256,
+                trained_until=model.trained_until,
+                golden=golden_scores(model, batch),
+                seconds=seconds,
+                metrics=metrics,
+            )
+        )
+    registry.log(run_id, {}, {}, complete=True)
+    return Candidates(
+        day=day,
+        run_id=run_id,
+        fingerprint=fingerprint,
+        chosen=chosen,
+        reason=reason,
+        first_test_day=split.first_test,
+        base_rate=historical_rate(examples.labels),
+        candidates=tuple(fitted),
+    )
+
+
+def _choose(
+    problem: Problem, params: TrainParams, examples: Examples
+) -> tuple[str, str, dict[str, dict[str, float]]]:
+    """The chosen recipe, why, and every recipe's metrics on the fold."""
+    names = [recipe.name for recipe in problem.recipes]
+    if len(names) == 1:
+        return names[0], "the only recipe there is", {}
+    first, last = (date.fromisoformat(str(end(examples.days))) for end in (np.min, np.max))
+    fold = fold_days(first, last, params.test_days, params.gap_days)
+    early = examples.between(first, fold.last_train)
+    late = examples.between(fold.first_test, fold.last_test)
+    _refuse_poor(early, last)
+    weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)
+    samples: dict[str, Samples] = {}
+    for recipe in problem.recipes:
+        scores = fit(recipe, early, params.seed, params.threads).scores(late.frame)
+        samples[recipe.name] = measure(score_events(late, scores, problem.value), weights)
+    chosen, reason = choose(names, samples, FOLD_METRIC)
+    folds = {n: {f"fold_{m}": float(s[m][0]) for m in METRICS} for n, s in samples.items()}
+    return chosen, reason, folds
+
+
+def _training_loss(model: Model, examples: Examples, problem: Problem) -> dict[str, float]:
+    """Log loss on the very events it was fitted on: what the test days' is compared with."""
+    scored = score_events(examples, model.scores(examples.frame), problem.value)
+    return {"train_log_loss": float(log_loss(scored, np.ones((1, scored.n_days)))[0])}
+
+
+def _refuse_poor(examples: Examples, day: date) -> None:
+    positives = int(examples.labels.sum())
+    if not 0 < positives < len(examples.labels):
+        raise DataError(
+            f"train {day}: {len(examples.labels)} labelled events, {positives} of them positive, "
+            f"teach nothing; raise ingest.history_days, or lower train.test_days"
+        )
+
+
+def _stands(candidates: Candidates, fingerprint: str, registry: Registry) -> bool:
+    """Whether the same work was done before, and the registry still has what came of it."""
+    if candidates.fingerprint != fingerprint:
+        return False
+    kept = [registry.version(candidate.version) for candidate in candidates.candidates]
+    wanted = [candidate.sha256 for candidate in candidates.candidates]
+    return [version.sha256 if version else None for version in kept] == wanted
+
+
+def _fingerprint(
+    day: date, params: TrainParams, problem: Problem, past: Past, code: Mapping[str, str]
+) -> str:
+    """SHA-256 over everything that decides what training makes."""
+    functions = [
+        problem.outcome,
+        problem.value,
+        *(recipe.build for recipe in problem.recipes),
+        train,
+        fit,
+    ]
+    sources = {inspect.getsource(inspect.getmodule(function) or train) for function in functions}
+    parts = [
+        day.isoformat(),
+        params.model_dump_json(exclude={"threads"}),
+        code.get("lock_sha256", ""),
+        *past.names,
+        *(partition.sha256 for partition in (*past.features, *past.outcomes)),
+        *sorted(sources),
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _facts(
+    params: TrainParams, landed: Landed, code: Mapping[str, str], examples: Examples
+) -> dict[str, str]:
+    """What a person asks of a run first."""
+    first, last = examples.days.min(), examples.days.max()
+    return {
+        **{name: str(setting) for name, setting in params.model_dump().items()},
+        **code,
+        "data_version": landed.version,
+        "data_recorded": landed.recorded,
+        "first_day": str(first),
+        "last_day": str(last),
+        "events": str(len(examples.labels)),
+        "features": str(len(examples.schema)),
+        "share_positive": f"{examples.labels.mean():.4f}",
+    }
+
+
+def _inputs(past: Past, problem: Problem) -> dict[str, str]:
+    """The datasets that training reads, by the SHA-256 of their partitions' own."""
+    read = {"features": past.features, f"accepted/{problem.outcomes}": past.outcomes}
+    return {name: _sha256(partitions) for name, partitions in read.items()}
+
+
+def _sha256(partitions: tuple[Partition, ...]) -> str:
+    return hashlib.sha256("".join(p.sha256 for p in partitions).encode()).hexdigest()
