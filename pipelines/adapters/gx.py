@@ -97,7 +97,7 @@ class GxValidator:
         results = batch.validate(asked, result_format=FORMAT).results
         for result in results:
             _refuse_crash(suite, result)
-        return {result.expectation_config.meta["rule"]: result for result in results}
+        return {result.expectation_config.meta["key"]: result for result in results}
 
     @cached_property
     def _door(self) -> Any:
@@ -118,7 +118,10 @@ def _expectation(suite: Suite, rule: Rule) -> Any:
 
     try:
         return ExpectationConfiguration(
-            type=rule.type, kwargs=rule.kwargs, severity=rule.severity, meta={"rule": rule.key}
+            type=rule.type,
+            kwargs=rule.kwargs,
+            severity=rule.severity,
+            meta={"key": rule.key, "name": rule.name},
         ).to_domain_obj()
     except (GreatExpectationsError, ValueError, TypeError) as error:
         raise ConfigError(
@@ -149,7 +152,7 @@ def _bad_rows(suite: Suite, result: Any) -> list[int]:
     rows: list[int] | None = result.result.get("unexpected_index_list")
     if not rows:
         raise ConfigError(
-            f"expectations/{suite.name}.json: {result.expectation_config.meta['rule']}: fails without "
+            f"expectations/{suite.name}.json: {result.expectation_config.meta['name']}: fails without "
             f"naming a row; use a rule about rows, or one about the whole table"
         )
     return rows
@@ -162,7 +165,7 @@ def _refuse_crash(suite: Suite, result: Any) -> None:
     messages = [one["exception_message"] for one in told if one["raised_exception"]]
     if messages:
         raise ConfigError(
-            f"expectations/{suite.name}.json: {result.expectation_config.meta['rule']}: cannot be "
+            f"expectations/{suite.name}.json: {result.expectation_config.meta['name']}: cannot be "
             f"applied to the table ({_one_line(str(messages[0]))}); correct the rule, or its column's name"
         )
 
