@@ -1,0 +1,240 @@
+"""What the serving stages need, small and in one folder: a lake, a warehouse, and a registry in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.core.config import ScoreParams, SettleParams
+from pipelines.core.contracts import RuleResult
+from pipelines.core.errors import GateRefused, TemporaryError
+from pipelines.core.records import (
+    FeatureTable,
+    LedgerEntry,
+    ModelVersion,
+    Partition,
+    Publication,
+    Settlement,
+)
+from pipelines.methods.model import Model
+from pipelines.methods.suite import Suite
+from pipelines.problem import PROBLEM
+from pipelines.stages.score import score
+from pipelines.stages.settle import settle
+
+DAY = date(2013, 10, 1)
+SCHEDULE = ["champion", "previous-champion", "canary", "baseline"]
+FLIGHTS = pa.schema(
+    {
+        "day": pa.date32(),
+        "carrier": pa.string(),
+        "flight": pa.int32(),
+        "origin": pa.string(),
+        "sched_dep_time": pa.int16(),
+        "dep_time": pa.int16(),
+        "arr_delay": pa.float64(),
+        "known_at": pa.timestamp("us"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Always:
+    """An estimator that says the same of every event, or what the feature `said` says."""
+
+    level: float | None = None
+
+    def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
+        said = frame["said"].to_numpy() if self.level is None else np.full(len(frame), self.level)
+        return np.column_stack([1 - said, said])
+
+
+@dataclass
+class MemoryRegistry:
+    """Versions and aliases as a registry keeps them; `down` while it does not answer."""
+
+    versions: dict[str, ModelVersion] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    down: bool = False
+
+    def add(
+        self, version: str, level: float | None = None, *, blessed: bool = True, until: date = DAY
+    ) -> ModelVersion:
+        """A registered version whose model always says `level`."""
+        until = until - timedelta(days=2) if until == DAY else until
+        added = ModelVersion(
+            version=version,
+            candidate="always",
+            run_id="night",
+            sha256=f"{version:0>64}",
+            trained_until=until,
+            features=("said",),
+            quality=blessed,
+            infra=True,
+        )
+        self.versions[version] = added
+        self.models[version] = Model(
+            "always", "skops", {"said": "number"}, {}, until, Always(level)
+        )
+        return added
+
+    def night(
+        self, day: date, fingerprint: str, facts: Mapping[str, str], inputs: Mapping[str, str]
+    ) -> str:
+        raise NotImplementedError
+
+    def log(
+        self,
+        run_id: str,
+        metrics: Mapping[str, float],
+        files: Mapping[str, bytes],
+        *,
+        complete: bool = False,
+    ) -> None:
+        raise NotImplementedError
+
+    def register(self, run_id: str, model: Model, metrics: Mapping[str, float]) -> ModelVersion:
+        raise NotImplementedError
+
+    def version(self, name: str) -> ModelVersion | None:
+        self._answer()
+        return self.versions.get(self.aliases.get(name, name))
+
+    def point(self, alias: str, version: str) -> None:
+        self._answer()
+        self.aliases[alias] = version
+
+    def bless(
+        self, version: str, blessing: Literal["quality", "infra"], passed: bool, reason: str
+    ) -> None:
+        raise NotImplementedError
+
+    def load(self, version: ModelVersion) -> Model:
+        self._answer()
+        if version.version not in self.models:
+            raise GateRefused(f"model version {version.version}: its file is damaged")
+        return self.models[version.version]
+
+    def _answer(self) -> None:
+        if self.down:
+            raise TemporaryError("MLflow did not answer")
+
+
+@dataclass
+class MemoryPages:
+    """Pages by name."""
+
+    written: dict[str, str | bytes] = field(default_factory=dict)
+
+    def write(self, name: str, content: str | bytes) -> None:
+        self.written[name] = content
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A validator for which scores below `floor` are wrong."""
+
+    floor: float = 0.0
+
+    def suite(self, name: str) -> Suite | None:
+        return None
+
+    def judge(self, suite: str, frame: pd.DataFrame) -> list[RuleResult]:
+        bad = tuple(np.flatnonzero(frame["score"] < self.floor).tolist())
+        return [RuleResult("floor(score)", "critical", not bad, bad, f"{len(bad)} rows", "none")]
+
+    def judge_each(self, suite: str, frames: Sequence[pd.DataFrame]) -> list[list[RuleResult]]:
+        return [self.judge(suite, frame) for frame in frames]
+
+
+@dataclass
+class Serving:
+    """One folder's services, and the stages with them."""
+
+    root: Path
+    registry: MemoryRegistry = field(default_factory=MemoryRegistry)
+    judge: Judge = field(default_factory=Judge)
+
+    @property
+    def lake(self) -> LocalLake:
+        return LocalLake(self.root / "data")
+
+    @property
+    def warehouse(self) -> SqlWarehouse:
+        return SqlWarehouse(f"sqlite:///{self.root}/redeye.db")
+
+    def serve(self, version: str) -> None:
+        """Make a version champion as the gate does: in the registry and in the ledger."""
+        before = self.registry.aliases.get("champion")
+        if before:
+            self.registry.point("previous-champion", before)
+        self.registry.point("champion", version)
+        self.warehouse.append(
+            LedgerEntry(version=version, before=before, actor="gate", reason="better")
+        )
+
+    def features(self, day: date = DAY, said: Sequence[float] = (0.2, 0.4, 0.6)) -> FeatureTable:
+        """Keep a feature table of the day: one event for each number."""
+        table = pa.table(
+            {
+                "carrier": ["UA"] * len(said),
+                "flight": pa.array(range(len(said), 0, -1), pa.int32()),
+                "origin": ["EWR"] * len(said),
+                "sched_dep_time": pa.array([515] * len(said), pa.int16()),
+                "day": pa.array([day] * len(said), pa.date32()),
+                "said": pa.array(said, pa.float64()),
+            }
+        )
+        self.lake.write("features", day, table)
+        history = self.lake.find("features", day - timedelta(days=60), day - timedelta(days=1))
+        return FeatureTable(
+            day=day,
+            names=("said",),
+            partition=self.lake.find("features", day, day)[0],
+            history=tuple(history),
+            fingerprint="f",
+        )
+
+    def flew(self, day: date, delays: Sequence[float | None], hour: int = 12) -> Partition:
+        """Accept the outcomes of a day: delays in minutes at arrival, None for a cancelled flight."""
+        rows = {
+            "day": [day] * len(delays),
+            "carrier": ["UA"] * len(delays),
+            "flight": list(range(1, len(delays) + 1)),
+            "origin": ["EWR"] * len(delays),
+            "sched_dep_time": [515] * len(delays),
+            "dep_time": [None if delay is None else 515 for delay in delays],
+            "arr_delay": list(delays),
+            "known_at": [datetime.combine(day, datetime.min.time()) + timedelta(hours=hour)]
+            * len(delays),
+        }
+        return self.lake.write("accepted/flights", day, pa.table(rows, schema=FLIGHTS))
+
+    def score(
+        self,
+        day: date = DAY,
+        table: FeatureTable | None = None,
+        model: str = "current",
+        schedule: Sequence[str] = SCHEDULE,
+        republish: bool = True,
+    ) -> Publication:
+        params = ScoreParams.model_validate(
+            {"model": model, "schedule": list(schedule), "republish": republish}
+        )
+        table = table or self.features(day)
+        return score(
+            day, params, PROBLEM, table, None, self.lake, self.registry, self.warehouse, self.judge
+        )
+
+    def settle(self, day: date) -> Settlement:
+        return settle(day, SettleParams(lookback_days=7), PROBLEM, self.lake, self.warehouse)

@@ -1,0 +1,273 @@
+"""Who answers for a day, and what becomes of the answers."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.core.errors import DataError, GateRefused
+from pipelines.core.records import LedgerEntry
+from tests.integration.serving import DAY, Judge, Serving
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Serving:
+    """Version 1 was champion, version 2 is; both say what the feature says, a little apart."""
+    serving = Serving(tmp_path)
+    serving.registry.add("1", level=0.1)
+    serving.registry.add("2")
+    serving.serve("1")
+    serving.serve("2")
+    return serving
+
+
+def scores(serving: Serving, day: date = DAY) -> list[float]:
+    return [round(score, 6) for score in serving.warehouse.predictions(day, day)["score"]]
+
+
+def test_the_champion_answers_for_every_event_of_the_day(serving: Serving) -> None:
+    publication = serving.score()
+
+    assert (publication.answered_by, publication.model_version) == ("champion", "2")
+    assert (publication.events, publication.scored, publication.republished) == (3, 3, True)
+    current = serving.warehouse.predictions(DAY, DAY)
+    assert current["event_key"].tolist()[0] == "2013-10-01|UA|1|EWR|515"
+    assert scores(serving) == [0.6, 0.4, 0.2]
+    assert set(current["answered_by"]) == {"champion"}
+
+
+def test_scoring_again_publishes_nothing(serving: Serving) -> None:
+    first = serving.score()
+
+    again = serving.score()
+
+    assert again == first.model_copy(update={"republished": False})
+
+
+def test_other_features_are_another_publication(serving: Serving) -> None:
+    first = serving.score()
+
+    other = serving.score(table=serving.features(said=(0.2, 0.4, 0.7)))
+
+    assert other.republished
+    assert other.checksum != first.checksum
+
+
+def test_a_published_day_is_left_alone_when_asked(serving: Serving) -> None:
+    first = serving.score()
+    serving.serve("1")
+
+    left = serving.score(republish=False)
+
+    assert left == first.model_copy(update={"republished": False})
+
+
+def test_a_day_without_events_is_published_empty(serving: Serving) -> None:
+    publication = serving.score(table=serving.features(said=()))
+
+    assert (publication.events, publication.answered_by) == (0, "champion")
+
+
+# Promotions
+
+
+def test_a_promoted_version_answers_next(serving: Serving) -> None:
+    serving.score()
+    serving.serve("1")
+
+    publication = serving.score()
+
+    assert publication.model_version == "1"
+    assert publication.republished
+    assert scores(serving) == [0.1, 0.1, 0.1]
+
+
+def test_an_alias_moved_by_hand_is_obeyed_and_stands_in_the_ledger(serving: Serving) -> None:
+    serving.registry.add("3", level=0.3)
+    serving.registry.aliases["champion"] = "3"
+
+    publication = serving.score()
+
+    assert (publication.answered_by, publication.model_version) == ("champion", "3")
+    moved = LedgerEntry(version="3", before="2", actor="mlflow", reason="alias moved in MLflow")
+    assert serving.warehouse.ledger()[-1] == moved
+    assert serving.registry.aliases["previous-champion"] == "2"
+    serving.score()
+    assert serving.warehouse.ledger().count(moved) == 1
+
+
+def test_an_unblessed_version_does_not_answer_and_the_last_good_one_does(serving: Serving) -> None:
+    serving.registry.add("3", level=0.3, blessed=False)
+    serving.registry.aliases["champion"] = "3"
+
+    publication = serving.score()
+
+    assert (publication.answered_by, publication.model_version) == ("previous-champion", "2")
+    assert "champion (version 3) is not blessed for quality" in publication.reason
+    assert set(serving.warehouse.predictions(DAY, DAY)["reason"]) == {publication.reason}
+    assert serving.warehouse.ledger()[-1].version == "2"
+
+
+def test_without_the_alias_the_last_good_one_answers(serving: Serving) -> None:
+    del serving.registry.aliases["champion"]
+
+    publication = serving.score()
+
+    assert (publication.answered_by, publication.model_version) == ("previous-champion", "2")
+    assert "there is no champion" in publication.reason
+
+
+def test_a_model_that_learned_from_later_days_says_so(serving: Serving) -> None:
+    serving.registry.add("3", level=0.3, until=DAY + timedelta(days=30))
+    serving.serve("3")
+
+    assert "learned from days until 2013-10-31" in serving.score().reason
+
+
+# When the champion cannot
+
+
+def test_a_damaged_champion_leaves_it_to_the_one_before(serving: Serving) -> None:
+    del serving.registry.models["2"]
+
+    publication = serving.score()
+
+    assert (publication.answered_by, publication.model_version) == ("previous-champion", "1")
+    assert "champion (version 2) cannot answer" in publication.reason
+    assert "its file is damaged" in publication.reason
+
+
+@pytest.mark.parametrize("level", [float("nan"), float("inf"), -0.1, 1.1])
+def test_a_champion_that_gives_no_probabilities_does_not_answer(
+    serving: Serving, level: float
+) -> None:
+    serving.registry.add("2", level)
+
+    publication = serving.score()
+
+    assert publication.answered_by == "previous-champion"
+    assert "3 scores that are no probabilities" in publication.reason
+
+
+def test_a_champion_whose_features_are_gone_does_not_answer(serving: Serving) -> None:
+    wanting = serving.registry.versions["2"].model_copy(update={"features": ("said", "heard")})
+    serving.registry.versions["2"] = wanting
+
+    assert "needs features that are not there: heard" in serving.score().reason
+
+
+def test_scores_that_break_their_suite_are_not_published(serving: Serving) -> None:
+    serving.registry.add("1", level=0.5)
+    serving.judge = Judge(floor=0.3)
+
+    publication = serving.score()
+
+    assert publication.model_version == "1"
+    assert "its scores break floor(score): 1 rows" in publication.reason
+
+
+def test_while_the_registry_is_down_the_baseline_answers_and_says_so(serving: Serving) -> None:
+    serving.registry.down = True
+    serving.flew(DAY - timedelta(days=1), [20, 0, 15])
+
+    publication = serving.score()
+
+    assert (publication.answered_by, publication.model_version) == ("baseline", None)
+    assert "the registry does not answer (MLflow did not answer)" in publication.reason
+    assert "of 3 outcomes of the last 28 days" in publication.reason
+    assert scores(serving) == [0.6, 0.6, 0.6]  # (2 + 1) / (3 + 2)
+
+
+def test_the_baseline_knows_nothing_of_what_was_not_known_at_the_cutoff(serving: Serving) -> None:
+    serving.registry.down = True
+    serving.flew(DAY - timedelta(days=2), [20])
+    serving.flew(DAY - timedelta(days=1), [0, 0, 0], hour=29)  # 05:00 UTC: after midnight there
+
+    serving.score()
+
+    assert np.allclose(scores(serving), 2 / 3)
+
+
+def test_the_baseline_answers_without_any_outcome_and_with_damaged_ones(serving: Serving) -> None:
+    serving.registry.down = True
+    damaged = serving.flew(DAY - timedelta(days=1), [20])
+    (serving.root / "data" / damaged.file).write_bytes(b"rot")
+
+    assert serving.score().answered_by == "baseline"
+    assert scores(serving) == [0.5, 0.5, 0.5]
+
+
+def test_with_nobody_left_the_day_is_not_scored(serving: Serving) -> None:
+    first = serving.score()
+    serving.registry.down = True
+
+    with pytest.raises(GateRefused, match="nobody of the schedule can answer"):
+        serving.score(schedule=["champion"])
+
+    published = serving.warehouse.published(DAY)
+    assert published is not None
+    assert published.run_id == first.run_id
+
+
+# A version by its number
+
+
+def test_a_version_answers_when_asked_by_its_number(serving: Serving) -> None:
+    publication = serving.score(model="1")
+
+    assert (publication.answered_by, publication.model_version) == ("version", "1")
+    assert publication.reason.startswith("version 1 was asked for")
+
+
+def test_an_unblessed_version_is_refused_though_asked_by_its_number(serving: Serving) -> None:
+    serving.registry.add("3", level=0.3, blessed=False)
+
+    with pytest.raises(GateRefused, match=r"version 3 was asked for and .* is not blessed"):
+        serving.score(model="3")
+
+
+def test_a_version_that_does_not_exist_is_refused(serving: Serving) -> None:
+    with pytest.raises(GateRefused, match="there is no version"):
+        serving.score(model="9")
+
+
+def test_an_event_that_is_there_twice_is_refused(serving: Serving) -> None:
+    table = serving.features()
+    rows = serving.lake.read([table.partition])
+    partition = serving.lake.write("features", DAY, rows.take([0, 0, 1]))
+
+    with pytest.raises(DataError, match="1 rows repeat"):
+        serving.score(table=table.model_copy(update={"partition": partition}))
+
+
+# What came of it
+
+
+def test_outcomes_meet_what_was_predicted_as_they_become_known(serving: Serving) -> None:
+    serving.score()
+    serving.flew(DAY, [20, 0, None], hour=30)  # known at 06:00 UTC on the next day
+
+    early = serving.settle(DAY + timedelta(days=1))
+    late = serving.settle(DAY + timedelta(days=2))
+
+    assert early.settled == {"2013-10-01": 0}
+    assert late.settled == {"2013-10-01": 2}
+    assert late.unlabelled == {"cancelled": 1}
+    labels = serving.warehouse.predictions(DAY, DAY)["label"]
+    assert labels.fillna(-1).tolist() == [1.0, 0.0, -1.0]
+
+
+def test_settling_again_tells_the_same(serving: Serving) -> None:
+    serving.flew(DAY, [20, 0, None])
+    first = serving.settle(DAY + timedelta(days=3))
+
+    assert serving.settle(DAY + timedelta(days=3)) == first
+
+
+def test_outcomes_that_come_too_late_are_left_out(serving: Serving) -> None:
+    serving.flew(DAY, [20])
+
+    assert serving.settle(DAY + timedelta(days=8)).settled == {}
