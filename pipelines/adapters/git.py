@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.core.errors import BusyError, ConfigError, TemporaryError
 
 NOBODY = "0" * 40
-TRIES = 50  # how often somebody else may be faster in moving the branch
+TRIES = 20  # how often somebody else may be faster in moving the branch
 ACTOR = {
     "GIT_AUTHOR_NAME": "Redeye",
     "GIT_AUTHOR_EMAIL": "redeye@localhost",

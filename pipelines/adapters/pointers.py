@@ -22,7 +22,10 @@ from pipelines.core.files import write_whole
 
 FOLDER = re.compile(r"([0-9a-f]{32})\.dir")
 NEWEST = "data/raw.dvc"
-IGNORED = "/data/raw\n/versions/*/raw\n"
+IGNORED = {
+    ".gitignore": "/data/raw\n/versions/*/raw\n",
+    ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",  # as `dvc init` writes it
+}
 
 
 @dataclass(frozen=True)
@@ -160,4 +163,4 @@ class FolderPointers:
 def _files(pointer: Pointer, kept: str | None, config: str) -> Mapping[str, str]:
     """What the branch or folder has to hold; a version seen before keeps the pointer it had."""
     text = kept or pointer.text
-    return {".dvc/config": config, ".gitignore": IGNORED, NEWEST: text, pointer.path: text}
+    return {**IGNORED, ".dvc/config": config, NEWEST: text, pointer.path: text}

@@ -80,12 +80,13 @@ class DvcStore:
     def restore(self, pointer: Pointer, beside: Path) -> Path:
         """Bring a version back, below a folder made for it: where it is, every byte verified."""
         from dvc.exceptions import DvcException
+        from dvc_objects.errors import ObjectFormatError
 
         with _translated(self._where), self._repo(beside) as repo:
             (beside / "raw.dvc").write_text(pointer.text)
             try:
                 repo.pull()
-            except DvcException as error:
+            except (DvcException, ObjectFormatError) as error:
                 # An answer, if only that it is not there, tells damage from a remote that is down.
                 repo.cloud.get_remote_odb().exists(f"{pointer.version}.dir")
                 raise DataError(
@@ -98,15 +99,15 @@ class DvcStore:
     def _verify(self, pointer: Pointer, folder: Path) -> None:
         """DVC believes its cache and the list of a version's files; we do not."""
         listing = self._object(f"{pointer.version}.dir")
-        entries = [{"md5": f"{pointer.version}", "relpath": str(listing)}]
+        wanted = [(listing, pointer.version)]
         if _md5(listing) == pointer.version:
             entries = json.loads(listing.read_bytes())
-        for entry in entries:
-            path = folder / entry["relpath"]
-            if not path.is_file() or _md5(path) != entry["md5"]:
+            wanted = [(folder / entry["relpath"], entry["md5"]) for entry in entries]
+        for path, md5 in wanted:
+            if _md5(path) != md5:
                 # Out of the cache with it, or the next try would find it there again.
-                self._object(entry["md5"]).unlink(missing_ok=True)
-                self._object(f"{pointer.version}.dir").unlink(missing_ok=True)
+                self._object(md5).unlink(missing_ok=True)
+                listing.unlink(missing_ok=True)
                 raise DataError(
                     f"{self._where}: {path.name} of version {pointer.version} is damaged; it was "
                     f"dropped from the cache, so try again, or restore the remote from its backup"
@@ -159,6 +160,9 @@ def _translated(where: str) -> Iterator[None]:
         raise TemporaryError(f"{where}: does not answer ({error}); try again later") from error
 
 
-def _md5(path: Path) -> str:
+def _md5(path: Path) -> str | None:
+    """The MD5 of a file, or None when there is none."""
+    if not path.is_file():
+        return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -257,7 +257,7 @@ def test_a_broken_csv_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_in_a_csv_an_empty_cell_is_null_and_na_is_null_only_among_numbers(tmp_path: Path) -> None:
     put_below(tmp_path)(
-        f"schedule/{DAY}.csv", b"carrier,delay,seen\nNA,NA,2020-01-09T01:00Z\n,1,\n"
+        f"schedule/{DAY}.csv", b"carrier,delay,seen\nNA,NA,2020-01-09T01:00Z\n,1,\nAA,NA,\n"
     )
 
     rows = open_source(problem(str(tmp_path))).read("schedule", DAY)
