@@ -46,8 +46,12 @@ def one_at_a_time(places: Places) -> Iterator[None]:
 
 def open_store(places: Places, experiment: str, model: str) -> tuple[Any, str]:
     """A client, and the id of the experiment; both the experiment and the registered model exist then."""
+    import mlflow
     from mlflow import MlflowClient
 
+    # A version's source is a `models:/…` address, which MLflow resolves by its global settings.
+    mlflow.set_tracking_uri(places.tracking_uri)
+    mlflow.set_registry_uri(places.tracking_uri)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     # Several processes that open a new SQLite store at once fail in its migrations.
