@@ -8,7 +8,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 DAY ?= 2013-10-01
-STACK := $(BIN)/python infra/stack.py
+STACK := $(BIN)/python -m infra.stack
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help install nightly backfill up down night repro test check format lock clean

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import BaseOperator, Param, TriggerRule, task, task_group
+from airflow.sdk import BaseOperator, Param, TriggerRule, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
 from pipelines.core.backfill import STAGES, Backfill
@@ -47,6 +47,41 @@ class Watcher(BaseOperator):
         raise AirflowFailException("a stage of this night failed; its log says why and what to do")
 
 
+class Plan(BaseOperator):
+    """Says in words what is about to be done, and gives the days to do it for."""
+
+    def execute(self, context: Any) -> list[str]:
+        try:
+            backfill = Backfill.of(asked_of(context), GRAPH.names)
+        except RedeyeError as error:
+            raise AirflowFailException(str(error)) from error
+        self.log.info(backfill.in_words())
+        return [] if backfill.dry_run else [day.isoformat() for day in backfill.days]
+
+
+class Tally(BaseOperator):
+    """Says how the days went; fails if a stage of any day did."""
+
+    def execute(self, context: Any) -> None:
+        run, instance = context["dag_run"], context["ti"]
+        days = instance.xcom_pull(task_ids="plan") or []
+        states = instance.get_task_states(run.dag_id, run_ids=[run.run_id], task_group_id="days")
+        failed = sorted(
+            _stage_of_day(name, days)
+            for name, state in states.get(run.run_id, {}).items()
+            if state == "failed"
+        )
+        self.log.info("%d days, %d failed stages", len(days), len(failed))
+        if failed:
+            raise AirflowFailException(f"failed: {', '.join(failed)}; their logs say what to do")
+
+
+def _stage_of_day(name: str, days: list[str]) -> str:
+    """`days.score_3` is the stage score of the fourth day."""
+    stage, _, index = name.removeprefix("days.").rpartition("_")
+    return f"{stage} of {days[int(index)]}"
+
+
 def night_chain() -> None:
     """The whole chain for the run's day."""
     tasks = _join({stage.name: _night_task(stage) for stage in GRAPH.stages})
@@ -63,48 +98,24 @@ def _night_task(stage: Stage) -> StageOperator:
 
 def backfill_chain() -> None:
     """Say what will be done, do it for every day, and say how it went."""
-    days = plan()
-    done = day_chain.expand(day=days)
-    done.set_downstream(report(days))  # type: ignore[arg-type]  # a task's call is its output
-
-
-@task(retries=0)
-def plan(**context: Any) -> list[str]:
-    """The days, after saying in words what is about to happen."""
-    try:
-        backfill = Backfill.of(asked_of(context), GRAPH.names)
-    except RedeyeError as error:
-        raise AirflowFailException(str(error)) from error
-    print(backfill.in_words())  # noqa: T201  it stands in the task's log
-    return [] if backfill.dry_run else [day.isoformat() for day in backfill.days]
+    plan = Plan(task_id="plan", retries=0)
+    tally = Tally(task_id="tally", trigger_rule=TriggerRule.ALL_DONE, retries=0)
+    day_chain.expand(day=plan.output).set_downstream(tally)
 
 
 @task_group(group_id="days")
 def day_chain(day: str) -> None:
     """The chosen stages for one day. A day stops at its first failure; the others go on."""
-    rule = TriggerRule.NONE_FAILED
-    _join({s.name: StageOperator(stage=s, day=day, trigger_rule=rule) for s in GRAPH.stages})
+    _join({stage.name: _day_task(stage, day) for stage in GRAPH.stages})
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
-def report(days: list[str], **context: Any) -> None:
-    """Say how it went; fails if a stage of any day did."""
-    run = context["dag_run"]
-    states = context["ti"].get_task_states(run.dag_id, run_ids=[run.run_id], task_group_id="days")
-    failed = sorted(
-        _stage_of_day(name, days)
-        for name, state in states.get(run.run_id, {}).items()
-        if state == "failed"
+def _day_task(stage: Stage, day: str) -> StageOperator:
+    return StageOperator(
+        stage=stage,
+        day=day,
+        trigger_rule=TriggerRule.NONE_FAILED,
+        map_index_template="{{ task.day }}",
     )
-    print(f"{len(days)} days done, {len(failed)} stages failed")  # noqa: T201  as above
-    if failed:
-        raise AirflowFailException(f"failed: {', '.join(failed)}; their logs say what to do")
-
-
-def _stage_of_day(name: str, days: list[str]) -> str:
-    """`days.score_3` is the stage score of the fourth day."""
-    stage, _, index = name.removeprefix("days.").rpartition("_")
-    return f"{stage} of {days[int(index)]}"
 
 
 def _join(tasks: dict[str, StageOperator]) -> dict[str, StageOperator]:

@@ -3,7 +3,7 @@ what will be done before it is done; a dry run ends there. Days run side by side
 time, each in the order of the chain. What is published stays, unless *replace* is chosen; doing the
 same backfill again changes nothing.
 
-**When it fails**, `report` lists days and stages; the last line of a red task's log says what to do.
+**When it fails**, `tally` lists days and stages; the last line of a red task's log says what to do.
 Clear the red tasks with all that comes after them: days that are green stay done.
 """
 

@@ -19,7 +19,9 @@ from chain import DAY_FORM, night_chain
 
 # Midnight in Los Angeles is 03:00 in New York. A tick at 03:00 would lose the last day of Airflow's
 # own `backfill create`, whose range ends when that day begins.
-AT_THREE = CronPartitionTimetable("0 0 * * *", timezone="America/Los_Angeles", key_format="%F")
+AT_THREE = CronPartitionTimetable(
+    "0 0 * * *", timezone="America/Los_Angeles", key_format="%Y-%m-%d"
+)
 POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10)}
 
 with DAG("redeye_nightly", schedule=AT_THREE, start_date=datetime(2013, 1, 1, tzinfo=UTC),

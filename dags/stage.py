@@ -53,19 +53,21 @@ class StageOperator(BaseOperator):
     def execute(self, context: Any) -> None:
         """Run the command to its end, line by line into the task's log."""
         try:
-            argv = self._argv(context)
-            self.log.info("$ %s", " ".join(argv))
-            self._running = Command(argv, REPOSITORY, stage_environ(os.environ))
+            ending = self._run(self._argv(context))
         except RedeyeError as error:
-            raise AirflowFailException(str(error)) from error
-        try:
-            ending = self._running.follow(self.log.info)
-        finally:
-            self._running.stop()
+            ending = Ending(error.exit_code, str(error))
         if ending.exit_code:
             told = {"exit_code": ending.exit_code, "sentence": ending.sentence}
             context["ti"].xcom_push("failure", told)
             raise failure(ending, context["ti"].try_number)
+
+    def _run(self, argv: list[str]) -> Ending:
+        self.log.info("$ %s", " ".join(argv))
+        self._running = Command(argv, REPOSITORY, stage_environ(os.environ))
+        try:
+            return self._running.follow(self.log.info)
+        finally:
+            self._running.stop()
 
     def on_kill(self) -> None:
         """Stop the command when the task is cleared, out of time, or its worker leaves."""

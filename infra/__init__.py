@@ -1,0 +1,1 @@
+"""What runs Redeye on one machine: a PostgreSQL, Airflow's components, the MLflow UI."""

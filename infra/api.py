@@ -1,0 +1,125 @@
+"""Airflow's REST API, as far as a night needs it."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import quote
+
+from pipelines.core.errors import TemporaryError, UsageError
+
+# Loopback only: a proxy in the environment is not asked.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+ENDED = ("success", "failed")
+
+
+@dataclass
+class Api:
+    """One API server on loopback, and the admin's session."""
+
+    address: str
+    user: str
+    password: str
+    _token: str = ""
+
+    def health(self) -> dict[str, str | None]:
+        """Component → healthy, unhealthy or None; nothing while the server does not answer."""
+        try:
+            told = self._send("GET", "/api/v2/monitor/health", None)
+        except TemporaryError:
+            return {}
+        return {name: about.get("status") for name, about in told.items()}
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """What the API answers; raises TemporaryError if it does not, UsageError if it refuses."""
+        if not self._token:
+            login = {"username": self.user, "password": self.password}
+            self._token = self._send("POST", "/auth/token", login)["access_token"]
+        return self._send(method, f"/api/v2{path}", body)
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(  # noqa: S310  the address is loopback's
+            self.address + path, data=content, headers=headers, method=method
+        )
+        try:
+            with _OPENER.open(request, timeout=20) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")[:300]
+            kind = TemporaryError if error.code >= 500 else UsageError
+            raise kind(f"Airflow refused {method} {path} ({error.code}): {said}") from error
+        except (OSError, HTTPException, ValueError) as error:
+            raise TemporaryError(
+                f"Airflow at {self.address} does not answer ({error}); run the same again"
+            ) from error
+
+    def make_pools(self, pools: dict[str, str]) -> None:
+        """Pools of one slot each; those that exist are left alone."""
+        there = {pool["name"] for pool in self.call("GET", "/pools?limit=100")["pools"]}
+        for name, why in pools.items():
+            if name not in there:
+                self.call("POST", "/pools", {"name": name, "slots": 1, "description": why})
+
+    def unpause(self, dag: str) -> None:
+        """A paused DAG's runs would wait for ever."""
+        self.call("PATCH", f"/dags/{dag}?update_mask=is_paused", {"is_paused": False})
+
+    def parsed_since(self, dag: str, moment: str) -> bool:
+        """Whether the DAG file was read after the moment, an ISO time in UTC."""
+        found = self.call("GET", f"/dags?dag_id_pattern={dag}&limit=10")["dags"]
+        return any(d["dag_id"] == dag and (d["last_parsed_time"] or "") > moment for d in found)
+
+    def broken(self) -> str:
+        """The last line of the first DAG file that cannot be read, or nothing."""
+        errors = self.call("GET", "/importErrors")["import_errors"]
+        return str(errors[0]["stack_trace"]).strip().splitlines()[-1] if errors else ""
+
+    def trigger(self, dag: str, conf: dict[str, Any]) -> str:
+        """Start a run; its path in the API."""
+        runs = f"/dags/{dag}/dagRuns"
+        run = self.call("POST", runs, {"conf": conf, "logical_date": None})
+        return f"{runs}/{quote(run['dag_run_id'], safe='')}"
+
+    def tasks(self, run: str) -> list[dict[str, Any]]:
+        """Every task instance of a run."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.call("GET", f"{run}/taskInstances?limit=100&offset={len(found)}")
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"] or not page["task_instances"]:
+                return found
+
+    def failure(self, run: str, task: dict[str, Any]) -> dict[str, Any]:
+        """What a failed stage left: exit_code and sentence."""
+        where = f"{run}/taskInstances/{quote(task['task_id'])}/xcomEntries/failure"
+        try:
+            told = self.call("GET", f"{where}?map_index={task['map_index']}&deserialize=true")
+        except UsageError:
+            return {}  # it ended before it could say why
+        value = told["value"]
+        return value if isinstance(value, dict) else dict(json.loads(value))
+
+    def give_up(self, dag: str) -> None:
+        """End every run of the DAG that has not ended: nobody waits for it any more."""
+        for state in ("running", "queued"):
+            for run in self.call("GET", f"/dags/{dag}/dagRuns?state={state}")["dag_runs"]:
+                path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}"
+                self.call("PATCH", f"{path}?update_mask=state", {"state": "failed"})
+
+
+def wait_until(ready: Any, seconds: float, what: str) -> None:
+    """Ask every fifth of a second; raises TemporaryError after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise TemporaryError(f"{what} was not ready after {seconds:.0f} s; run the same again")
+        time.sleep(0.2)
