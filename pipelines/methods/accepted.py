@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,6 +34,7 @@ class Accepted:
     def events(self) -> Kept:
         return self.tables[self.problem.events]
 
+    @cached_property
     def shape(self) -> Shape:
         """The columns of every table, as its newest partition has them."""
         newest = {table: kept[max(kept)] for table, kept in self.tables.items()}
@@ -89,5 +91,5 @@ def between(kept: Kept, first: date, last: date) -> list[Partition]:
 
 def fingerprint(text: str, partitions: Sequence[Partition]) -> str:
     """SHA-256 over a text (a query, a declaration) and what it reads."""
-    parts = [text, *(f"{one.dataset} {one.day} {one.sha256}" for one in partitions)]
+    parts = [text, *(one.sha256 for one in partitions)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

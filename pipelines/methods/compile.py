@@ -34,7 +34,7 @@ def features_query(features: FeatureSet, shape: Shape) -> exp.Select:
         query = join_history(query, history)
     for latest in features.latest:
         query = _join_latest(query, latest, shape)
-    return query.order_by(*(of("b", name) for name in ("day", *shape.key)))
+    return query.order_by(*(of("b", name) for name in ("day", *shape.key)), copy=False)
 
 
 def _base(features: FeatureSet, shape: Shape) -> exp.Select:
@@ -92,8 +92,10 @@ def _crowd(crowd: Crowd) -> Column:
 def _join_latest(query: exp.Select, latest: Latest, shape: Shape) -> exp.Select:
     name = f"latest_{latest.table}"
     on = exp.and_(same("b", name, ("day", *latest.by)), of(name, "place").eq(1))
-    query = query.with_(name, as_=_placed(latest, shape)).join(name, on=on, join_type="left")
-    return query.select(*(of(name, column).as_(new) for new, column in latest.named().items()))
+    query = query.with_(name, as_=_placed(latest, shape), copy=False)
+    query = query.join(name, on=on, join_type="left", copy=False)
+    named = latest.named().items()
+    return query.select(*(of(name, column).as_(new) for new, column in named), copy=False)
 
 
 def _placed(latest: Latest, shape: Shape) -> exp.Select:

@@ -17,7 +17,7 @@ def totals_query(features: FeatureSet, history: History, shape: Shape) -> exp.Qu
 
     Inputs: the facts, and `known_<table>`. Columns: day, grain, every key column (null where it is
     not of the grain), then `facts`, how many; `known`, how many with a value; `total`, their sum.
-    A fact without one of a grain's keys is not of that grain.
+    Each grain counts every fact once, also one whose key is null: no event will ask for that.
     """
     grains = [_grain(history, by) for by in history.by]
     query = exp.union(*grains, distinct=False) if len(grains) > 1 else grains[0]
@@ -55,18 +55,21 @@ def _grain(history: History, by: tuple[str, ...]) -> exp.Select:
             whole(or_zero(exp.Sum(this=value.copy()))).as_("total"),
         )
         .from_(exp.to_table("known"))
-        .where(*(exp.column(key).is_(exp.null()).not_() for key in by))
         .group_by(exp.column("day"), *map(exp.column, by))
     )
 
 
 def join_history(query: exp.Select, history: History) -> exp.Select:
-    """Add a history's features to a query over `base` AS b, from the totals `history_<name>`."""
+    """Add a history's features to a query over `base` AS b, from the totals `history_<name>`.
+
+    The query itself grows: sqlglot would copy the whole of it with each step.
+    """
     for by in history.by:
         name = _windows_name(history, by)
         on = same("b", name, ("day", *by))
-        query = query.with_(name, as_=_windows(history, by)).join(name, on=on, join_type="left")
-    return query.select(*(_measured(one).as_(one.name) for one in history.features()))
+        query = query.with_(name, as_=_windows(history, by), copy=False)
+        query = query.join(name, on=on, join_type="left", copy=False)
+    return query.select(*(_measured(one).as_(one.name) for one in history.features()), copy=False)
 
 
 def _windows(history: History, by: tuple[str, ...]) -> exp.Select:

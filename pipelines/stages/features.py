@@ -67,7 +67,7 @@ def _totals(accepted: Accepted, history: History, engine: Engine) -> Kept:
     """Daily totals of a history: a partition for each day on which facts may have become known."""
     facts, dataset = accepted.tables[history.table], f"history/{history.name}"
     features, settling = accepted.problem.features, timedelta(days=calendar.SETTLING_DAYS)
-    query = totals_query(features, history, accepted.shape())
+    query = totals_query(features, history, accepted.shape)
     first = max(min(facts), accepted.first - timedelta(days=features.longest_window))
     days = [first + timedelta(days=n) for n in range((accepted.day - first).days)]
     text = query.sql()
@@ -93,7 +93,7 @@ class _Tables:
     def __init__(self, accepted: Accepted, totals: Mapping[str, Kept]) -> None:
         self._accepted, self._totals = accepted, totals
         self._declared = accepted.problem.features
-        self._query = features_query(self._declared, accepted.shape())
+        self._query = features_query(self._declared, accepted.shape)
         self.text = self._query.sql()
         days = list(accepted.events)
         self.origins = {day: fingerprint(self.text, self._made_from(day)) for day in days}
