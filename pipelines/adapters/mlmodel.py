@@ -15,7 +15,7 @@ from pipelines.methods.modelfile import TRUSTED
 
 FORMS: dict[str, Form] = {"model.ubj": "ubj", "model.skops": "skops"}
 BESIDE = frozenset({"MLmodel", "requirements.txt"})  # what else the folder may hold
-SOURCE = re.compile(r"\Amodels:/(m-[0-9a-f]{32})\Z")  # the only place versions are fetched from
+LOGGED = re.compile(r"\Am-[0-9a-f]{32}\Z")  # MLflow's name of a logged model
 
 
 def write_folder(folder: Path, model: Model, content: bytes, identity: str, run_id: str) -> None:
@@ -73,26 +73,27 @@ def _signature(model: Model) -> Any:
     return ModelSignature(inputs=Schema(columns), outputs=Schema([ColSpec("double", "score")]))
 
 
-def fetch_file(client: Any, places: Places, source: str, scratch: Path) -> tuple[Form, bytes]:
-    """The model file of a version's source, unread.
+def fetch_file(client: Any, places: Places, version: Any, scratch: Path) -> tuple[Form, bytes]:
+    """The model file of a version, as MLflow tells it; not yet understood.
 
-    Raises GateRefused when the source is not a logged model, or when its folder holds anything but
-    one file of a known form and its description: a pickle or a code folder is never even fetched.
+    Raises GateRefused when the version is not made from a logged model, or when that one's folder
+    holds anything but one file of a known form and its description: a pickle or a code folder is
+    never even fetched.
     """
     from mlflow.artifacts import download_artifacts
 
-    match = SOURCE.match(source)
-    if match is None:
+    identity = version.tags.get("model_id", "")
+    if not LOGGED.match(identity):
         raise GateRefused(
-            f"model file: its source {source!r} is not one that Redeye registered; promote another version"
+            f"model version {version.version}: it was not registered by Redeye; promote another version"
         )
-    location = client.get_logged_model(match[1]).artifact_location
-    names = {file.path for file in client.list_logged_model_artifacts(match[1])}
+    location = client.get_logged_model(identity).artifact_location
+    names = {file.path for file in client.list_logged_model_artifacts(identity)}
     forms = names & FORMS.keys()
     if len(forms) != 1 or names - BESIDE - forms:
         raise GateRefused(
-            f"model file: the folder holds {sorted(names)}, not one of {sorted(FORMS)} and its "
-            f"description; promote another version"
+            f"model version {version.version}: its folder holds {sorted(names)}, not one of "
+            f"{sorted(FORMS)} and its description; promote another version"
         )
     name = forms.pop()
     path = download_artifacts(

@@ -33,17 +33,21 @@ def keep_version(
     client.finalize_logged_model(logged.model_id, "READY")
     grouped = {f"{model.name}/{metric}": number for metric, number in metrics.items()}
     measure(client, run_id, grouped, logged.model_id)
-    return client.create_model_version(
+    version = client.create_model_version(
         name,
-        source=f"models:/{logged.model_id}",
+        source=logged.artifact_location,
         run_id=run_id,
         model_id=logged.model_id,
-        tags=_tags(model, content) | {"day": day},
+        tags=_tags(model, content) | {"day": day, "model_id": logged.model_id},
         description=(
             f"{model.name}, trained for the night of {day} on {len(model.schema)} features of "
             f"events up to {model.trained_until}."
         ),
     )
+    # What MLflow's own way of registering writes, so that its UI links the two.
+    link = json.dumps([{"name": name, "version": version.version}])
+    client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})
+    return version
 
 
 def _tags(model: Model, content: bytes) -> dict[str, str]:

@@ -158,8 +158,8 @@ class MlflowRegistry:
 
         gone = f"model version {version.version}: it or its file is gone; promote another version"
         try:
-            source = self._client.get_model_version(self._name, version.version).source
-            return fetch_file(self._client, self._places, source, scratch)
+            registered = self._client.get_model_version(self._name, version.version)
+            return fetch_file(self._client, self._places, registered, scratch)
         except FileNotFoundError as error:
             raise GateRefused(gone) from error
         except MlflowException as error:

@@ -30,17 +30,18 @@ def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> A
 
 
 def gradient_boosting(schema: Mapping[str, str], seed: int, threads: int) -> Any:
-    """150 shallow trees on histograms; missing numbers and categories take a branch of their own."""
+    """A hundred shallow trees on histograms; missing numbers and categories take a branch of their own."""
     from xgboost import XGBClassifier
 
     del schema  # categories are recognised by their type
     return XGBClassifier(
-        n_estimators=150,
-        max_depth=6,
-        learning_rate=0.05,
+        n_estimators=100,
+        max_depth=5,
+        learning_rate=0.08,
         subsample=0.8,
         colsample_bytree=0.5,
         min_child_weight=20,
+        max_bin=64,  # as good here as 256, at two thirds of the time
         tree_method="hist",
         enable_categorical=True,
         eval_metric="logloss",
