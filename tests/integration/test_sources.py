@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipelines.adapters.sources import open_source
+from pipelines.adapters.sqlsource import SqlSource
 from pipelines.core.contracts import Problem, Source, Table
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
 from pipelines.problem import PROBLEM
@@ -364,6 +365,13 @@ def test_bad_credentials_are_refused_without_repeating_them(postgres: str) -> No
         open_source(problem(url.render_as_string(hide_password=False))).read("schedule", DAY)
 
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_driver_that_tells_the_password_is_cut_short(postgres: str) -> None:
+    url = sa.make_url(postgres).set(username="nobody", password="hunter2")
+    source = SqlSource(url.render_as_string(hide_password=False), TABLES)
+
+    assert source._redact("cannot log in with hunter2\nat host") == "cannot log in with ***"
 
 
 def test_a_time_with_a_zone_is_its_instant_in_utc(postgres: str) -> None:

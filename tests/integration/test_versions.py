@@ -18,7 +18,7 @@ import pytest
 from pipelines.adapters.dvc import DvcVersions
 from pipelines.adapters.git import Branch
 from pipelines.adapters.lake import LocalLake
-from pipelines.adapters.snapshot import take_snapshot
+from pipelines.adapters.snapshot import is_snapshot, take_snapshot
 from pipelines.core.config import Places, find_places
 from pipelines.core.errors import (
     BusyError,
@@ -284,6 +284,29 @@ def test_a_snapshot_leaves_out_unfinished_files_and_outlives_what_replaces_them(
     assert content(tmp_path / "snapshot") == {"manifest.json": b"old"}
 
 
+def test_a_snapshot_of_what_has_changed_is_as_if_it_were_the_first(tmp_path: Path) -> None:
+    folder, snapshot = tmp_path / "raw", tmp_path / "snapshot"
+    for name in ("same/a", "changed/a", "gone/a", "file-then-folder", "folder-then-file/a"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("before")
+    take_snapshot(folder, snapshot)
+    shutil.rmtree(folder / "gone")
+    (folder / "changed" / "new").write_text("after!")
+    (folder / "changed" / "new").replace(folder / "changed" / "a")
+    (folder / "file-then-folder").unlink()
+    (folder / "file-then-folder").mkdir()
+    (folder / "file-then-folder" / "a").write_text("after")
+    shutil.rmtree(folder / "folder-then-file")
+    (folder / "folder-then-file").write_text("after")
+
+    take_snapshot(folder, snapshot)
+
+    assert content(snapshot) == content(folder)
+    assert is_snapshot(folder, snapshot)
+    (folder / "same" / "b").touch()
+    assert not is_snapshot(folder, snapshot)
+
+
 def test_landed_files_keep_their_own_bytes_and_permissions(places: Places) -> None:
     before = {path: path.stat().st_mode for path in places.data.rglob("*")}
 
@@ -400,6 +423,21 @@ def test_what_was_not_versioned_becomes_a_version_before_it_is_replaced(places: 
     assert kept != old
     versions.checkout(kept, raw)
     assert content(raw) == unversioned
+
+
+def test_what_cannot_be_versioned_now_is_not_replaced(places: Places) -> None:
+    versions, raw = DvcVersions(places), places.data / "raw"
+    old, _ = versions.record(DAY)
+    land(places, NEXT, 4)
+    unversioned = content(places.data)
+    remote = places.var / "dvc-remote"
+    remote.rename(places.var / "away")
+    remote.write_text("no folder")
+
+    with pytest.raises(TemporaryError, match="dvc-remote"):
+        versions.checkout(old, raw)
+
+    assert content(places.data) == unversioned
 
 
 def test_it_may_be_restored_elsewhere_beside_the_present(places: Places, tmp_path: Path) -> None:

@@ -93,6 +93,11 @@ def test_an_hour_that_the_clock_skips_has_no_weather_and_no_hour_is_there_twice(
     assert pd.Timestamp("2026-03-08 07:00") in set(spring["observed_at"])
     assert not spring.duplicated(["origin", "observed_at"]).any()
     assert len(spring[spring["origin"] == "JFK"]) == 23
+    three = spring[spring["observed_at"] == pd.Timestamp("2026-03-08 07:00")]
+    shown = date(2013, 1, 1) + timedelta(days=(date(2026, 3, 8) - FIRST_DAY).days % CYCLE_DAYS)
+    base = frame("weather", shown)
+    original = base[base["observed_at"] == pd.Timestamp(shown) + pd.Timedelta(hours=7)]
+    assert three["temp"].tolist() == original["temp"].tolist()
 
     autumn = frame("weather", date(2013, 11, 3))  # the year itself repeated the hour
     hours = autumn[autumn["origin"] == "EWR"]["observed_at"].head(3).tolist()
