@@ -105,9 +105,7 @@ class LocalLake:
             ) from error
 
     def _manifest(self, dataset: str, day: date) -> Manifest | None:
-        path = Path(
-            f"{self._data}/{dataset}/day={day.isoformat()}/{MANIFEST}"
-        )  # a year's are asked for
+        path = self._data / dataset / f"day={day.isoformat()}" / MANIFEST
         try:
             return Manifest.from_json(path.read_text(), str(path))
         except FileNotFoundError:

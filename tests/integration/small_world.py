@@ -171,7 +171,7 @@ def _weather(day: date, rng: np.random.Generator) -> pd.DataFrame:
     rows = pd.DataFrame([(day, origin, at) for origin in ("EWR", "JFK") for at in hours])
     rows.columns = pd.Index(["day", "origin", "observed_at"])
     rows = rows[rng.random(len(rows)) < 0.6]  # the last of the day is observed at the cutoff itself
-    late = pd.to_timedelta(rng.choice([0, 0, 45, 400], size=len(rows)), unit="m")
+    late = pd.to_timedelta(rng.choice([-90, 0, 45, 400], size=len(rows)), unit="m")
     values = {name: rng.normal(size=len(rows)).round(2) for name in [*MEASURES, "visib"]}
     rows = rows.assign(known_at=rows["observed_at"] + late, **values)
     rows.loc[rng.random(len(rows)) < 0.4, "wind_gust"] = np.nan
