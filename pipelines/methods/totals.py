@@ -32,7 +32,7 @@ def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
     keys = [scope.column(key, history.name).as_(key) for key in history.keys]
     known_at = scope.column("known_at", history.name)
     on_that_day = exp.and_(
-        of("k", "partition").eq(scope.columns["day"]),
+        of("k", "partition").eq(scope.column("day", history.name)),
         known_at >= of("k", "opens_at"),
         known_at < of("k", "closes_at"),
     )
