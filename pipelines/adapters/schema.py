@@ -49,6 +49,7 @@ scoring_run = Table(
     Column("answered_by", String, nullable=False),
     Column("model_version", String),
     Column("model_sha256", String),
+    Column("trained_until", Date),
     Column("features_sha256", String, nullable=False),
     Column("data_version", String, nullable=False),
     Column("reason", String, nullable=False),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Result, Select, Table, and_, delete, select
+from sqlalchemy import Result, Select, and_, delete, select
 
 from pipelines.adapters import publishing
 from pipelines.adapters.database import Database, records
@@ -107,16 +107,23 @@ class SqlWarehouse:
         columns = [ledger.c[name] for name in LedgerEntry.model_fields]
         return [LedgerEntry(**row) for row in self._rows(select(*columns).order_by(ledger.c.entry))]
 
-    def measure(self, day: date, metrics: Mapping[str, float], subject: str) -> None:
-        """Keep a day's metrics of a subject, in place of those of the same name."""
-        wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
-        if wrong:
-            raise DataError(
-                f"metrics {day}: {', '.join(wrong)} of {subject} are no numbers; leave out what is unknown"
-            )
-        about = {"day": day, "subject": subject}
-        rows = [{**about, "metric": name, "value": value} for name, value in metrics.items()]
-        self._replace(daily_metric, rows)
+    def measure(self, day: date, metrics: Mapping[str, Mapping[str, float]]) -> None:
+        """Keep a day's metrics by subject and name, in place of those that are there."""
+        rows = []
+        for subject, values in metrics.items():
+            for name, value in values.items():
+                if not math.isfinite(value):
+                    raise DataError(
+                        f"metrics {day}: {name} of {subject} is no number; leave out what is not known"
+                    )
+                rows.append({"day": day, "subject": subject, "metric": name, "value": value})
+        adding = self._database.insert(daily_metric)
+        replacing = adding.on_conflict_do_update(
+            index_elements=[*daily_metric.primary_key], set_={"value": adding.excluded.value}
+        )
+        if rows:
+            with self._database.write(alone=f"metrics {day}") as connection:
+                connection.execute(replacing, rows)
 
     def measured(self, first: date, last: date) -> pd.DataFrame:
         """Kept metrics: day, subject, metric, value."""
@@ -137,15 +144,6 @@ class SqlWarehouse:
             connection.execute(delete(log).where(log.c.day == day, log.c.table_name == table))
             if rows:
                 connection.execute(log.insert(), rows)
-
-    def _replace(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        if not rows:
-            return
-        adding = self._database.insert(table)
-        values = {"value": adding.excluded.value}
-        replacing = adding.on_conflict_do_update(index_elements=[*table.primary_key], set_=values)
-        with self._database.write() as connection:
-            connection.execute(replacing, list(rows))
 
     def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
         with self._database.read() as connection:

@@ -268,8 +268,8 @@ class Warehouse(Protocol):
         """Every entry, oldest first."""
         ...
 
-    def measure(self, day: date, metrics: Mapping[str, float], subject: str) -> None:
-        """Keep a day's metrics of a subject (a model version, a feature, the night)."""
+    def measure(self, day: date, metrics: Mapping[str, Mapping[str, float]]) -> None:
+        """Keep a day's metrics by subject (a contender, a feature, the scores) and name."""
         ...
 
     def measured(self, first: date, last: date) -> pd.DataFrame:

@@ -145,6 +145,7 @@ class ScoringRun(Record):
     answered_by: str
     model_version: str | None
     model_sha256: str | None
+    trained_until: date | None  # last day the model learned from
     features_sha256: str
     data_version: str
     reason: str
@@ -220,6 +221,8 @@ class Publication(Record):
     scored: int
     answered_by: str  # champion, previous-champion, canary, baseline; or version, if asked by number
     model_version: str | None
+    model_sha256: str | None
+    trained_until: date | None  # last day the model learned from
     reason: str
     checksum: str  # SHA-256 over keys and scores, in key order
     republished: bool  # False: this very publication was there already

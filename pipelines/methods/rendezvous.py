@@ -26,34 +26,35 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Lineup:
-    """Who may answer, in order, and why others of the schedule may not."""
+class Turn:
+    """A contender whose turn it is, and why it may not even try, if so."""
 
-    contenders: tuple[Contender, ...]
-    refusals: tuple[str, ...]
+    contender: Contender
+    refusal: str | None = None
 
 
 def line_up(
-    schedule: Sequence[str],
-    models: Mapping[str, ModelVersion | None],
-    features: Sequence[str],
-    known: Sequence[str] = (),
-) -> Lineup:
-    """The contenders of the schedule whose model exists, is blessed twice and finds its features.
+    schedule: Sequence[str], models: Mapping[str, ModelVersion | None], features: Sequence[str]
+) -> list[Turn]:
+    """The turns of the schedule: who may answer has a model that exists, is blessed twice and finds
+    its features.
 
     `models` are what the registry's aliases stand for now. A model that stands twice is asked once.
-    `known` are refusals from before.
     """
-    contenders: list[Contender] = []
-    refusals = list(known)
+    turns: list[Turn] = []
     for name in schedule:
         contender = Contender(name, models.get(name))
-        refusal = None if name == BASELINE else refuse_model(contender, features)
-        if refusal:
-            refusals.append(refusal)
-        elif contender.model is None or all(c.model != contender.model for c in contenders):
-            contenders.append(contender)
-    return Lineup(tuple(contenders), tuple(refusals))
+        if name == BASELINE:
+            turns.append(Turn(contender))
+        elif contender.model is None or all(t.contender.model != contender.model for t in turns):
+            turns.append(Turn(contender, refuse_model(contender, features)))
+    return turns
+
+
+def without_registry(schedule: Sequence[str], refusal: str) -> list[Turn]:
+    """The turns when no model can be had: nobody's, for this reason, then the baseline's if it has one."""
+    baseline = [Turn(Contender(name, None)) for name in schedule if name == BASELINE]
+    return [Turn(Contender(schedule[0], None), refusal), *baseline]
 
 
 def refuse_model(contender: Contender, features: Sequence[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import pandas as pd
@@ -23,11 +24,12 @@ from pipelines.methods.rendezvous import (
     BASELINE,
     NAMED,
     Contender,
-    Lineup,
+    Turn,
     explain,
     line_up,
     refuse_model,
     see_move,
+    without_registry,
 )
 
 
@@ -55,8 +57,8 @@ def score(
     events = _events(problem, feature_table, lake)
     desk = Desk(day, problem, lake, registry, validator)
     if params.model == "current":
-        lineup = _resolve(params, feature_table, registry, warehouse)
-        answer, reason = _first_answer(desk, lineup, events)
+        turns = _resolve(params, feature_table, registry, warehouse)
+        answer, reason = _first_answer(desk, turns, events)
     else:
         answer, reason = _named_answer(desk, params.model, feature_table, events)
     run = _run(answer, reason, feature_table, landed)
@@ -74,7 +76,7 @@ def _events(problem: Problem, feature_table: FeatureTable, lake: Lake) -> pd.Dat
 
 def _resolve(
     params: ScoreParams, feature_table: FeatureTable, registry: Registry, warehouse: Warehouse
-) -> Lineup:
+) -> list[Turn]:
     """Who stands where now. A registry that does not answer leaves the baseline."""
     ledger = warehouse.ledger()
     last = ledger[-1].version if ledger else None
@@ -90,23 +92,25 @@ def _resolve(
             last_good = registry.version(last)
             models["previous-champion"] = last_good or models.get("previous-champion")
     except TemporaryError as error:
-        refusal = f"the registry does not answer ({error})"
-        return line_up([n for n in params.schedule if n == BASELINE], {}, (), [refusal])
+        return without_registry(params.schedule, f"the registry does not answer ({error})")
     if move:
         warehouse.append(move)
     return line_up(params.schedule, models, feature_table.names)
 
 
-def _first_answer(desk: Desk, lineup: Lineup, events: pd.DataFrame) -> tuple[Answer, str]:
-    refusals = list(lineup.refusals)
-    for contender in lineup.contenders:
+def _first_answer(desk: Desk, turns: Sequence[Turn], events: pd.DataFrame) -> tuple[Answer, str]:
+    refusals: list[str] = []
+    for turn in turns:
+        if turn.refusal:
+            refusals.append(turn.refusal)
+            continue
         try:
-            answer = ask(desk, contender, events)
+            answer = ask(desk, turn.contender, events)
         except (GateRefused, TemporaryError, DataError, ValueError) as error:
             # ValueError is what estimators raise on inputs that they do not understand.
-            refusals.append(f"{contender} cannot answer: {error}")
+            refusals.append(f"{turn.contender} cannot answer: {error}")
             continue
-        return answer, explain(contender, desk.day, refusals)
+        return answer, explain(turn.contender, desk.day, refusals)
     raise GateRefused(
         f"score {desk.day}: nobody of the schedule can answer ({'; '.join(refusals)}); "
         f"add `baseline` to score.schedule in params.yaml"
@@ -141,6 +145,7 @@ def _run(
         answered_by=who,
         model_version=version,
         model_sha256=model.sha256 if model else None,
+        trained_until=model.trained_until if model else None,
         features_sha256=features,
         data_version=landed.version if landed else "unknown",
         reason=f"{reason} with {answer.note}" if answer.note else reason,
@@ -157,6 +162,8 @@ def _publication(run: ScoringRun, *, republished: bool) -> Publication:
         scored=run.events,
         answered_by=run.answered_by,
         model_version=run.model_version,
+        model_sha256=run.model_sha256,
+        trained_until=run.trained_until,
         reason=run.reason,
         checksum=run.checksum,
         republished=republished,

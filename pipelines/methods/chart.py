@@ -1,0 +1,185 @@
+"""Small charts as shapes with coordinates; a template draws them as SVG, in the page's own colours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 520, 260
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 30
+ROW = 20  # height of a bar with a name
+NAME = 220  # width of names of bars
+
+
+@dataclass(frozen=True)
+class Bar:
+    x: float
+    y: float
+    width: float
+    height: float
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Line:
+    points: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    x: float
+    y: float
+    radius: float
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Word:
+    x: float
+    y: float
+    text: str
+    anchor: str = "middle"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Shapes in the order in which they are drawn: rules, bars, lines, dots, words."""
+
+    title: str
+    note: str
+    width: float = WIDTH
+    height: float = HEIGHT
+    rules: tuple[Line, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    lines: tuple[Line, ...] = ()
+    dots: tuple[Dot, ...] = ()
+    words: tuple[Word, ...] = ()
+    legend: tuple[tuple[str, str], ...] = ()  # (kind, name)
+
+
+def histogram(title: str, note: str, shares: Sequence[float], mark: float | None) -> Chart:
+    """Bars over [0, 1], as many as there are shares; `mark` is where a dashed rule stands."""
+    top = _round_up(max(shares, default=0.0) or 1.0)
+    x, y = _scale(0, 1, LEFT, WIDTH - RIGHT), _scale(0, top, HEIGHT - BOTTOM, TOP)
+    step = 1 / len(shares)
+    bars = [
+        Bar(
+            x(n * step) + 0.5,
+            y(share),
+            x(step) - x(0) - 1,
+            y(0) - y(share),
+            "one",
+            f"{n * step:.2f} to {(n + 1) * step:.2f}: {share:.1%} of events",
+        )
+        for n, share in enumerate(shares)
+    ]
+    rules, words = _axis(y, top)
+    marks = [] if mark is None else [Line(_points([(x(mark), y(0)), (x(mark), TOP)]), "mark")]
+    words += [Word(x(n / 5), HEIGHT - 10, f"{n / 5:.1f}") for n in range(6)]
+    return Chart(title, note, rules=(*rules,), bars=(*bars,), lines=(*marks,), words=(*words,))
+
+
+def over_time(
+    title: str, note: str, days: Sequence[str], series: Mapping[str, Sequence[float | None]]
+) -> Chart:
+    """A line for each series over the days; a day without a value is a gap."""
+    known = [value for values in series.values() for value in values if value is not None]
+    low, high = _round_span(min(known, default=0.0), max(known, default=1.0))
+    x = _scale(0, max(1, len(days) - 1), LEFT + 8, WIDTH - RIGHT - 8)
+    y = _scale(low, high, HEIGHT - BOTTOM, TOP)
+    lines, dots, legend = [], [], []
+    for kind, (name, values) in zip(("one", "two", "three"), series.items(), strict=False):
+        places = [(x(n), y(value)) for n, value in enumerate(values) if value is not None]
+        lines.append(Line(_points(places), kind))
+        told = [(n, value) for n, value in enumerate(values) if value is not None]
+        dots += [Dot(x(n), y(v), 2.6, kind, f"{days[n]}: {name} {v:.3f}") for n, v in told]
+        legend.append((kind, name))
+    rules, words = _axis(y, high, low)
+    shown = sorted({0, len(days) // 2, len(days) - 1}) if days else []
+    anchors = ["start", "middle", "end"] if len(shown) == 3 else ["middle"] * 3
+    words += [
+        Word(x(n), HEIGHT - 10, days[n], anchor) for n, anchor in zip(shown, anchors, strict=False)
+    ]
+    return Chart(
+        title,
+        note,
+        rules=(*rules,),
+        lines=(*lines,),
+        dots=(*dots,),
+        words=(*words,),
+        legend=(*legend,),
+    )
+
+
+def calibration_chart(title: str, note: str, points: Sequence[tuple[float, float, int]]) -> Chart:
+    """Mean score against what came true; on the dotted line they are equal."""
+    top = _round_up(max([0.1, *(max(said, came) for said, came, _ in points)]))
+    x, y = _scale(0, top, LEFT, WIDTH - RIGHT), _scale(0, top, HEIGHT - BOTTOM, TOP)
+    rules, words = _axis(y, top)
+    words += [Word(x(top * n / 4), HEIGHT - 10, _tick(top * n / 4)) for n in range(5)]
+    dots = [
+        Dot(x(said), y(came), 4, "one", f"said {said:.1%}, came {came:.1%}, of {count} events")
+        for said, came, count in points
+    ]
+    lines = [
+        Line(_points([(x(0), y(0)), (x(top), y(top))]), "mark"),
+        Line(_points([(dot.x, dot.y) for dot in dots]), "one"),
+    ]
+    return Chart(title, note, rules=(*rules,), lines=(*lines,), dots=(*dots,), words=(*words,))
+
+
+def named_bars(
+    title: str, note: str, rows: Sequence[tuple[str, float, str]], limit: float
+) -> Chart:
+    """A bar for each (name, value, kind), longest first as given; a dashed rule at the limit."""
+    top = max([limit * 1.2, *(value for _, value, _ in rows)])
+    height = TOP + ROW * len(rows) + BOTTOM
+    x = _scale(0, top, NAME, WIDTH - 44)
+    bars, words = [], []
+    for n, (name, value, kind) in enumerate(rows):
+        y = TOP + ROW * n
+        bars.append(
+            Bar(x(0), y + 3, max(1.0, x(value) - x(0)), ROW - 6, kind, f"{name}: {value:.3f}")
+        )
+        words.append(Word(NAME - 8, y + 14, name, "end"))
+        words.append(Word(x(value) + 6, y + 14, f"{value:.2f}", "start"))
+    mark = Line(_points([(x(limit), TOP - 4), (x(limit), height - BOTTOM + 4)]), "mark")
+    words.append(Word(x(limit), height - 10, f"{limit:g}"))
+    return Chart(title, note, height=height, bars=(*bars,), lines=(mark,), words=(*words,))
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    span = (high - low) or 1.0
+    return lambda value: round(start + (value - low) / span * (end - start), 1)
+
+
+def _axis(
+    y: Callable[[float], float], high: float, low: float = 0.0
+) -> tuple[list[Line], list[Word]]:
+    ticks = [low + (high - low) * n / 4 for n in range(5)]
+    rules = [Line(_points([(LEFT, y(tick)), (WIDTH - RIGHT, y(tick))]), "rule") for tick in ticks]
+    return rules, [Word(LEFT - 6, y(tick) + 4, _tick(tick), "end") for tick in ticks]
+
+
+def _tick(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".") or "0"
+
+
+def _points(places: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in places)
+
+
+def _round_up(value: float) -> float:
+    """The next number above of the kind 1, 2, 4, 6, 8, 10 × 10ⁿ."""
+    size = float(10.0 ** math.floor(math.log10(value)))
+    return next(n * size for n in (1, 2, 4, 6, 8, 10) if n * size >= value * (1 - 1e-9))
+
+
+def _round_span(low: float, high: float) -> tuple[float, float]:
+    """Round numbers around a span, so that a line does not touch the frame."""
+    step = _round_up(max(high - low, 0.02)) / 4
+    return math.floor(low / step) * step, math.ceil(high / step) * step

@@ -1,0 +1,150 @@
+"""What report.html shows: one night, and how the models have done lately."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipelines.core.records import Interval
+from pipelines.methods.pictures import charts, drift_chart
+from pipelines.methods.watch import Night, Watched
+
+LISTED = 5  # features that an alert names
+
+
+def alerts(night: Night, watched: Watched) -> list[str]:
+    """What somebody should look at, each a sentence with what to do."""
+    found = []
+    answer, checks = night.publication, night.validation
+    if checks is not None and not checks.passed:
+        found.append(f"The data were blocked: {checks.reason}; see validation.html.")
+    if answer is None:
+        found.append(
+            f"No predictions were published: run `redeye score --day {night.day}` and read its error."
+        )
+    elif answer.answered_by not in ("champion", "version"):
+        found.append(
+            f"The {answer.answered_by} answered, not the champion: {answer.reason}. "
+            f"Mend the champion, or promote another version in MLflow."
+        )
+    if night.settlement is None:
+        found.append(
+            f"Outcomes were not joined: run `redeye settle --day {night.day}` and read its error."
+        )
+    if watched.drifted:
+        found.append(_drift_alert(watched))
+    return found
+
+
+def view(night: Night, watched: Watched, told: Sequence[str]) -> dict[str, object]:
+    """The values of the template report.html; `told` are the alerts."""
+    return {
+        "night": night,
+        "title_day": f"{night.day:%A}, {night.day.day} {night.day:%B %Y}",
+        "alerts": told,
+        "headline": _headline(night),
+        "tables": _tables(night),
+        "models": _models(night),
+        "intervals": INTERVALS,
+        "promised": _promised(night, watched),
+        "pooled": watched.pooled,
+        "score_mean": float(watched.scores.mean()) if len(watched.scores) else None,
+        "known_days": len(watched.quality),
+        "charts": charts(night, watched),
+        "drift_chart": drift_chart(watched),
+        "drift": watched.drift,
+        "drifted": {drift.feature for drift in watched.drifted},
+        "psi_days": watched.psi_days,
+        "facts": _facts(night),
+    }
+
+
+INTERVALS = {
+    "log_loss": "log loss",
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+    "value": "value per event",
+}
+
+
+def _drift_alert(watched: Watched) -> str:
+    drifted = watched.drifted
+    names = ", ".join(f"{drift.feature} ({drift.psi:.2f})" for drift in drifted[:LISTED])
+    more = f" and {len(drifted) - LISTED} more" if len(drifted) > LISTED else ""
+    plural = "features look" if len(drifted) > 1 else "feature looks"
+    return (
+        f"{len(drifted)} {plural} unlike the training data over the last {watched.psi_days} days: "
+        f"{names}{more}. If the source changed, mend it; if the world did, see that retraining follows."
+    )
+
+
+def _headline(night: Night) -> tuple[str, str]:
+    """A word's colour and the night in one sentence."""
+    answer = night.publication
+    if answer is None:
+        return "bad", "No predictions were published for this day."
+    who = answer.answered_by + (
+        f", version {answer.model_version}," if answer.model_version else ""
+    )
+    good = answer.answered_by in ("champion", "version")
+    return (
+        "good" if good else "warn"
+    ), f"{answer.scored:,} events were scored; the {who} answered."
+
+
+def _tables(night: Night) -> list[tuple[str, int, int, int, int]]:
+    """Table, partitions judged, rows landed, accepted and quarantined."""
+    checks = night.validation.checks if night.validation else ()
+    return [
+        (
+            name,
+            sum(check.table == name for check in checks),
+            sum(check.landed for check in checks if check.table == name),
+            sum(check.accepted for check in checks if check.table == name),
+            sum(check.quarantined for check in checks if check.table == name),
+        )
+        for name in dict.fromkeys(check.table for check in checks)
+    ]
+
+
+def _models(night: Night) -> list[tuple[str, str, bool, dict[str, Interval]]]:
+    """Name, version, whether chosen, and metrics of every model of the evaluation."""
+    if night.evaluation is None:
+        return []
+    chosen = night.evaluation.chosen
+    return [(m.name, m.version, m.name == chosen, m.metrics) for m in night.evaluation.models]
+
+
+def _promised(night: Night, watched: Watched) -> list[tuple[str, Interval, float, bool]]:
+    """Metric, interval on the test days, value on recent days, whether within; of the champion."""
+    answer, evaluation = night.publication, night.evaluation
+    if answer is None or evaluation is None:
+        return []
+    promised = next((m for m in evaluation.models if m.version == answer.model_version), None)
+    if promised is None or not answer.model_version:
+        return []
+    pairs = [
+        (INTERVALS[name], promised.metrics[name], watched.pooled[name])
+        for name in INTERVALS
+        if name in promised.metrics and name in watched.pooled
+    ]
+    return [(name, span, came, span.low <= came <= span.high) for name, span, came in pairs]
+
+
+def _facts(night: Night) -> list[tuple[str, str]]:
+    """Where everything came from."""
+    answer = night.publication
+    facts = {
+        "scoring run": answer.run_id if answer else None,
+        "checksum of the scores": answer.checksum if answer else None,
+        "model version": answer.model_version if answer else None,
+        "model file (SHA-256)": answer.model_sha256 if answer else None,
+        "trained until": f"{answer.trained_until or ''}" if answer else None,
+        "tonight's run in MLflow": night.candidates.run_id if night.candidates else None,
+        "data version": night.landed.version if night.landed else None,
+        "kept at": night.landed.recorded if night.landed else None,
+        "code (git commit)": night.code.get("git_commit"),
+        "lock (SHA-256)": night.code.get("lock_sha256"),
+    }
+    return [(name, value) for name, value in facts.items() if value]
