@@ -117,9 +117,9 @@ class Api:
 
 
 def wait_until(ready: Any, seconds: float, what: str) -> None:
-    """Ask every fifth of a second; raises TemporaryError after so many seconds."""
+    """Ask three times a second; raises TemporaryError after so many seconds."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:
             raise TemporaryError(f"{what} was not ready after {seconds:.0f} s; run the same again")
-        time.sleep(0.2)
+        time.sleep(0.3)

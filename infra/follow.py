@@ -19,6 +19,7 @@ MARKS = {
     "up_for_retry": "[yellow]↻[/]",
     "upstream_failed": "[dim]–[/]",
 }
+UNDER_WAY = {"scheduled", "queued", "running", "up_for_retry"}
 QUIET = {"watcher", "plan", "tally"}  # Airflow's own bookkeeping, of no interest when it is green
 
 
@@ -43,13 +44,19 @@ class Follower:
         """Wait for the end of the run, telling what happens meanwhile."""
         with self.console.status("waiting for Airflow") as status:
             while True:
-                state = self.api.call("GET", self.run)["state"]
                 tasks = self.api.tasks(self.run)
                 self._tell(tasks, status)
+                state = self._state(tasks)
                 if state in ENDED:
                     break
                 time.sleep(POLL_SECONDS)
         return Outcome(0, "") if state == "success" else self._why(tasks)
+
+    def _state(self, tasks: list[dict[str, Any]]) -> str:
+        """The run's state; not asked while a task of it is under way."""
+        if any(task["state"] in UNDER_WAY for task in tasks):
+            return "running"
+        return str(self.api.call("GET", self.run)["state"])
 
     def _tell(self, tasks: list[dict[str, Any]], status: Status) -> None:
         for task in sorted(tasks, key=lambda task: task["end_date"] or ""):

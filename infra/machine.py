@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from infra.api import Api, wait_until
@@ -131,10 +133,22 @@ class Machine:
         )
         airflow = str(Path(sys.executable).parent / "airflow")
         migrate(self.home, airflow, environ)
-        for name, words in COMPONENTS.items():
+        for name, words in self._wanted(schedule=stack.schedule).items():
             one = start(name, [airflow, *words], environ, self.home.log(name))
             stack = self._keep(stack, one)
         return stack
+
+    def _wanted(self, *, schedule: bool) -> dict[str, list[str]]:
+        """The components; for one night none that reads DAGs, if they are as they were."""
+        mark = self._dags_mark
+        same = mark.exists() and mark.read_text() == dags_fingerprint(self.places.repository)
+        skipped = {"dag-processor"} if same and not schedule else set()
+        return {name: words for name, words in COMPONENTS.items() if name not in skipped}
+
+    @property
+    def _dags_mark(self) -> Path:
+        # In the database's own folder: it goes when the database goes.
+        return self.home.postgres / "dags-fingerprint"
 
     def _keep(self, stack: Stack, component: Component) -> Stack:
         """Write down at once what was started, so that it can be stopped whatever happens."""
@@ -159,7 +173,10 @@ class Machine:
 
         wait_until(up, BOOT_SECONDS, f"Airflow ({self.home.log('scheduler').parent} says why)")
         api.make_pools(POOLS)
-        wait_until(read, BOOT_SECONDS, f"the DAGs ({self.home.log('dag-processor')} says why)")
+        if any(component.name == "dag-processor" for component in stack.components):
+            fingerprint = dags_fingerprint(self.places.repository)
+            wait_until(read, BOOT_SECONDS, f"the DAGs ({self.home.log('dag-processor')} says why)")
+            self._dags_mark.write_text(fingerprint)
         for dag in DAGS:
             if not stack.schedule:
                 api.give_up(dag)
@@ -179,6 +196,17 @@ class Machine:
         with (self.home.path / "boot.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def dags_fingerprint(repository: Path) -> str:
+    """SHA-256 over all that makes the DAGs what they are."""
+    files = [repository / "dvc.yaml"]
+    for folder in ("dags", "pipelines/core"):
+        files += sorted((repository / folder).glob("*.py"))
+    digest = hashlib.sha256(version("apache-airflow").encode())
+    for file in files:
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def _alone_with(lock: object) -> bool:

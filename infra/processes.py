@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-GRACE_SECONDS = 8.0
+GRACE_SECONDS = 8.0  # a stage that is stopped has half of it to clean up
+LINGER_SECONDS = 1.0  # what a server may take to end by itself when it has nothing left to do
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,15 @@ def stop(components: Iterable[Component]) -> None:
     # A session outlives its leader; one that was never ours does not begin with our leader's birth.
     sessions = {c.pid: c.started for c in components}
     _signal(sessions, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
-    while _members(sessions) and time.monotonic() < deadline:
+    asked = time.monotonic()
+    while members := _members(sessions):
+        waited = time.monotonic() - asked
+        at_work = any(member.pid not in sessions for member in members)
+        if waited > (GRACE_SECONDS if at_work else LINGER_SECONDS):
+            break
         time.sleep(0.1)
     _signal(sessions, signal.SIGKILL)
-    while _members(sessions) and time.monotonic() < deadline + 2:
+    while _members(sessions) and time.monotonic() < asked + 2 * GRACE_SECONDS:
         time.sleep(0.05)
 
 

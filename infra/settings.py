@@ -18,12 +18,6 @@ from pipelines.core.files import write_whole
 LOOPBACK = "127.0.0.1"
 LOGIN = "admin"
 POOLS = {"dvc": "DVC has one lock", "training": "training takes the whole machine"}
-# A worker is forked from a process that has these already: half a second a task instead of four.
-PRELOAD = (
-    "airflow.executors.local_executor",
-    "airflow.sdk.execution_time.supervisor",
-    "airflow.sdk.execution_time.task_runner",
-)
 
 
 @dataclass(frozen=True)
@@ -139,9 +133,8 @@ def airflow_environ(
         "API_AUTH__JWT_SECRET": keys.jwt,
         "LOGGING__BASE_LOG_FOLDER": str(home.path / "logs" / "tasks"),
         "SCHEDULER__USE_JOB_SCHEDULE": str(schedule),
-        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-        "SCHEDULER__MP_START_METHOD": "forkserver",
-        "SCHEDULER__MP_FORKSERVER_PRELOAD": ",".join(PRELOAD),
+        # Looking for work more often takes the processor from the stages.
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
         "DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
