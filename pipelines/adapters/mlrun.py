@@ -68,11 +68,19 @@ def _input(name: str, digest: str) -> Any:
 def measure(
     client: Any, run_id: str, metrics: Mapping[str, float], model_id: str | None = None
 ) -> None:
-    """Log metrics in one batch, of the run and, if named, of one of its models."""
+    """Log metrics in one batch, of the run and, if named, of one of its models.
+
+    What stands there with the same value is left alone: a stage run again adds nothing.
+    """
     from mlflow.entities import Metric
 
+    known = client.get_run(run_id).data.metrics
     now = int(time.time() * 1000)
-    batch = [Metric(name, value, now, 0, model_id=model_id) for name, value in metrics.items()]
+    batch = [
+        Metric(name, number, now, 0, model_id=model_id)
+        for name, number in metrics.items()
+        if known.get(name) != number
+    ]
     if batch:
         client.log_batch(run_id, metrics=batch)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +11,20 @@ from pipelines.core.errors import DataError
 from pipelines.core.records import Interval
 from pipelines.methods.metrics import LOWER_IS_BETTER, METRICS, Scored
 
-Samples = Mapping[str, np.ndarray]  # metric → the number itself, then one a resample
+
+@dataclass(frozen=True)
+class Samples:
+    """A model's metrics: for each the number itself, then one a resample of the days."""
+
+    numbers: Mapping[str, np.ndarray]
+    n_days: int
+
+    def __getitem__(self, metric: str) -> np.ndarray:
+        return self.numbers[metric]
+
+    def mid(self, metric: str) -> float:
+        """The number itself."""
+        return float(self.numbers[metric][0])
 
 
 def day_weights(n_days: int, resamples: int, seed: int) -> np.ndarray:
@@ -41,22 +55,29 @@ def measure(scored: Scored, weights: np.ndarray) -> Samples:
             f"evaluation: the {len(scored.labels)} outcomes of the test days are all alike, so no "
             f"model can be judged on them; raise train.test_days, or check the label"
         )
-    return {name: metric(scored, weights) for name, metric in METRICS.items()}
+    numbers = {name: metric(scored, weights) for name, metric in METRICS.items()}
+    return Samples(numbers, scored.n_days)
 
 
-def interval(samples: np.ndarray) -> Interval:
-    """The number itself (the first), with its 95 % percentile interval over the resamples.
+def interval(samples: np.ndarray, n_days: int) -> Interval:
+    """The number itself (the first), with its 95 % interval over the resamples of so many days.
 
-    Resamples in which it is not defined, such as the AUC of a draw without positives, do not count.
+    A percentile interval of few blocks is too narrow; its quantiles are moved out by what Student's
+    t asks for (the expanded percentile interval, Hesterberg 2015, section 5.3): of two equal models
+    over 28 days it then calls one better 3 times in a hundred, plain quantiles 4 times. Resamples in
+    which the metric is not defined, such as the AUC of a draw without positives, do not count.
     """
-    low, high = np.nanquantile(samples[1:], [0.025, 0.975])
+    from scipy.stats import norm, t
+
+    reach = np.sqrt(n_days / (n_days - 1)) * t.ppf(0.975, n_days - 1)
+    low, high = np.nanquantile(samples[1:], [norm.cdf(-reach), norm.cdf(reach)])
     return Interval(low=float(low), mid=float(samples[0]), high=float(high))
 
 
 def lift(candidate: Samples, other: Samples, metric: str) -> Interval:
     """How much better the candidate is than the other, in the metric's unit; above 0 is better.
 
-    Both were measured with the same weights, so the difference is taken day draw by day draw.
+    Both were measured with the same weights, so the difference is taken draw by draw.
     """
     gain = candidate[metric] - other[metric]
-    return interval(-gain if metric in LOWER_IS_BETTER else gain)
+    return interval(-gain if metric in LOWER_IS_BETTER else gain, candidate.n_days)

@@ -18,12 +18,12 @@ def choose(
     interval that knows of days).
     """
     sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    best = max(simplest_first, key=lambda name: sign * float(samples[name][metric][0]))
+    best = max(simplest_first, key=lambda name: sign * samples[name].mid(metric))
     for name in simplest_first:
         gain = lift(samples[best], samples[name], metric)
         if name == best or gain.low <= 0:
             break
-    figure = f"{metric.replace('_', ' ')} {float(samples[name][metric][0]):.4f}"
+    figure = f"{metric.replace('_', ' ')} {samples[name].mid(metric):.4f}"
     if name == best:
         return name, f"{name} is best on the fold: {figure}" + _beaten(
             name, simplest_first, samples, metric

@@ -133,13 +133,13 @@ def _as_candidate(candidate: Candidate, samples: Mapping[str, Samples]) -> Evalu
     return _as(candidate.name, candidate.version, candidate.trained_until, samples).model_copy(
         update={
             "over_baseline": lift(mine, samples[BASELINE], "log_loss"),
-            "overfit": float(mine["log_loss"][0]) - candidate.metrics["train_log_loss"],
+            "overfit": mine.mid("log_loss") - candidate.metrics["train_log_loss"],
         }
     )
 
 
 def _as(name: str, version: str, until: date, samples: Mapping[str, Samples]) -> Evaluated:
-    metrics = {metric: interval(samples[name][metric]) for metric in METRICS}
+    metrics = {metric: interval(samples[name][metric], samples[name].n_days) for metric in METRICS}
     return Evaluated(name=name, version=version, trained_until=until, metrics=metrics)
 
 

@@ -105,7 +105,7 @@ def _choose(
         scores = fit(recipe, early, params.seed, params.threads).scores(late.frame)
         samples[recipe.name] = measure(score_events(late, scores, problem.value), weights)
     chosen, reason = choose(names, samples, FOLD_METRIC)
-    folds = {n: {f"fold_{m}": float(s[m][0]) for m in METRICS} for n, s in samples.items()}
+    folds = {n: {f"fold_{m}": s.mid(m) for m in METRICS} for n, s in samples.items()}
     return chosen, reason, folds
 
 
