@@ -60,10 +60,16 @@ def _pack_booster(model: Model, card: str) -> bytes:
 def _unpack_booster(content: bytes) -> tuple[str, Any]:
     import xgboost
 
+    if not content.startswith(b"{L"):
+        # An object whose keys have lengths, as every booster begins; XGBoost ends the process on nothing.
+        raise _refused("it is no XGBoost model")
     booster = xgboost.Booster()
     try:
         booster.load_model(bytearray(content))
-    except xgboost.core.XGBoostError as error:
+    except (
+        xgboost.core.XGBoostError,
+        UnicodeDecodeError,
+    ) as error:  # it quotes what it cannot read
         raise _refused("it is no XGBoost model") from error
     return booster.attr(CARD) or "", booster
 
