@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 520, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 30
-ROW = 20  # height of a bar with a name
-NAME = 220  # width of names of bars
+ROW, WIDE, NAME = 20, 1040, 300  # bars with names: height of one, width of all, of that their names
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def over_time(
         lines=(*lines,),
         dots=(*dots,),
         words=(*words,),
-        legend=(*legend,),
+        legend=(*legend,) if len(legend) > 1 else (),
     )
 
 
@@ -138,7 +137,7 @@ def named_bars(
     """A bar for each (name, value, kind), longest first as given; a dashed rule at the limit."""
     top = max([limit * 1.2, *(value for _, value, _ in rows)])
     height = TOP + ROW * len(rows) + BOTTOM
-    x = _scale(0, top, NAME, WIDTH - 44)
+    x = _scale(0, top, NAME, WIDE - 44)
     bars, words = [], []
     for n, (name, value, kind) in enumerate(rows):
         y = TOP + ROW * n
@@ -149,7 +148,9 @@ def named_bars(
         words.append(Word(x(value) + 6, y + 14, f"{value:.2f}", "start"))
     mark = Line(_points([(x(limit), TOP - 4), (x(limit), height - BOTTOM + 4)]), "mark")
     words.append(Word(x(limit), height - 10, f"{limit:g}"))
-    return Chart(title, note, height=height, bars=(*bars,), lines=(mark,), words=(*words,))
+    return Chart(
+        title, note, width=WIDE, height=height, bars=(*bars,), lines=(mark,), words=(*words,)
+    )
 
 
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:

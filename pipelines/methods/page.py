@@ -36,6 +36,7 @@ def _environment() -> Environment:
     )
     environment.filters["count"] = _count
     environment.filters["percent"] = _percent
+    environment.filters["sentence"] = _sentence
     # Our own file, not data: the only thing on a page that is not escaped.
     environment.globals["style"] = Markup(_read("style.css"))  # noqa: S704
     return environment
@@ -51,3 +52,7 @@ def _count(number: float) -> str:
 
 def _percent(share: float) -> str:
     return "< 0.01 %" if 0 < share < 0.0001 else f"{share * 100:.2f} %"
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith('.') else '.'}"

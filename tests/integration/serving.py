@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.adapters.lake import LocalLake
 from pipelines.adapters.warehouse import SqlWarehouse
-from pipelines.core.config import ScoreParams, SettleParams
+from pipelines.core.config import MonitorParams, ScoreParams, SettleParams
 from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import GateRefused, TemporaryError
 from pipelines.core.records import (
@@ -23,11 +23,14 @@ from pipelines.core.records import (
     ModelVersion,
     Partition,
     Publication,
+    Report,
     Settlement,
+    Validation,
 )
 from pipelines.methods.model import Model
 from pipelines.methods.suite import Suite
 from pipelines.problem import PROBLEM
+from pipelines.stages.monitor import monitor
 from pipelines.stages.score import score
 from pipelines.stages.settle import settle
 
@@ -238,3 +241,34 @@ class Serving:
 
     def settle(self, day: date) -> Settlement:
         return settle(day, SettleParams(lookback_days=7), PROBLEM, self.lake, self.warehouse)
+
+    def monitor(
+        self,
+        day: date = DAY,
+        publication: Publication | None = None,
+        settlement: Settlement | None = None,
+        table: FeatureTable | None = None,
+        validation: Validation | None = None,
+    ) -> tuple[Report, str]:
+        """The record, and report.html."""
+        pages = MemoryPages()
+        report = monitor(
+            day=day,
+            params=MonitorParams(psi_alert=0.25, psi_days=7),
+            problem=PROBLEM,
+            landed=None,
+            validation=validation,
+            feature_table=table,
+            candidates=None,
+            evaluation=None,
+            verdict=None,
+            publication=publication,
+            settlement=settlement,
+            lake=self.lake,
+            warehouse=self.warehouse,
+            code={"git_commit": "abc", "lock_sha256": "def"},
+            pages=pages,
+        )
+        page = pages.written["report.html"]
+        assert isinstance(page, str)
+        return report, page

@@ -1,0 +1,190 @@
+"""What was promised against what came, told on one page."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.core.records import FeatureTable, Publication, Validation
+from tests.integration.serving import DAY, Serving
+
+TOMORROW = DAY + timedelta(days=1)
+GONE = {"href", "src", "srcset", "action", "data", "poster", "xlink:href"}
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Serving:
+    serving = Serving(tmp_path)
+    serving.registry.add("2", until=DAY - timedelta(days=14))
+    serving.serve("2")
+    return serving
+
+
+def weeks_of_features(serving: Serving, shift: float = 0.0) -> FeatureTable:
+    """Six stable weeks, the last of them shifted."""
+    generator = np.random.default_rng(3)
+    for back in range(41, -1, -1):
+        said = np.clip(generator.uniform(0.2, 0.6, 60) + (shift if back < 7 else 0), 0, 1)
+        table = serving.features(DAY - timedelta(days=back), said.tolist())
+    return table
+
+
+def metrics(serving: Serving, day: date, subject: str) -> dict[str, float]:
+    kept = serving.warehouse.measured(day, day)
+    rows = kept.loc[kept["subject"] == subject]
+    return dict(zip(rows["metric"], rows["value"], strict=True))
+
+
+class Page(HTMLParser):
+    """Tags, and what they would load."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.loads: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.loads += [value or "" for name, value in attrs if name in GONE]
+
+
+def test_published_answers_are_measured_when_their_outcomes_are_known(serving: Serving) -> None:
+    serving.score()  # 0.6, 0.4 and 0.2 for flights 1, 2 and 3
+    serving.flew(DAY, [20, 0, None])
+    settlement = serving.settle(TOMORROW)
+
+    report, page = serving.monitor(TOMORROW, settlement=settlement)
+
+    kept = metrics(serving, DAY, "champion 2")
+    assert kept["events"] == 2
+    assert kept["auc"] == 1.0
+    assert kept["rate_predicted"] == pytest.approx(0.5)
+    assert kept["brier"] == pytest.approx(0.16)
+    assert report.metrics["rate_observed_28d"] == 0.5
+    assert "50.0 %" in page
+
+
+def test_the_scores_of_the_day_are_measured(serving: Serving) -> None:
+    publication = serving.score()
+
+    report, _ = serving.monitor(publication=publication)
+
+    assert metrics(serving, DAY, "scores")["score_mean"] == pytest.approx(0.4)
+    assert report.metrics["score_mean"] == pytest.approx(0.4)
+    assert report.page == "runs/2013-10-01/report.html"
+
+
+def test_monitoring_again_changes_nothing(serving: Serving) -> None:
+    publication = serving.score()
+    first = serving.monitor(publication=publication)
+    kept = serving.warehouse.measured(DAY, DAY)
+
+    assert serving.monitor(publication=publication) == first
+    assert serving.warehouse.measured(DAY, DAY).equals(kept)
+
+
+def test_features_that_moved_are_an_alert(serving: Serving) -> None:
+    table = weeks_of_features(serving, shift=0.3)
+    publication = serving.score(table=table)
+
+    report, page = serving.monitor(publication=publication, table=table)
+
+    (alert,) = [alert for alert in report.alerts if "unlike the training data" in alert]
+    assert alert.startswith("1 feature looks unlike the training data over the last 7 days: said (")
+    assert metrics(serving, DAY, "said")["psi"] > 0.25
+    assert report.metrics["features_drifted"] == 1
+    assert "drifted" in page
+
+
+def test_features_that_stayed_are_none(serving: Serving) -> None:
+    table = weeks_of_features(serving)
+    publication = serving.score(table=table)
+    settlement = serving.settle(DAY)
+
+    report, page = serving.monitor(publication=publication, table=table, settlement=settlement)
+
+    assert report.alerts == ()
+    assert "Nothing to do." in page
+
+
+def test_days_that_the_model_did_not_learn_from_are_no_ground_for_comparison(
+    serving: Serving,
+) -> None:
+    """The world shifts when training has ended, more than a week ago: it has drifted all the same."""
+    serving.registry.add("2", until=DAY - timedelta(days=21))
+    generator = np.random.default_rng(3)
+    for back in range(41, -1, -1):
+        said = generator.uniform(0.2, 0.4, 60) + (0.3 if back < 20 else 0)
+        table = serving.features(DAY - timedelta(days=back), said.tolist())
+
+    report, _ = serving.monitor(publication=serving.score(table=table), table=table)
+
+    assert report.metrics["features_drifted"] == 1
+
+
+def test_another_than_the_champion_is_an_alert(serving: Serving) -> None:
+    serving.registry.down = True
+    publication = serving.score()
+
+    report, page = serving.monitor(publication=publication)
+
+    assert any(
+        "The baseline answered, not the champion: the registry does not answer" in alert
+        for alert in report.alerts
+    )
+    assert "The baseline answered" in page
+
+
+def test_a_night_in_which_nothing_worked_is_told_all_the_same(serving: Serving) -> None:
+    blocked = Validation(day=DAY, passed=False, reason="flights are empty", checks=(), findings=())
+
+    report, page = serving.monitor(validation=blocked)
+
+    told = " ".join(report.alerts)
+    assert "The data were blocked: flights are empty" in told
+    assert "run `redeye score --day 2013-10-01`" in told
+    assert "run `redeye settle --day 2013-10-01`" in told
+    assert "No predictions were published for this day" in page
+
+
+def test_the_page_escapes_what_comes_from_data(serving: Serving) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    publication = serving.score().model_copy(
+        update={"reason": evil, "answered_by": evil, "model_version": evil}
+    )
+
+    _, page = serving.monitor(publication=publication)
+
+    assert "&lt;script&gt;" in page
+    assert not Page(page).tags & {"script", "img", "iframe", "object", "link"}
+
+
+def test_the_page_loads_nothing_from_elsewhere(serving: Serving) -> None:
+    table = weeks_of_features(serving)
+    for back in range(3, 0, -1):
+        serving.score(DAY - timedelta(days=back), serving.features(DAY - timedelta(days=back)))
+        serving.flew(DAY - timedelta(days=back), [20, 0, 16])
+    settlement = serving.settle(DAY)
+
+    _, page = serving.monitor(
+        publication=serving.score(table=table), settlement=settlement, table=table
+    )
+
+    assert page.count("<svg") == 5
+    assert set(Page(page).loads) <= {"validation.html"}
+    assert not re.search(r"https?://|url\(|@import", page)
+    assert len(page) < 1_000_000
+
+
+def test_a_version_that_was_asked_for_is_no_alert(serving: Serving) -> None:
+    publication: Publication = serving.score(model="2")
+
+    report, _ = serving.monitor(publication=publication, settlement=serving.settle(DAY))
+
+    assert report.alerts == ()

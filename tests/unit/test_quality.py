@@ -1,0 +1,83 @@
+"""What came, against what was said."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.methods.fingerprint import checksum, run_name
+from pipelines.methods.quality import calibration, daily_quality, measure, score_metrics
+
+DAY, NEXT = date(2013, 10, 1), date(2013, 10, 2)
+
+
+def worth(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    return np.where(scores > 0.5, labels, 0.0)
+
+
+def answers(
+    day: date, scores: list[float], labels: list[float], version: str | None = "3"
+) -> pd.DataFrame:
+    who = "champion" if version else "baseline"
+    return pd.DataFrame(
+        {"day": day, "score": scores, "label": labels, "answered_by": who, "model_version": version}
+    )
+
+
+def test_every_day_with_outcomes_is_measured_for_who_answered() -> None:
+    predictions = pd.concat(
+        [
+            answers(DAY, [0.9, 0.1], [1.0, 0.0]),
+            answers(NEXT, [0.5, 0.5], [1.0, np.nan], version=None),
+            answers(date(2013, 10, 3), [0.5], [np.nan]),
+        ]
+    )
+
+    first, second = daily_quality(predictions, worth)
+
+    assert (first.day, first.subject, first.metrics["auc"]) == (DAY, "champion 3", 1.0)
+    assert (second.day, second.subject, second.metrics["events"]) == (NEXT, "baseline", 1.0)
+
+
+def test_metrics_are_those_computed_by_hand() -> None:
+    metrics = measure(answers(DAY, [0.8, 0.6], [1.0, 0.0]), worth)
+
+    assert metrics["rate_predicted"] == pytest.approx(0.7)
+    assert metrics["rate_observed"] == 0.5
+    assert metrics["brier"] == pytest.approx((0.04 + 0.36) / 2)
+    assert metrics["log_loss"] == pytest.approx(-(np.log(0.8) + np.log(0.4)) / 2)
+    assert metrics["value"] == 0.5
+
+
+def test_what_is_not_defined_is_left_out() -> None:
+    assert "auc" not in measure(answers(DAY, [0.8], [1.0]), worth)
+    assert measure(answers(DAY, [], []), worth) == {"events": 0.0}
+
+
+def test_calibration_has_bins_of_equally_many_events() -> None:
+    points = calibration(answers(DAY, [0.4, 0.1, 0.2, 0.3], [1.0, 0.0, 0.0, 1.0]), bins=2)
+
+    assert np.allclose(points, [(0.15, 0.0, 2), (0.35, 1.0, 2)])
+    assert calibration(answers(DAY, [], [])) == []
+
+
+def test_scores_are_told_by_their_spread() -> None:
+    assert score_metrics(pd.Series([0.0, 0.5, 1.0]))["score_p50"] == 0.5
+    assert score_metrics(pd.Series([], dtype=float)) == {"events": 0.0}
+
+
+def test_a_checksum_is_of_the_keys_and_every_bit_of_the_scores_in_key_order() -> None:
+    predictions = pd.DataFrame({"event_key": ["a", "b"], "score": [0.1, 0.2]})
+
+    assert checksum(predictions.iloc[::-1]) == checksum(predictions)
+    assert checksum(predictions.assign(score=[0.1, np.nextafter(0.2, 1)])) != checksum(predictions)
+    assert checksum(predictions.assign(event_key=["a", "c"])) != checksum(predictions)
+
+
+def test_a_run_is_named_after_all_of_its_parts() -> None:
+    assert run_name("a", "b") == run_name("a", "b")
+    assert run_name("a", "b") != run_name("a", "c")
+    assert len(run_name("a")) == 20

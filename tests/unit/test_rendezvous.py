@@ -1,0 +1,111 @@
+"""Who may answer is decided before anybody is asked."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from pipelines.core.records import LedgerEntry, ModelVersion
+from pipelines.methods.rendezvous import (
+    Contender,
+    explain,
+    line_up,
+    refuse_scores,
+    see_move,
+    without_registry,
+)
+
+SCHEDULE = ("champion", "previous-champion", "baseline")
+DAY = date(2013, 10, 1)
+
+
+def a_model(version: str, *, quality: bool = True, infra: bool = True) -> ModelVersion:
+    return ModelVersion(
+        version=version,
+        candidate="trees",
+        run_id="night",
+        sha256="ab",
+        trained_until=date(2013, 9, 1),
+        features=("x",),
+        quality=quality,
+        infra=infra,
+    )
+
+
+def an_entry(version: str) -> LedgerEntry:
+    return LedgerEntry(version=version, before=None, actor="gate", reason="better")
+
+
+def test_turns_follow_the_schedule() -> None:
+    models = {"champion": a_model("2"), "previous-champion": a_model("1")}
+
+    turns = line_up(SCHEDULE, models, ["x"])
+
+    assert [str(turn.contender) for turn in turns] == [
+        "champion (version 2)",
+        "previous-champion (version 1)",
+        "baseline",
+    ]
+    assert not any(turn.refusal for turn in turns)
+
+
+def test_a_model_is_asked_once() -> None:
+    models = {"champion": a_model("2"), "previous-champion": a_model("2")}
+
+    turns = line_up(SCHEDULE, models, ["x"])
+
+    assert [turn.contender.name for turn in turns] == ["champion", "baseline"]
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (None, "there is no champion"),
+        (a_model("3", quality=False), "not blessed for quality, so"),
+        (a_model("3", infra=False), "not blessed for infra, so"),
+        (a_model("3", quality=False, infra=False), "not blessed for quality and infra, so"),
+    ],
+)
+def test_who_may_not_answer_is_told_why(model: ModelVersion | None, reason: str) -> None:
+    (turn, *_) = line_up(SCHEDULE, {"champion": model}, ["x"])
+
+    assert reason in (turn.refusal or "")
+
+
+def test_without_a_registry_only_the_baseline_is_left() -> None:
+    refused, baseline = without_registry(SCHEDULE, "MLflow is down")
+
+    assert refused.refusal == "MLflow is down"
+    assert baseline.contender == Contender("baseline", None)
+    assert [t.refusal for t in without_registry(["champion"], "MLflow is down")] == [
+        "MLflow is down"
+    ]
+
+
+def test_scores_are_probabilities_one_for_each_event() -> None:
+    assert refuse_scores(np.array([0.0, 1.0]), 2) is None
+    assert refuse_scores(np.array([0.5]), 2) == "gave 1 scores for 2 events"
+    assert refuse_scores(np.array([[0.5], [0.5]]), 2) == "gave 2 scores for 2 events"
+    assert refuse_scores(np.array([0.5, np.nan]), 2) == "gave 1 scores that are no probabilities"
+
+
+def test_a_move_that_the_ledger_does_not_know_is_seen() -> None:
+    seen = see_move(a_model("3"), [an_entry("1"), an_entry("2")])
+
+    assert seen == LedgerEntry(
+        version="3", before="2", actor="mlflow", reason="alias moved in MLflow"
+    )
+    assert see_move(a_model("3"), []) is not None
+
+
+@pytest.mark.parametrize("champion", [None, a_model("2"), a_model("3", quality=False)])
+def test_what_the_ledger_knows_or_need_not_know_is_no_move(champion: ModelVersion | None) -> None:
+    assert see_move(champion, [an_entry("2")]) is None
+
+
+def test_the_reason_names_those_who_could_not_and_the_one_who_did() -> None:
+    reason = explain(Contender("baseline", None), DAY, ["there is no champion", "MLflow is down"])
+
+    assert reason == "there is no champion; MLflow is down; baseline answers"
