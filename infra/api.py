@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
@@ -62,12 +63,12 @@ class Api:
                 f"Airflow at {self.address} does not answer ({error}); run the same again"
             ) from error
 
-    def make_pools(self, pools: dict[str, str]) -> None:
-        """Pools of one slot each; those that exist are left alone."""
+    def make_pools(self, pools: Mapping[str, Mapping[str, object]]) -> None:
+        """Pools as `airflow pools import` knows them; those that exist are left alone."""
         there = {pool["name"] for pool in self.call("GET", "/pools?limit=100")["pools"]}
-        for name, why in pools.items():
+        for name, about in pools.items():
             if name not in there:
-                self.call("POST", "/pools", {"name": name, "slots": 1, "description": why})
+                self.call("POST", "/pools", {"name": name, **about})
 
     def unpause(self, dag: str) -> None:
         """A paused DAG's runs would wait for ever."""
@@ -78,10 +79,12 @@ class Api:
         found = self.call("GET", f"/dags?dag_id_pattern={dag}&limit=10")["dags"]
         return any(d["dag_id"] == dag and (d["last_parsed_time"] or "") > moment for d in found)
 
-    def broken(self) -> str:
-        """The last line of the first DAG file that cannot be read, or nothing."""
-        errors = self.call("GET", "/importErrors")["import_errors"]
-        return str(errors[0]["stack_trace"]).strip().splitlines()[-1] if errors else ""
+    def broken_since(self, moment: str) -> str:
+        """Why a DAG file could not be read after the moment: the last line, or nothing."""
+        for error in self.call("GET", "/importErrors")["import_errors"]:
+            if error["timestamp"] > moment:
+                return str(error["stack_trace"]).strip().splitlines()[-1]
+        return ""
 
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
         """Start a run; its path in the API."""

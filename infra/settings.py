@@ -8,16 +8,19 @@ import os
 import secrets
 import socket
 from collections.abc import Mapping
+from configparser import RawConfigParser
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from pipelines.core.config import Places
 from pipelines.core.errors import ConfigError
 from pipelines.core.files import write_whole
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
 LOGIN = "admin"
-POOLS = {"dvc": "DVC has one lock", "training": "training takes the whole machine"}
+POOLS = json.loads((Path(__file__).parent / "pools.json").read_text())
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,11 @@ def open_secrets(home: Home) -> Secrets:
         }
         _write_private(path, json.dumps(fresh))
     try:
-        kept = Secrets(**json.loads(path.read_text()))
+        return Secrets(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
             f"{path} cannot be read ({error}); delete it, new keys are made"
         ) from error
-    _write_private(home.path / "passwords.json", json.dumps({LOGIN: kept.password}))
-    return kept
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -109,48 +110,62 @@ def any_port() -> int:
         return port
 
 
-def airflow_environ(
-    home: Home, keys: Secrets, database: str, api: str, *, schedule: bool
-) -> dict[str, str]:
-    """Airflow's settings, as environment variables; `api` is the address of its API server."""
+def write_config(home: Home, keys: Secrets, database: str, api: str, *, schedule: bool) -> None:
+    """Write airflow.cfg; `AIRFLOW_HOME=<home> airflow …` works by it. `api` is the API's address."""
     host, port = api.removeprefix("http://").split(":")
-    dags = Path(__file__).resolve().parents[1] / "dags"
-    settings = {
-        "CORE__DAGS_FOLDER": str(dags),
-        "CORE__LOAD_EXAMPLES": "False",
-        "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "12",
-        "CORE__FERNET_KEY": keys.fernet,
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{LOGIN}:admin",
-        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home.path / "passwords.json"),
-        "CORE__EXECUTION_API_SERVER_URL": f"{api}/execution/",
-        "DATABASE__SQL_ALCHEMY_CONN": database,
-        "API__HOST": host,
-        "API__PORT": port,
-        "API__BASE_URL": api,
-        "API__SECRET_KEY": keys.session,
-        "API__WORKERS": "1",
-        "API_AUTH__JWT_SECRET": keys.jwt,
-        "LOGGING__BASE_LOG_FOLDER": str(home.path / "logs" / "tasks"),
-        "SCHEDULER__USE_JOB_SCHEDULE": str(schedule),
-        # Looking for work more often takes the processor from the stages.
-        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
-        "DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
-        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    sections = {
+        "core": {
+            "dags_folder": str(REPOSITORY / "dags"),
+            "load_examples": "False",
+            "executor": "LocalExecutor",
+            "parallelism": "12",
+            "fernet_key": keys.fernet,
+            "simple_auth_manager_users": f"{LOGIN}:admin",
+            "simple_auth_manager_passwords_file": str(home.path / "passwords.json"),
+            "execution_api_server_url": f"{api}/execution/",
+        },
+        "database": {"sql_alchemy_conn": database},
+        "api": {
+            "host": host,
+            "port": port,
+            "base_url": api,
+            "secret_key": keys.session,
+            "workers": "1",
+        },
+        "api_auth": {"jwt_secret": keys.jwt},
+        "logging": {"base_log_folder": str(home.path / "logs" / "tasks")},
+        "scheduler": {
+            "use_job_schedule": str(schedule),
+            # Looking for work more often takes the processor from the stages.
+            "scheduler_idle_sleep_time": "0.25",
+        },
+        "dag_processor": {"print_stats_interval": "0"},
+        "usage_data_collection": {"enabled": "False"},
     }
+    config = RawConfigParser()
+    config.read_dict(_escaped(sections))
+    text = StringIO()
+    config.write(text)
+    _write_private(home.path / "airflow.cfg", text.getvalue())
+    _write_private(home.path / "passwords.json", json.dumps({LOGIN: keys.password}))
+
+
+def _escaped(sections: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Airflow reads a percent sign as the beginning of a reference."""
     return {
-        "AIRFLOW_HOME": str(home.path),
-        **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+        section: {name: value.replace("%", "%%") for name, value in values.items()}
+        for section, values in sections.items()
     }
 
 
-def quiet_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """What every component gets besides: the caller's environment, calm threads, no telemetry."""
+def component_environ(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
+    """What every component gets: the caller's environment, its home, calm threads, no telemetry."""
     kept = {name: value for name, value in environ.items() if not name.startswith("AIRFLOW_")}
     return {
         # In a process that was forked, a pool of threads hangs or spins.
         "OMP_NUM_THREADS": "1",
         **kept,
+        "AIRFLOW_HOME": str(home.path),
         "OMP_WAIT_POLICY": "PASSIVE",
         "NO_PROXY": f"{LOOPBACK},localhost,{kept.get('NO_PROXY', '')}".rstrip(","),
         "DO_NOT_TRACK": "1",

@@ -9,20 +9,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
 from rich.console import Console
 
+from infra.api import wait_until
+from infra.boot import start_mlflow
 from infra.follow import Follower, Outcome
-from infra.machine import Machine, Stack
-from infra.processes import Component, start, stop
-from infra.settings import LOGIN, LOOPBACK, is_free, open_secrets, quiet_environ
+from infra.machine import Machine, require_free
+from infra.running import Stack, check_alive, read_stack, stop_stack
+from infra.settings import LOGIN, LOOPBACK, REPOSITORY, open_home, open_secrets
 from pipelines.core.backfill import Backfill
 from pipelines.core.config import find_places
 from pipelines.core.day import parse_day
-from pipelines.core.errors import BusyError, RedeyeError, TemporaryError
+from pipelines.core.errors import BusyError, RedeyeError
 from pipelines.core.graph import read_graph
 
 CONSOLE = Console(stderr=True, highlight=False)
@@ -34,7 +38,7 @@ def main(words: Sequence[str]) -> int:
     signal.signal(signal.SIGHUP, _leave)
     asked = _parser().parse_args(words)
     try:
-        code: int = asked.run(asked, Machine(find_places(), CONSOLE.print))
+        code: int = asked.run(asked, Machine(open_home(find_places()), CONSOLE.print))
     except RedeyeError as error:
         CONSOLE.print(f"{asked.target}: {error}", markup=False, soft_wrap=True)
         return error.exit_code
@@ -88,8 +92,8 @@ def run_backfill(asked: argparse.Namespace, machine: Machine) -> int:
     }
     if asked.stages:
         form["stages"] = [name.strip() for name in asked.stages.split(",")]
-    backfill = Backfill.of(form, read_graph(machine.places.repository / "dvc.yaml").names)
-    CONSOLE.print(backfill.in_words())
+    backfill = Backfill.of(form, read_graph(REPOSITORY / "dvc.yaml").names)
+    CONSOLE.print(backfill.in_words(), soft_wrap=True)
     outcome = _through_airflow(machine, "redeye_backfill", form)
     if outcome.exit_code:
         CONSOLE.print(f"backfill: {outcome.sentence}", markup=False, soft_wrap=True)
@@ -100,7 +104,7 @@ def run_backfill(asked: argparse.Namespace, machine: Machine) -> int:
 
 def _through_airflow(machine: Machine, dag: str, conf: dict[str, Any]) -> Outcome:
     with machine.airflow(_port("AIRFLOW_PORT", 8080), schedule=False) as stack:
-        api = machine.api(stack)
+        api = stack.api(machine.home)
         run = api.trigger(dag, conf)
         try:
             return Follower(api, run, CONSOLE).follow()
@@ -111,63 +115,51 @@ def _through_airflow(machine: Machine, dag: str, conf: dict[str, Any]) -> Outcom
 
 def run_up(_asked: argparse.Namespace, machine: Machine) -> int:
     """Airflow with the schedule on, and the MLflow UI, until Ctrl-C."""
-    mlflow_port = _port("MLFLOW_PORT", 5000)
-    if (stack := machine.running()) is not None and stack.is_alive() and machine.in_use():
-        raise BusyError(f"Airflow serves already at {stack.address}; wait for it, or `make down`")
-    if not is_free(mlflow_port):
+    if (stack := read_stack(machine.home)) is not None and machine.in_use():
         raise BusyError(
-            f"port {mlflow_port} is taken by another program; stop it, or choose another: "
-            f"MLFLOW_PORT=5050 make up"
+            f"Airflow runs already at {stack.address}; wait for its end, or `make down`"
         )
-    with machine.airflow(_port("AIRFLOW_PORT", 8080), schedule=True) as stack:
-        mlflow = _start_mlflow(machine, mlflow_port)
-        try:
-            _welcome(machine, stack, mlflow_port)
-            _watch(machine, (*stack.components, mlflow))
-        finally:
-            stop([mlflow])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    places, port = find_places(), _port("MLFLOW_PORT", 5000)
+    if not places.tracking_uri.startswith("http"):
+        require_free(port, "MLFLOW_PORT")
+    with machine.airflow(_port("AIRFLOW_PORT", 8080), schedule=True) as airflow:
+        stack, pages = airflow, places.tracking_uri
+        if not pages.startswith("http"):
+            pages = f"http://{LOOPBACK}:{port}"
+            stack = airflow.grown(machine.home, start_mlflow(machine.home, places, port))
+        with suppress(KeyboardInterrupt):
+            _serve(machine, stack, pages)
     return 0
 
 
-def _start_mlflow(machine: Machine, port: int) -> Component:
-    places = machine.places
-    words = ["server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
-    store = ["--backend-store-uri", places.tracking_uri]
-    files = ["--artifacts-destination", str(places.var / "artifacts")]
-    argv = [str(Path(sys.executable).parent / "mlflow"), *words, *store, *files]
-    return start("mlflow", argv, quiet_environ(os.environ), machine.home.log("mlflow"))
-
-
-def _welcome(machine: Machine, stack: Stack, mlflow_port: int) -> None:
+def _serve(machine: Machine, stack: Stack, mlflow: str) -> None:
     password = open_secrets(machine.home).password
     print(f"Airflow  {stack.address}  (user {LOGIN}, password {password})")
-    print(f"MLflow   http://{LOOPBACK}:{mlflow_port}")
-    print("The nightly schedule is on. Ctrl-C stops everything.", flush=True)
-
-
-def _watch(machine: Machine, components: Sequence[Component]) -> None:
+    print(f"MLflow   {mlflow}")
+    print("The schedule is on: if last night has not been made, it is made now.")
+    print("Ctrl-C stops everything.", flush=True)
     while True:
-        for component in components:
-            if not component.is_alive():
-                raise TemporaryError(
-                    f"{component.name} ended by itself; {machine.home.log(component.name)} says why"
-                )
+        check_alive(machine.home, stack.components)
         time.sleep(1)
 
 
 def run_down(_asked: argparse.Namespace, machine: Machine) -> int:
     """Stop what `make up` serves, or what somebody left."""
-    stack = machine.running()
+    stack = read_stack(machine.home)
     if stack is None:
         CONSOLE.print("nothing runs")
-    elif machine.in_use() and not stack.schedule:
-        raise BusyError(f"a night is under way (process {stack.owner}); wait for its end")
-    elif machine.in_use():
+        return 0
+    if machine.in_use() and not (stack.schedule and psutil.pid_exists(stack.owner)):
+        raise BusyError(
+            "a night or a backfill is under way; wait for its end, or press Ctrl-C there"
+        )
+    if machine.in_use():
         os.kill(stack.owner, signal.SIGTERM)
-        CONSOLE.print("asked `make up` to stop")
+        wait_until(lambda: read_stack(machine.home) is None, 60, "the end of `make up`")
     else:
-        machine.stop()
-        CONSOLE.print("stopped")
+        stop_stack(machine.home)
+    CONSOLE.print("stopped")
     return 0
 
 
