@@ -1,0 +1,226 @@
+"""A small world to learn from: rides of four months, whose lateness leans on the wind, and a real registry."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.registry import MlflowRegistry
+from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.core.config import EvaluateParams, Places, PromoteParams, TrainParams
+from pipelines.core.contracts import Problem, Recipe, Table
+from pipelines.core.records import Candidates, Evaluation, FeatureTable, Landed, Verdict
+from pipelines.stages.evaluate import evaluate
+from pipelines.stages.promote import promote
+from pipelines.stages.train import train
+
+FIRST = date(2013, 1, 1)
+DAY = date(2013, 4, 1)
+PER_DAY = 60
+NAMES = ("wind", "hour", "line")
+CODE = {"git_commit": "abc123", "lock_sha256": "def456"}
+
+
+def outcome(rides: pd.DataFrame) -> pd.DataFrame:
+    """Late from ten minutes on."""
+    label = rides["delay"].ge(10).astype("float64").where(rides["delay"].notna())
+    return pd.DataFrame(
+        {"label": label, "excluded": label.isna().map({True: "cancelled", False: None})}
+    )
+
+
+def worth(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """A coin for every late ride that was announced, half a coin lost for every other."""
+    return np.where(scores > 1 / 3, np.where(labels == 1.0, 1.0, -0.5), 0.0)
+
+
+def linear(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """One-hot categories and numbers as they are."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    categories = [name for name, kind in schema.items() if kind == "category"]
+    encoded = ColumnTransformer(
+        [("lines", OneHotEncoder(handle_unknown="ignore"), categories)], remainder="passthrough"
+    )
+    return make_pipeline(encoded, LogisticRegression(random_state=seed))
+
+
+def trees(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """A few shallow trees."""
+    from xgboost import XGBClassifier
+
+    return XGBClassifier(
+        n_estimators=40,
+        max_depth=3,
+        learning_rate=0.15,
+        enable_categorical=True,
+        random_state=seed,
+        n_jobs=1,
+    )
+
+
+PROBLEM = Problem(
+    name="rides",
+    label="late",
+    zone="America/New_York",
+    first_day=FIRST,
+    tables=(Table("plan", "events"), Table("rides", "facts")),
+    events="plan",
+    outcomes="rides",
+    key=("ride",),
+    source="sqlite://",
+    outcome=outcome,
+    features=cast("Any", None),  # the stages of learning read kept features only
+    recipes=(Recipe("linear", linear), Recipe("trees", trees)),
+    value=worth,
+)
+
+
+def rides(day: date, *, crooked: bool = False) -> pd.DataFrame:
+    """A day's rides; the log odds of being late are linear in the wind, or, crooked, leap with it."""
+    generator = np.random.default_rng(day.toordinal())
+    wind, hour = generator.normal(0, 1, PER_DAY), generator.integers(5, 24, PER_DAY)
+    line = generator.choice(["red", "green", "blue"], PER_DAY)
+    lean = np.where(np.abs(wind) > 1, 3.0, -1.0) if crooked else 1.3 * wind
+    chance = 1 / (1 + np.exp(-(lean + 0.05 * (hour - 14) - 1 + generator.normal(0, 0.2))))
+    late = generator.random(PER_DAY) < chance
+    night = datetime.combine(day, time(), UTC).replace(tzinfo=None)
+    ended = [night + timedelta(hours=int(h) + 5) for h in hour]
+    delay = np.where(late, 20.0, 0.0)
+    delay[0] = np.nan
+    columns = {
+        "day": day,
+        "ride": np.arange(PER_DAY),
+        "wind": wind,
+        "hour": hour.astype(float),
+        "line": line,
+    }
+    return pd.DataFrame(columns | {"delay": delay, "known_at": ended})
+
+
+@cache
+def empty_store() -> Path:
+    """An MLflow store without anything in it, made once: its migrations take seconds."""
+    from mlflow import MlflowClient
+
+    store = Path(tempfile.mkdtemp(prefix="redeye-store-")) / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{store}").search_experiments()
+    return store
+
+
+@dataclass
+class PagesInMemory:
+    """Pages by name."""
+
+    written: dict[str, str | bytes] = field(default_factory=dict)
+
+    def write(self, name: str, content: str | bytes) -> None:
+        self.written[name] = content
+
+
+@dataclass
+class World:
+    """Everything that the stages of learning ask for, in one folder."""
+
+    root: Path
+    problem: Problem = PROBLEM
+    crooked: bool = False
+    names: tuple[str, ...] = NAMES
+
+    def __post_init__(self) -> None:
+        uri = f"sqlite:///{self.root}/var/mlflow.db"
+        store = self.root / "var" / "mlflow.db"
+        if not store.exists():
+            store.parent.mkdir(parents=True)
+            shutil.copy(empty_store(), store)
+        self.places = Places(self.root, self.root, f"sqlite:///{self.root}/redeye.db", uri, "")
+        self.lake = LocalLake(self.root / "data")
+        self.registry = MlflowRegistry(self.places, self.problem)
+        self.warehouse = SqlWarehouse(self.places.database_url)
+        self.pages = PagesInMemory()
+        for n in range((DAY - FIRST).days + 4):
+            self.land(FIRST + timedelta(days=n))
+
+    def land(self, day: date, **changes: Any) -> None:
+        made = rides(day, crooked=self.crooked).assign(**changes)
+        self._write("features", day, made[["day", "ride", *self.names]])
+        self._write("accepted/rides", day, made[["day", "ride", "delay", "known_at"]])
+
+    def _write(self, dataset: str, day: date, frame: pd.DataFrame) -> None:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        table = table.set_column(0, "day", table["day"].cast(pa.date32()))
+        if "known_at" in table.column_names:
+            place = table.column_names.index("known_at")
+            table = table.set_column(place, "known_at", table["known_at"].cast(pa.timestamp("us")))
+        self.lake.write(dataset, day, table)
+
+    def feature_table(self, day: date = DAY) -> FeatureTable:
+        *history, partition = self.lake.find("features", FIRST, day)
+        return FeatureTable(
+            day=day,
+            names=self.names,
+            partition=partition,
+            history=tuple(history),
+            fingerprint="features",
+        )
+
+    def train(
+        self, day: date = DAY, earlier: Candidates | None = None, **changes: Any
+    ) -> Candidates:
+        params = TrainParams(**{"seed": 1, "test_days": 14, "gap_days": 1, "threads": 1} | changes)
+        landed = Landed(
+            day=day, version="data-1", recorded="nowhere", partitions=(), new=0, rows={}
+        )
+        return train(
+            day,
+            params,
+            self.problem,
+            self.feature_table(day),
+            landed,
+            self.lake,
+            self.registry,
+            CODE,
+            earlier,
+        )
+
+    def evaluate(self, candidates: Candidates) -> Evaluation:
+        return evaluate(
+            candidates.day,
+            EvaluateParams(resamples=200, seed=28),
+            self.problem,
+            candidates,
+            self.feature_table(candidates.day),
+            self.lake,
+            self.registry,
+            self.pages,
+        )
+
+    def promote(self, candidates: Candidates, evaluation: Evaluation, **changes: Any) -> Verdict:
+        settings: dict[str, Any] = {
+            "policy": "ask",
+            "metric": "log_loss",
+            "max_calibration_error": 0.1,
+        }
+        params = PromoteParams(**(settings | {"max_overfit": 0.1, "min_auc": 0.55} | changes))
+        table = self.feature_table(candidates.day)
+        return promote(
+            params, candidates, evaluation, table, self.lake, self.registry, self.warehouse
+        )
+
+    def night(self, day: date = DAY, **changes: Any) -> Verdict:
+        candidates = self.train(day)
+        return self.promote(candidates, self.evaluate(candidates), **changes)

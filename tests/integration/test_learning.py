@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.core.contracts import Recipe
+from pipelines.core.errors import DataError
+from pipelines.core.records import LedgerEntry
+from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear, trees
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_first_night_makes_the_first_champion(world: World) -> None:
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+
+    verdict = world.promote(candidates, evaluation)
+
+    champion = world.registry.version("champion")
+    assert champion is not None
+    assert (verdict.outcome, verdict.champion, verdict.blessed) == (
+        "champion",
+        champion.version,
+        True,
+    )
+    assert champion.quality
+    assert champion.infra
+    assert champion.trained_until == DAY - timedelta(days=14 + 1 + 1)
+    assert [entry.version for entry in world.warehouse.ledger()] == [champion.version]
+    assert evaluation.first_test_day == DAY - timedelta(days=14)
+    assert {model.name for model in evaluation.models} == {"linear", "trees", "baseline"}
+
+
+def test_on_a_linear_world_the_linear_model_is_chosen(world: World) -> None:
+    candidates = world.train()
+
+    assert candidates.chosen == "linear", candidates.reason
+
+
+def test_on_a_crooked_world_trees_are_chosen_and_the_reason_gives_the_interval(
+    tmp_path: Path,
+) -> None:
+    candidates = World(tmp_path, crooked=True).train()
+
+    assert candidates.chosen == "trees", candidates.reason
+    assert " over linear" in candidates.reason
+
+
+def test_every_candidate_is_blessed_so_that_a_person_may_promote_any(world: World) -> None:
+    candidates = world.train()
+    world.promote(candidates, world.evaluate(candidates))
+
+    versions = [world.registry.version(candidate.version) for candidate in candidates.candidates]
+
+    assert [(v.candidate, v.quality, v.infra) for v in versions if v] == [
+        ("linear", True, True),
+        ("trees", True, True),
+    ]
+
+
+def test_a_night_run_again_registers_nothing_and_says_the_same(world: World) -> None:
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+    verdict = world.promote(candidates, evaluation)
+
+    again = world.train(earlier=candidates)
+
+    assert again == candidates
+    assert world.evaluate(again) == evaluation
+    assert world.promote(again, evaluation) == verdict
+    assert world.registry.version("3") is None
+    assert len(world.warehouse.ledger()) == 1
+
+
+def test_a_night_whose_records_were_lost_finds_its_run_and_versions(world: World) -> None:
+    candidates = world.train()
+
+    again = world.train(earlier=None)
+
+    assert again.run_id == candidates.run_id
+    assert [(c.version, c.sha256, c.golden) for c in again.candidates] == [
+        (c.version, c.sha256, c.golden) for c in candidates.candidates
+    ]
+    assert world.registry.version("3") is None
+
+
+def test_other_data_make_another_run(world: World) -> None:
+    candidates = world.train()
+    world.land(FIRST + timedelta(days=5), wind=0.0)
+
+    again = world.train(earlier=candidates)
+
+    assert again.fingerprint != candidates.fingerprint
+    assert again.run_id != candidates.run_id
+
+
+def test_the_number_of_threads_makes_no_other_model(world: World) -> None:
+    candidates = world.train(threads=1)
+
+    assert world.train(earlier=candidates, threads=2) == candidates
+
+
+def test_nothing_of_the_test_days_reaches_training(world: World) -> None:
+    candidates = world.train()
+    for n in range(1, 16):
+        world.land(DAY - timedelta(days=n), wind=9.0, hour=3.0, delay=0.0)
+
+    again = world.train(earlier=None)
+
+    assert [c.sha256 for c in again.candidates] == [c.sha256 for c in candidates.candidates]
+
+
+def test_an_outcome_known_after_the_cutoff_does_not_count(world: World) -> None:
+    candidates = world.train()
+    rows = world.evaluate(candidates).rows
+    late = datetime(2013, 4, 1, 4, 0)  # noqa: DTZ001  midnight in New York, as UTC
+
+    world.land(DAY - timedelta(days=1), known_at=late)
+
+    assert rows - world.evaluate(candidates).rows == 59 - _known_late(world)
+
+
+def _known_late(world: World) -> int:
+    """Of yesterday's 59 labelled rides, those that ended after midnight anyway."""
+    from tests.integration.learning import rides
+
+    made = rides(DAY - timedelta(days=1)).iloc[1:]
+    return int((made["known_at"] >= world.problem.cutoff(DAY)).sum())
+
+
+def test_the_second_night_ties_and_keeps_the_champion(world: World) -> None:
+    first = world.night()
+
+    second = world.night(DAY + timedelta(days=1), policy="auto")
+
+    assert second.outcome == "kept"
+    assert second.blessed
+    assert second.champion == first.champion
+    assert world.registry.version("champion") == world.registry.version(first.version)
+
+
+def dim(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """A model that sees only whether the wind is strong."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Binarizer
+
+    strong = ColumnTransformer([("wind", Binarizer(threshold=1.0), ["wind"])])
+    return make_pipeline(strong, LogisticRegression())
+
+
+DIM = replace(PROBLEM, recipes=(Recipe("dim", dim),))
+BRIGHT = replace(PROBLEM, recipes=(Recipe("linear", linear),))
+
+
+@pytest.mark.parametrize(("policy", "alias"), [("ask", "challenger"), ("auto", "champion")])
+def test_a_better_model_is_put_where_the_policy_says(
+    tmp_path: Path, policy: str, alias: str
+) -> None:
+    weak = World(tmp_path, problem=DIM)
+    first = weak.night()
+    assert first.outcome == "champion", first.reason
+    strong = World(tmp_path, problem=BRIGHT)
+
+    verdict = strong.night(DAY + timedelta(days=1), policy=policy)
+
+    moved = strong.registry.version(alias)
+    assert verdict.outcome == alias, verdict.reason
+    assert moved is not None
+    assert moved.version == verdict.version
+    before = strong.registry.version("previous-champion")
+    assert (before.version if before else None) == (first.version if policy == "auto" else None)
+    assert len(strong.warehouse.ledger()) == (2 if policy == "auto" else 1)
+
+
+def test_a_promotion_that_was_killed_half_way_is_finished_by_the_rerun(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+    world.registry.point("champion", candidates.candidates[0].version)  # and then it was killed
+
+    verdict = world.promote(candidates, world.evaluate(candidates))
+
+    assert world.evaluate(candidates) == evaluation
+    assert verdict.outcome == "champion"
+    assert [entry.actor for entry in world.warehouse.ledger()] == ["gate"]
+
+
+def test_the_gate_does_not_put_back_what_a_person_took_down(tmp_path: Path) -> None:
+    weak = World(tmp_path, problem=DIM)
+    first = weak.night()
+    strong = World(tmp_path, problem=BRIGHT)
+    candidates = strong.train(DAY + timedelta(days=1))
+    promoted = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
+    strong.registry.point("champion", first.version)
+    strong.warehouse.append(
+        LedgerEntry(
+            version=first.version, before=promoted.version, actor="ada", reason="complaints"
+        )
+    )
+
+    verdict = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
+
+    assert (verdict.outcome, verdict.champion) == ("kept", first.version)
+
+
+def test_a_champion_that_has_seen_the_test_days_is_not_compared(world: World) -> None:
+    world.night()
+    earlier = DAY - timedelta(days=10)
+
+    candidates = world.train(earlier)
+    evaluation = world.evaluate(candidates)
+
+    assert not evaluation.comparable
+    assert evaluation.lifts == {}
+    assert "has learned from days up to" in evaluation.reason
+    assert world.promote(candidates, evaluation, policy="auto").outcome == "kept"
+
+
+def test_a_champion_whose_features_are_gone_is_not_compared_and_the_reason_names_them(
+    tmp_path: Path,
+) -> None:
+    World(tmp_path).night()
+    changed = World(tmp_path, names=("wind", "hour"))
+
+    evaluation = changed.evaluate(changed.train(DAY + timedelta(days=1)))
+
+    assert not evaluation.comparable
+    assert "line" in evaluation.reason
+    assert evaluation.champion == "1"
+
+
+def test_a_model_that_answers_otherwise_than_in_training_is_refused(world: World) -> None:
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+    forged = tuple(c.model_copy(update={"golden": "0" * 64}) for c in candidates.candidates)
+
+    verdict = world.promote(candidates.model_copy(update={"candidates": forged}), evaluation)
+
+    assert (verdict.outcome, verdict.blessed) == ("refused", False)
+    assert "golden batch" in verdict.reason
+    assert world.registry.version("champion") is None
+    assert all(not v.infra for v in (world.registry.version("1"), world.registry.version("2")) if v)
+
+
+@pytest.mark.parametrize(
+    ("floor", "word"),
+    [
+        ({"max_calibration_error": 0.0}, "calibrated"),
+        ({"min_auc": 0.99}, "AUC"),
+        ({"max_overfit": 1e-9}, "overfit"),
+    ],
+)
+def test_each_floor_refuses_with_its_reason_where_a_person_sees_it(
+    world: World, floor: dict[str, float], word: str
+) -> None:
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+    if word == "overfit":
+        models = tuple(
+            m.model_copy(update={"overfit": 0.2 if m.overfit is not None else None})
+            for m in evaluation.models
+        )
+        evaluation = evaluation.model_copy(update={"models": models})
+
+    verdict = world.promote(candidates, evaluation, **floor)
+
+    version = world.registry.version(verdict.version)
+    assert (verdict.outcome, verdict.champion) == ("refused", None)
+    assert word in verdict.reason
+    assert version is not None
+    assert not version.quality
+    assert version.infra
+
+
+def test_too_little_to_learn_from_is_said_in_one_sentence(world: World) -> None:
+    with pytest.raises(DataError, match=r"raise ingest\.history_days"):
+        world.train(FIRST + timedelta(days=3))
+
+
+def test_labels_that_are_all_alike_teach_nothing(world: World) -> None:
+    for n in range((DAY - FIRST).days):
+        world.land(FIRST + timedelta(days=n), delay=0.0)
+
+    with pytest.raises(DataError, match="0 of them positive"):
+        world.train()
+
+
+def test_the_plots_are_pictures_for_people_and_for_mlflow(world: World) -> None:
+    candidates = world.train()
+
+    world.evaluate(candidates)
+
+    names = {
+        f"plots/{name}.png"
+        for name in ("roc", "precision_recall", "calibration", "scores", "importance")
+    }
+    assert set(world.pages.written) == names
+    assert all(
+        bytes(p).startswith(b"\x89PNG")
+        for p in world.pages.written.values()
+        if isinstance(p, bytes)
+    )
+    client = world.registry._client
+    assert {file.path for file in client.list_artifacts(candidates.run_id, "plots")} == names
+
+
+def test_with_one_recipe_there_is_nothing_to_choose(tmp_path: Path) -> None:
+    world = World(tmp_path, problem=replace(PROBLEM, recipes=(Recipe("trees", trees),)))
+
+    candidates = world.train()
+
+    assert (candidates.chosen, candidates.reason) == ("trees", "the only recipe there is")
+    assert np.isfinite(candidates.base_rate)
+    assert isinstance(candidates.first_test_day, date)
