@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL: how it is opened, first made, locked, and how it fails."""
+"""One database, SQLite or PostgreSQL: its transactions, how its tables are first made, how it fails."""
 
 from __future__ import annotations
 
@@ -10,27 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    Table,
-    create_engine,
-    event,
-    exc,
-    inspect,
-    make_url,
-    select,
-    text,
-)
+from sqlalchemy import Connection, Table, exc, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.adapters import schema
+from pipelines.adapters.connection import open_engine, parse_url
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
 
-WAIT_SECONDS = 30  # for a lock that somebody else holds
-CONNECT_SECONDS = 10
-STATEMENT_SECONDS = 600  # what takes longer hangs
 MISCONFIGURED = ("authentication failed", "does not exist", "permission denied", "not a database")
 
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -44,8 +30,8 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = _parse(url)
-        self._engine = _open(self._url)
+        self._url = parse_url(url)
+        self._engine = open_engine(self._url)
         self._ready = False
 
     @property
@@ -160,55 +146,6 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     plain = frame.astype(object)
     rows: list[Any] = plain.where(plain.notna(), None).to_dict("records")
     return rows
-
-
-def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        backend = parsed.get_backend_name()
-    except (exc.ArgumentError, ValueError) as error:
-        raise ConfigError(
-            "REDEYE_DATABASE_URL: not a database URL; write sqlite:///folder/file.db "
-            "or postgresql+psycopg://user:password@host/name"
-        ) from error
-    if backend == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    if backend != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise ConfigError(
-            f"REDEYE_DATABASE_URL: {parsed.render_as_string(hide_password=True)} is neither a SQLite "
-            f"file nor PostgreSQL; write sqlite:///folder/file.db or postgresql+psycopg://…"
-        )
-    return parsed
-
-
-def _open(url: URL) -> Engine:
-    if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_pre_ping=True, connect_args=_limits(url))
-    engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS})
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    return engine
-
-
-def _limits(url: URL) -> dict[str, Any]:
-    """No call waits for ever; what the URL says itself stands."""
-    limits: dict[str, Any] = {
-        "connect_timeout": CONNECT_SECONDS,
-        "options": f"-c lock_timeout={WAIT_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s",
-    }
-    return {name: value for name, value in limits.items() if name not in url.query}
-
-
-def _on_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver would begin transactions by rules of its own
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _on_begin(connection: Connection) -> None:
-    # A transaction that reads and then writes loses updates unless it is a writer from the start.
-    writes = connection.get_execution_options().get("writes", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _version(connection: Connection) -> int | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -309,23 +310,26 @@ def test_a_run_killed_while_staging_is_completed_by_the_next(url: str) -> None:
     assert checksum(SqlWarehouse(url).predictions(DAY, DAY)) == checksum(some_predictions(6))
 
 
-def _publish_together(url: str, barrier: object, run_id: str, level: float) -> None:
-    predictions = some_predictions(500, level)
-    barrier.wait()  # type: ignore[attr-defined]
-    publish(url, predictions, run_id)
+def _publish_together(url: str, barrier: Barrier) -> None:
+    for number in range(6):
+        barrier.wait()
+        publish(url, some_predictions(2000, number / 10), f"run-{number}")
 
 
-def test_processes_that_publish_the_same_run_at_once_publish_it_once(url: str) -> None:
+def test_processes_that_publish_the_same_runs_at_once_publish_each_once(url: str) -> None:
     """The database does not exist yet, either."""
     barrier = processes.Barrier(3)
 
-    together = [start(_publish_together, url, barrier, "run-1", 0.25) for _ in range(3)]
+    together = [start(_publish_together, url, barrier) for _ in range(3)]
     for process in together:
         process.join()
 
     assert [process.exitcode for process in together] == [0, 0, 0]
-    assert ask(url, "SELECT count(*) FROM publication") == [(1,)]
-    assert ask(url, "SELECT count(*), count(DISTINCT event_key) FROM prediction") == [(500, 500)]
+    assert ask(url, "SELECT count(*) FROM publication") == [(6,)]
+    assert ask(url, "SELECT count(*), count(DISTINCT event_key) FROM prediction_current") == [
+        (2000, 2000)
+    ]
+    assert ask(url, "SELECT count(*) FROM prediction") == [(6 * 2000,)]
 
 
 def _publish_in_turn(url: str, rounds: int) -> None:
@@ -382,6 +386,31 @@ def test_after_a_connection_lost_in_commit_the_database_tells_whether_it_was_don
             warehouse.publish(a_run(predictions), predictions, 1)
 
     assert ask(url, "SELECT count(*) FROM publication") == [(int(committed),)]
+
+
+def test_a_connection_cut_while_staging_leaves_the_old_state(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgresql.replace("postgresql://", "postgresql+psycopg://")
+    publish(url, some_predictions(level=0.5), "old")
+    batches = publishing._batches
+
+    def cut(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        yield rows.head(1)
+        ask(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        yield rows.tail(len(rows) - 1)
+
+    monkeypatch.setattr(publishing, "_batches", cut)
+    with pytest.raises(TemporaryError, match="run the same command again"):
+        publish(url, some_predictions())
+    monkeypatch.setattr(publishing, "_batches", batches)
+
+    assert set(SqlWarehouse(url).predictions(DAY, DAY)["run_id"]) == {"old"}
+    assert publish(url, some_predictions()) == ("run-1", True)
 
 
 # Outcomes, ledger, metrics, quarantine
