@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.adapters.registry import MlflowRegistry
+from pipelines.core.config import Places
+from pipelines.core.errors import ConfigError, GateRefused, TemporaryError
+from pipelines.core.records import ModelVersion
+from pipelines.methods.examples import Examples
+from pipelines.methods.model import Model, fit
+from pipelines.methods.modelfile import pack
+from tests.integration.learning import DAY, PROBLEM, empty_store, rides
+
+FACTS = {"git_commit": "abc123", "lock_sha256": "def", "seed": "1"}
+INPUTS = {"features": "a" * 64, "accepted/rides": "b" * 64}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A registry with one night in it, and its two fitted models."""
+
+    places: Places
+    registry: MlflowRegistry
+    run_id: str
+    models: tuple[Model, Model]
+
+    @property
+    def client(self) -> Any:
+        return self.registry._client
+
+    def file(self, version: ModelVersion) -> Path:
+        """The model file as MLflow keeps it."""
+        source = self.client.get_model_version("rides-late", version.version).source
+        (path,) = Path(source.removeprefix("file://")).glob("model.*")
+        return path
+
+
+@pytest.fixture(scope="module")
+def models() -> tuple[Model, Model]:
+    made = rides(DAY).iloc[1:]
+    schema: Any = {"wind": "number", "line": "category"}
+    days = np.full(len(made), np.datetime64(DAY))
+    examples = Examples(
+        schema, made[["wind", "line"]], (made["delay"] >= 10).to_numpy("float64"), days
+    )
+    linear, trees = (fit(recipe, examples, seed=1, threads=1) for recipe in PROBLEM.recipes)
+    return linear, trees
+
+
+@pytest.fixture
+def shop(tmp_path: Path, models: tuple[Model, Model]) -> Shop:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "mlflow.db").write_bytes(empty_store().read_bytes())
+    places = Places(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/var/mlflow.db", "")
+    registry = MlflowRegistry(places, PROBLEM)
+    return Shop(places, registry, registry.night(DAY, "f1", FACTS, INPUTS), models)
+
+
+@pytest.fixture(params=[0, 1], ids=["skops", "ubj"])
+def version(request: pytest.FixtureRequest, shop: Shop) -> ModelVersion:
+    return shop.registry.register(shop.run_id, shop.models[request.param], {"train_log_loss": 0.5})
+
+
+def test_a_version_comes_back_and_scores_the_same_bits(shop: Shop, version: ModelVersion) -> None:
+    made = next(model for model in shop.models if model.name == version.candidate)
+
+    loaded = shop.registry.load(version)
+
+    assert (loaded.scores(rides(DAY)) == made.scores(rides(DAY))).all()
+    assert version.features == ("wind", "line")
+    assert version.trained_until == DAY
+    assert (version.quality, version.infra) == (False, False)
+
+
+def test_the_same_night_and_the_same_model_are_found_again(
+    shop: Shop, version: ModelVersion
+) -> None:
+    made = next(model for model in shop.models if model.name == version.candidate)
+
+    assert shop.registry.night(DAY, "f1", FACTS, INPUTS) == shop.run_id
+    assert shop.registry.register(shop.run_id, made, {}) == version
+    assert shop.registry.night(DAY, "f2", FACTS, INPUTS) != shop.run_id
+
+
+def test_the_run_tells_what_it_was_made_from(shop: Shop) -> None:
+    shop.registry.log(shop.run_id, {"linear/auc": 0.7}, {"plots/roc.png": b"png"}, complete=True)
+
+    run = shop.client.get_run(shop.run_id)
+
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "night 2013-04-01"
+    assert run.data.tags["complete"] == "yes"
+    assert run.data.tags["mlflow.source.git.commit"] == "abc123"
+    assert run.data.params == FACTS
+    assert run.data.metrics == {"linear/auc": 0.7}
+    assert {entry.dataset.name for entry in run.inputs.dataset_inputs} == set(INPUTS)
+
+
+def test_a_metric_that_stands_there_is_not_logged_again(shop: Shop) -> None:
+    for _ in range(2):
+        shop.registry.log(shop.run_id, {"linear/auc": 0.7}, {})
+
+    assert len(shop.client.get_metric_history(shop.run_id, "linear/auc")) == 1
+
+
+def test_the_ui_finds_a_signature_and_requirements_and_no_rows(
+    shop: Shop, version: ModelVersion
+) -> None:
+    folder = shop.file(version).parent
+
+    described = (folder / "MLmodel").read_text()
+
+    assert {file.name for file in folder.iterdir()} == {
+        "MLmodel",
+        "requirements.txt",
+        shop.file(version).name,
+    }
+    assert '"name": "wind"' in described
+    assert "numpy==" in (folder / "requirements.txt").read_text()
+    assert "input_example" not in described
+
+
+def test_mlflows_own_loader_understands_what_we_keep(shop: Shop, version: ModelVersion) -> None:
+    import mlflow.sklearn
+    import mlflow.xgboost
+
+    flavour = mlflow.xgboost if version.candidate == "trees" else mlflow.sklearn
+
+    assert flavour.load_model(str(shop.file(version).parent)) is not None
+
+
+def test_aliases_move_and_a_missing_one_is_none(shop: Shop, version: ModelVersion) -> None:
+    assert shop.registry.version("champion") is None
+    assert shop.registry.version("99") is None
+
+    shop.registry.point("champion", version.version)
+
+    assert shop.registry.version("champion") == version
+    assert shop.registry.version("challenger") is None
+
+
+@pytest.mark.parametrize(
+    "alias", ["Champion", "сhampion", "latest"]
+)  # the second begins with a Cyrillic letter
+def test_only_the_known_aliases_exist(shop: Shop, version: ModelVersion, alias: str) -> None:
+    shop.client.set_registered_model_alias(
+        "rides-late", alias, version.version
+    ) if alias != "latest" else None
+
+    assert shop.registry.version("champion") is None
+    with pytest.raises(ConfigError, match="known are"):
+        shop.registry.point(alias, version.version)
+
+
+def test_blessings_and_their_reasons_are_tags_of_the_version(
+    shop: Shop, version: ModelVersion
+) -> None:
+    shop.registry.bless(version.version, "quality", True, "gains much")
+    shop.registry.bless(version.version, "infra", False, "does not load")
+
+    tags = shop.client.get_model_version("rides-late", version.version).tags
+    again = shop.registry.version(version.version)
+
+    assert again is not None
+    assert (again.quality, again.infra) == (True, False)
+    assert tags["redeye.quality"] == "passed"
+    assert tags["redeye.infra.reason"] == "does not load"
+
+
+def test_a_swapped_file_is_refused(shop: Shop, version: ModelVersion) -> None:
+    other = next(model for model in shop.models if model.name != version.candidate)
+    shop.file(version).write_bytes(pack(replace(other, name=version.candidate)))
+
+    with pytest.raises(GateRefused, match="SHA-256"):
+        shop.registry.load(version)
+
+
+def test_a_truncated_file_is_refused(shop: Shop, version: ModelVersion) -> None:
+    file = shop.file(version)
+    file.write_bytes(file.read_bytes()[:-1])
+
+    with pytest.raises(GateRefused, match="SHA-256"):
+        shop.registry.load(version)
+
+
+def test_a_missing_file_is_refused(shop: Shop, version: ModelVersion) -> None:
+    shop.file(version).unlink()
+
+    with pytest.raises(GateRefused, match="promote another version"):
+        shop.registry.load(version)
+
+
+def test_a_deleted_version_is_refused(shop: Shop, version: ModelVersion) -> None:
+    shop.client.delete_model_version("rides-late", version.version)
+
+    assert shop.registry.version(version.version) is None
+    with pytest.raises(GateRefused, match="gone"):
+        shop.registry.load(version)
+
+
+class Spring:
+    """What pickle would run on loading."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.path}",)
+
+
+def test_a_pickle_is_refused_before_it_is_read_whatever_its_name_and_tags_say(
+    shop: Shop, version: ModelVersion, tmp_path: Path
+) -> None:
+    import hashlib
+
+    trap = pickle.dumps(Spring(tmp_path / "sprung"))
+    shop.file(version).write_bytes(trap)
+    shop.client.set_model_version_tag(
+        "rides-late", version.version, "sha256", hashlib.sha256(trap).hexdigest()
+    )
+    forged = shop.registry.version(version.version)
+
+    assert forged is not None
+    with pytest.raises(GateRefused, match="model file"):
+        shop.registry.load(forged)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "code/evil.py", "model.json"])
+def test_a_folder_with_anything_else_in_it_is_refused(
+    shop: Shop, version: ModelVersion, name: str
+) -> None:
+    beside = shop.file(version).parent / name
+    beside.parent.mkdir(exist_ok=True)
+    beside.write_text("import os")
+
+    with pytest.raises(GateRefused, match="its folder holds"):
+        shop.registry.load(version)
+
+
+def test_what_somebody_else_registered_is_unblessed_and_not_loaded(shop: Shop) -> None:
+    made = shop.client.create_model_version("rides-late", source="file:///etc", run_id=None)
+
+    foreign = shop.registry.version(str(made.version))
+
+    assert foreign is not None
+    assert (foreign.quality, foreign.infra) == (False, False)
+    assert foreign.trained_until.year == 9999
+    with pytest.raises(GateRefused, match="not registered by Redeye"):
+        shop.registry.load(foreign)
+
+
+def test_a_run_left_by_a_dead_process_is_ended_and_taken_up_again(shop: Shop) -> None:
+    client, experiment = shop.registry._store
+    old = int((time.time() - 7 * 3600) * 1000)
+    dead = client.create_run(
+        experiment, start_time=old, tags={"redeye.day": "2013-03-31", "redeye.fingerprint": "f0"}
+    )
+
+    shop.registry.night(DAY, "f1", FACTS, INPUTS)
+    assert client.get_run(dead.info.run_id).info.status == "KILLED"
+
+    again = shop.registry.night(DAY, "f0", FACTS, INPUTS)
+    assert again == dead.info.run_id
+    assert client.get_run(again).info.status == "RUNNING"
+    assert client.get_run(again).data.params == FACTS
+    assert client.get_run(shop.run_id).info.status == "RUNNING"
+
+
+def _open(places: Places, barrier: Any, failures: Any) -> None:
+    from pipelines.adapters.registry import MlflowRegistry
+
+    barrier.wait()
+    try:
+        run = MlflowRegistry(places, PROBLEM).night(DAY, "same", FACTS, INPUTS)
+        failures.put(run)
+    except TemporaryError as error:
+        failures.put(f"failed: {error}")
+
+
+def test_processes_that_open_a_new_store_at_once_all_succeed_and_share_one_run(
+    tmp_path: Path,
+) -> None:
+    places = Places(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/var/mlflow.db", "")
+    spawn = multiprocessing.get_context("spawn")
+    barrier, answers = spawn.Barrier(4), spawn.Queue()
+    processes = [spawn.Process(target=_open, args=(places, barrier, answers)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    runs = [answers.get(timeout=300) for _ in processes]
+    for process in processes:
+        process.join()
+
+    assert len(set(runs)) == 1, runs
+    assert not runs[0].startswith("failed")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+
+
+def down(places: Places) -> MlflowRegistry:
+    """A registry whose server is gone; port 9 answers nobody."""
+    return MlflowRegistry(replace(places, tracking_uri="http://ada:secret@127.0.0.1:9"), PROBLEM)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_is_down_is_temporary_and_keeps_its_password_to_itself(shop: Shop) -> None:
+    registry = down(shop.places)
+
+    with pytest.raises(TemporaryError, match="does not answer") as caught:
+        registry.version("champion")
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_verified_copy_serves_while_the_server_is_down(shop: Shop, version: ModelVersion) -> None:
+    with pytest.raises(TemporaryError):
+        down(shop.places).load(version)
+    expected = shop.registry.load(version).scores(rides(DAY))
+
+    assert (down(shop.places).load(version).scores(rides(DAY)) == expected).all()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_damaged_copy_does_not_serve(shop: Shop, version: ModelVersion) -> None:
+    shop.registry.load(version)
+    (copy,) = (shop.places.var / "models").iterdir()
+    copy.write_bytes(b"rot")
+
+    with pytest.raises(GateRefused, match="SHA-256"):
+        down(shop.places).load(version)
+
+
+def test_a_store_that_is_no_database_is_temporary(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("this is no database at all, only a page of text\n" * 100)
+    places = Places(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/mlflow.db", "")
+
+    with pytest.raises(TemporaryError, match="does not answer"):
+        MlflowRegistry(places, PROBLEM).version("champion")
