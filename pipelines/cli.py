@@ -276,10 +276,10 @@ def data_log(ctx: typer.Context, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(versions, indent=2))
         return
-    table = Table(*(versions[0] if versions else ["no version yet"]))
+    table = Table("version", "day", "commit", "when", "files", "bytes")
     for entry in versions:
-        table.add_row(*entry.values())
-    Console().print(table)
+        table.add_row(entry["version"][:12], *list(entry.values())[1:])
+    Console(width=None if Console().is_terminal else 120).print(table)
 
 
 @data_app.command("checkout")
