@@ -59,7 +59,8 @@ def ask(desk: Desk, contender: Contender, events: pd.DataFrame) -> Answer:
 
 
 def _broken_rules(validator: Validator, predictions: pd.DataFrame) -> Iterator[str]:
-    if predictions.empty:
+    """What the user expects of scores beyond their being probabilities, if anything."""
+    if predictions.empty or validator.suite(SUITE) is None:
         return  # a day without events is published as such
     for result in validator.judge(SUITE, predictions):
         if result.severity == "critical" and not result.passed:

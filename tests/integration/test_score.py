@@ -170,6 +170,12 @@ def test_scores_that_break_their_suite_are_not_published(serving: Serving) -> No
     assert "its scores break floor(score): 1 rows" in publication.reason
 
 
+def test_without_a_suite_scores_only_have_to_be_probabilities(serving: Serving) -> None:
+    serving.judge = Judge(floor=0.3, written=False)
+
+    assert serving.score().model_version == "2"
+
+
 def test_while_the_registry_is_down_the_baseline_answers_and_says_so(serving: Serving) -> None:
     serving.registry.down = True
     serving.flew(DAY - timedelta(days=1), [20, 0, 15])
