@@ -96,13 +96,13 @@ def night_of(conf: Mapping[str, object], partition_key: str | None) -> str:
     which Airflow lets through.
     """
     refuse_unknown(conf, {"day"})
-    told = {day for day in (conf.get("day"), partition_key) if day is not None}
-    if len(told) != 1:
+    told = [day for day in (conf.get("day"), partition_key) if day is not None]
+    if not told or any(day != told[0] for day in told):
         raise UsageError(
             f"the run is told {len(told)} days ({', '.join(map(str, told))[:60]}), not one; "
             "give the parameter day, as YYYY-MM-DD, to a run by hand, and to no other"
         )
-    return parse_day(told.pop()).isoformat()
+    return parse_day(told[0]).isoformat()
 
 
 def failure(ending: Ending, try_number: int) -> AirflowException:

@@ -1,0 +1,200 @@
+"""The DAGs say what dvc.yaml says, and their policy is written out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from copy import copy
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.sdk import DAG, TriggerRule
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+from pipelines.core.graph import read_graph
+
+ROOT = Path(__file__).parents[2]
+DAGS = ROOT / "dags"
+GRAPH = read_graph(ROOT / "dvc.yaml")
+BAD_DAYS = [
+    "2013-13-45",
+    "../../etc",
+    "2013-10-01\n",
+    "２０１３-10-01",
+    " 2013-10-01",
+    20131001,
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def bag() -> BundleDagBag:
+    bag = BundleDagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    return bag
+
+
+@pytest.fixture(scope="module", params=["redeye_nightly", "redeye_backfill"])
+def dag(request: pytest.FixtureRequest, bag: BundleDagBag) -> DAG:
+    return bag.dags[request.param]
+
+
+@pytest.fixture(scope="module")
+def nightly(bag: BundleDagBag) -> DAG:
+    return bag.dags["redeye_nightly"]
+
+
+@pytest.fixture(scope="module")
+def backfill(bag: BundleDagBag) -> DAG:
+    return bag.dags["redeye_backfill"]
+
+
+def test_the_dags_folder_holds_these_dags_and_no_other(bag: BundleDagBag) -> None:
+    assert sorted(bag.dags) == ["redeye_backfill", "redeye_nightly"]
+
+
+def test_a_scheduler_parses_the_dags_in_half_a_second_without_pandas_or_mlflow() -> None:
+    program = (
+        "import json, sys, time; sys.path.append('dags'); import airflow.sdk; t = time.process_time();"
+        "import redeye_nightly, redeye_backfill; print(json.dumps([time.process_time() - t,"
+        "[m for m in ('pandas', 'numpy', 'mlflow', 'duckdb', 'great_expectations', 'dvc', 'typer')"
+        " if m in sys.modules]]))"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    seconds, heavy = json.loads(told.stdout.splitlines()[-1])
+
+    assert heavy == []
+    assert seconds < 0.5
+
+
+def test_every_stage_is_a_task_with_the_arrows_of_dvc_yaml(nightly: DAG) -> None:
+    arrows = {name: sorted(nightly.get_task(name).upstream_task_ids) for name in GRAPH.names}
+
+    assert arrows == {name: sorted(GRAPH.upstream[name]) for name in GRAPH.names}
+    assert set(nightly.task_ids) == {*GRAPH.names, "watcher"}
+
+
+def test_a_backfilled_day_has_the_same_arrows_after_the_plan(backfill: DAG) -> None:
+    for name in GRAPH.names:
+        task = backfill.get_task(f"days.{name}")
+
+        assert task.upstream_task_ids == {"plan", *(f"days.{up}" for up in GRAPH.upstream[name])}
+
+
+@pytest.mark.parametrize("name", GRAPH.names)
+def test_a_task_takes_pool_timeout_and_retries_from_its_stage(nightly: DAG, name: str) -> None:
+    task, stage = nightly.get_task(name), GRAPH[name]
+
+    assert task.pool == (stage.pool or "default_pool")
+    assert task.execution_timeout == timedelta(minutes=stage.timeout_minutes)
+    assert task.retries == stage.retries
+
+
+def test_a_stage_that_survives_runs_when_one_before_it_failed_and_another_did_not(
+    nightly: DAG,
+) -> None:
+    rules = {name: TriggerRule(nightly.get_task(name).trigger_rule).value for name in GRAPH.names}
+
+    assert {name for name, rule in rules.items() if rule == "all_done_min_one_success"} == {
+        stage.name for stage in GRAPH.stages if stage.survives
+    }
+    assert set(rules.values()) == {"all_done_min_one_success", "all_success"}
+
+
+def test_a_failed_stage_fails_the_night_though_later_ones_survived(nightly: DAG) -> None:
+    watcher = nightly.get_task("watcher")
+
+    assert watcher.upstream_task_ids == set(GRAPH.names)
+    assert TriggerRule(watcher.trigger_rule).value == "one_failed"
+    assert [task.task_id for task in nightly.leaves] == ["watcher"]
+
+
+def test_a_failed_day_fails_the_backfill_and_the_tally_always_runs(backfill: DAG) -> None:
+    assert [task.task_id for task in backfill.leaves] == ["tally"]
+    assert TriggerRule(backfill.get_task("tally").trigger_rule).value == "all_done"
+
+
+def test_policy_is_written_out(dag: DAG) -> None:
+    text = (DAGS / f"{dag.dag_id}.py").read_text()
+
+    assert dag.catchup is False
+    assert dag.start_date is not None
+    assert dag.doc_md is not None
+    assert "When it fails" in dag.doc_md
+    assert any(tag.startswith("tier-") for tag in dag.tags)
+    for word in ("owner", "retries", "retry_delay", "max_active_runs", "catchup", "schedule"):
+        assert word in text
+    for task in dag.tasks:
+        assert task.owner == "redeye"
+
+
+def test_a_dag_file_is_policy_only(dag: DAG) -> None:
+    text = (DAGS / f"{dag.dag_id}.py").read_text()
+
+    assert len(text.splitlines()) <= 30
+    assert not any(
+        line.lstrip().startswith(("def ", "if ", "for ", "while ")) for line in text.splitlines()
+    )
+
+
+def test_every_task_of_a_stage_ends_some_time(dag: DAG) -> None:
+    stages = [task for task in dag.tasks if task.task_id.split(".")[-1] in GRAPH.names]
+
+    assert len(stages) == len(GRAPH.names)
+    assert all(task.execution_timeout for task in stages)
+
+
+def test_every_pool_of_the_graph_is_made(dag: DAG) -> None:
+    made = json.loads((ROOT / "infra" / "pools.json").read_text())
+
+    assert {task.pool for task in dag.tasks} - {"default_pool"} == set(made)
+    assert all(pool["slots"] == 1 for pool in made.values())
+
+
+def test_no_parameter_of_a_run_is_a_template(dag: DAG) -> None:
+    for task in dag.tasks:
+        assert set(task.template_fields) <= {"day"}
+        assert "params" not in json.dumps(getattr(task, "day", None), default=str)
+
+
+def test_the_dags_survive_the_way_into_the_database(dag: DAG) -> None:
+    kept = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+
+    assert set(kept.task_dict) == set(dag.task_dict)
+    assert kept.timetable == dag.timetable or kept.timetable.summary == dag.timetable.summary
+
+
+@pytest.mark.parametrize("day", BAD_DAYS)
+def test_the_form_refuses_what_is_no_day(nightly: DAG, backfill: DAG, day: object) -> None:
+    for dag, name in ((nightly, "day"), (backfill, "from"), (backfill, "to")):
+        with pytest.raises(ParamValidationError):
+            filled(dag, {"from": "2013-10-01", "to": "2013-10-02"} | {name: day})
+
+
+def test_the_form_takes_a_day_or_none(nightly: DAG) -> None:
+    assert filled(nightly, {"day": "2013-10-01"})["day"] == "2013-10-01"
+    assert filled(nightly, {})["day"] is None
+
+
+def test_the_backfill_form_offers_the_stages_of_the_graph(backfill: DAG) -> None:
+    form = backfill.params.get_param("stages").schema
+
+    assert form["items"]["enum"] == list(GRAPH.names)
+    with pytest.raises(ParamValidationError):
+        filled(backfill, {"from": "2013-10-01", "to": "2013-10-02", "stages": ["rm"]})
+
+
+def filled(dag: DAG, conf: dict[str, Any]) -> dict[str, Any]:
+    """The form as Airflow fills it in for a run."""
+    params = ParamsDict({name: copy(dag.params.get_param(name)) for name in dag.params})
+    params.update(conf)
+    return dict(params.validate())
