@@ -162,7 +162,7 @@ def test_history_is_every_earlier_day_with_events_oldest_first(
     made = at_once.night(DAY, engine=Idle())
 
     assert days_of(made) == sorted(tables["schedule"])
-    assert [one.day for one in at_once.night(DAY, back=3).history] == [
+    assert [one.day for one in at_once.night(DAY, engine=Idle(), back=3).history] == [
         DAY - timedelta(days=n) for n in (3, 2, 1)
     ]
 
