@@ -44,15 +44,13 @@ def stage(database: Database, run: ScoringRun, predictions: pd.DataFrame) -> Non
     rows = predictions[["event_key", "score"]].assign(
         day=run.day, run_id=run.run_id, contender=run.answered_by, model_version=run.model_version
     )[list(COLUMNS)]
-    if database.is_postgresql:
-        with database.write(alone=f"staging {run.run_id}") as connection:
-            _keep_run(database, connection, run)
-            if not _staged(connection, run):
-                _copy(connection, rows)
-        return
     with database.write() as connection:
+        # Whoever stages the same run at this moment waits here for the other, and finds it staged.
         _keep_run(database, connection, run)
-        if _staged(connection, run) == run.events:
+        staged = _staged(connection, run)
+        if database.is_postgresql and not staged:
+            _copy(connection, rows)
+        if database.is_postgresql or staged == run.events:
             return
     for batch in _batches(rows):
         with database.write() as connection:
