@@ -54,6 +54,7 @@ def _limits(url: URL) -> dict[str, Any]:
 
 def _on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would begin transactions by rules of its own
+    connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
 

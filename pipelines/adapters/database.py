@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,31 +72,15 @@ class Database:
         """Make the tables if there are none; refuse those of another program."""
         if self._ready:
             return
-        with self._first_use():
-            found = self._version() or self._create()
+        if not self.is_postgresql:
+            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+        found = self._version() or self._create()
         if found != schema.VERSION:
             raise ConfigError(
                 f"database {self._shown}: its tables are version {found}, this program's are "
                 f"{schema.VERSION}; run the Redeye that made them, or give another REDEYE_DATABASE_URL"
             )
         self._ready = True
-
-    @contextmanager
-    def _first_use(self) -> Iterator[None]:
-        """On SQLite, one process at a time: changing the journal does not wait for others by itself."""
-        if self.is_postgresql:
-            yield
-            return
-        path = Path(str(self._url.database))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            with self._engine.connect() as connection:
-                connection.connection.cursor().execute("PRAGMA journal_mode=WAL")
-            yield
-        finally:
-            os.close(handle)
 
     def _version(self) -> int | None:
         with self._begin(writes=False) as connection:

@@ -509,6 +509,23 @@ def test_a_database_that_is_down_is_a_temporary_error_without_the_password() -> 
     assert "127.0.0.1" in str(caught.value)
 
 
+def test_a_password_is_shown_by_no_cause() -> None:
+    database = Database("postgresql+psycopg://redeye:s3cret@127.0.0.1:9/redeye")
+
+    with (
+        pytest.raises(TemporaryError, match=r"cannot reach redeye:\*\*\*@host"),
+        database._translated(),
+    ):
+        raise OSError("cannot reach redeye:s3cret@host")
+
+
+def test_a_folder_that_cannot_be_made_is_a_temporary_error(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file, where a folder should be")
+
+    with pytest.raises(TemporaryError, match=r"redeye.db"):
+        SqlWarehouse(f"sqlite:///{tmp_path}/var/redeye.db").ledger()
+
+
 def test_a_database_that_does_not_exist_is_a_matter_of_configuration(postgresql: str) -> None:
     nowhere = make_url(postgresql).set(database="nowhere").render_as_string(hide_password=False)
 
