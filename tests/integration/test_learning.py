@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -120,12 +120,12 @@ def test_nothing_of_the_test_days_reaches_training(world: World) -> None:
     assert [c.sha256 for c in again.candidates] == [c.sha256 for c in candidates.candidates]
 
 
-def test_an_outcome_known_after_the_cutoff_does_not_count(world: World) -> None:
+@pytest.mark.parametrize("minutes", [0, 90], ids=["at the cutoff", "after it"])
+def test_an_outcome_known_at_the_cutoff_or_later_does_not_count(world: World, minutes: int) -> None:
     candidates = world.train()
     rows = world.evaluate(candidates).rows
-    late = datetime(2013, 4, 1, 4, 0)  # noqa: DTZ001  midnight in New York, as UTC
 
-    world.land(DAY - timedelta(days=1), known_at=late)
+    world.land(DAY - timedelta(days=1), known_at=PROBLEM.cutoff(DAY) + timedelta(minutes=minutes))
 
     assert rows - world.evaluate(candidates).rows == 59 - _known_late(world)
 
@@ -195,6 +195,17 @@ def test_a_promotion_that_was_killed_half_way_is_finished_by_the_rerun(tmp_path:
     assert world.evaluate(candidates) == evaluation
     assert verdict.outcome == "champion"
     assert [entry.actor for entry in world.warehouse.ledger()] == ["gate"]
+
+
+def test_a_rerun_does_not_claim_for_the_gate_what_a_person_did(world: World) -> None:
+    candidates = world.train()
+    verdict = world.promote(candidates, world.evaluate(candidates))
+    back = LedgerEntry(version=verdict.version, before="9", actor="ada", reason="back again")
+    world.warehouse.append(back)
+
+    world.promote(candidates, world.evaluate(candidates))
+
+    assert [entry.actor for entry in world.warehouse.ledger()] == ["gate", "ada"]
 
 
 def test_the_gate_does_not_put_back_what_a_person_took_down(tmp_path: Path) -> None:

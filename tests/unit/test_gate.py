@@ -198,18 +198,32 @@ def test_of_two_equal_models_the_new_one_is_promoted_at_most_one_time_in_twenty(
     assert 0 < promoted <= n_worlds / 20
 
 
-def test_the_simplest_candidate_wins_unless_it_is_measurably_worse() -> None:
+def test_a_simpler_candidate_wins_although_a_more_complex_one_is_better_by_chance() -> None:
     logits, labels, days = a_world(3)
     weights = day_weights(28, 200, seed=28)
     alike = {
-        name: measure(noisy(logits, labels, days, seed), weights)
-        for seed, name in enumerate(("simple", "complex"))
+        name: measure(noisy(logits, labels, days, seed), weights) for seed, name in enumerate("ab")
     }
+    worst_first = sorted(alike, key=lambda name: -alike[name].mid("log_loss"))
+
+    chosen, reason = choose(worst_first, alike, "log_loss")
+
+    assert alike[worst_first[0]].mid("log_loss") > alike[worst_first[1]].mid("log_loss")
+    assert chosen == worst_first[0]
+    assert "not measurably worse" in reason
+
+
+def test_a_more_complex_candidate_wins_when_it_is_better_by_more_than_the_interval() -> None:
+    logits, labels, days = a_world(3)
+    weights = day_weights(28, 200, seed=28)
     blind = Scored(labels, np.full(len(labels), labels.mean()), labels, days, 28)
-    apart = alike | {"simple": measure(blind, weights)}
+    apart = {
+        "blind": measure(blind, weights),
+        "seeing": measure(noisy(logits, labels, days, 1), weights),
+    }
 
-    chosen, reason = choose(["simple", "complex"], alike, "log_loss")
+    chosen, reason = choose(["blind", "seeing"], apart, "log_loss")
 
-    assert chosen == "simple", reason
-    assert choose(["simple", "complex"], apart, "log_loss")[0] == "complex"
-    assert choose(["complex", "simple"], apart, "log_loss")[0] == "complex"
+    assert chosen == "seeing"
+    assert "over blind" in reason
+    assert choose(["seeing", "blind"], apart, "log_loss")[0] == "seeing"

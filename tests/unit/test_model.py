@@ -73,6 +73,22 @@ def test_the_same_training_gives_the_same_bytes(model: Model) -> None:
     assert pack(again) == pack(model)
 
 
+def test_a_machine_with_more_cores_makes_the_same_linear_model() -> None:
+    from threadpoolctl import threadpool_limits
+
+    generator = np.random.default_rng(1)
+    frame = pd.DataFrame(generator.normal(0, 1, (20_000, 60))).rename(columns="x{}".format)
+    labels = (generator.random(len(frame)) < 1 / (1 + np.exp(-frame["x0"]))).to_numpy("float64")
+    days = np.full(len(frame), np.datetime64("2013-01-01"))
+    examples = Examples(dict.fromkeys(frame.columns, "number"), frame, labels, days)
+    packed = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            packed.append(pack(fit(RECIPES[0], examples, seed=1, threads=0)))
+
+    assert packed[0] == packed[1]
+
+
 def test_a_category_never_seen_scores_like_a_missing_one(model: Model) -> None:
     frame = some_examples().frame.head(20)
 
