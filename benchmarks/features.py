@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -170,7 +171,7 @@ def pieces(folder: Path, name: str, rows: pa.Table, first: date, last: date) -> 
     days = rows["day"].to_numpy()
     for n in range((last - first).days + 1):
         day = first + timedelta(days=n)
-        low, high = days.searchsorted(day, "left"), days.searchsorted(day, "right")
+        low, high = (days.searchsorted(np.datetime64(day), side) for side in ("left", "right"))
         piece = rows.slice(low, high - low)
         pq.write_table(piece, folder / f"{name}-{day}.parquet", compression="zstd")
 
