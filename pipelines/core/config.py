@@ -79,7 +79,7 @@ class MonitorParams(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
-    day: date
+    day: Annotated[date, Field(strict=False)]  # in quotes: DVC's templates know no dates
     problem: str
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
