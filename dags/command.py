@@ -105,6 +105,6 @@ def find_executable(name: str) -> str:
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
         raise ConfigError(
-            f"the command {name!r} is neither beside {sys.executable} nor on PATH; run `make setup`"
+            f"the command {name!r} is neither beside {sys.executable} nor on PATH; run `make install`"
         )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,7 @@ class Follower:
     api: Api
     run: str
     console: Console
+    days: Sequence[str] = ()  # of a backfill, in the order of its mapped tasks
     _seen: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
     def follow(self) -> Outcome:
@@ -64,11 +66,11 @@ class Follower:
             if task["state"] in MARKS and self._seen.get(key) != task["state"]:
                 self._seen[key] = task["state"]
                 self._line(task)
-        running = [_name(task) for task in tasks if task["state"] == "running"]
+        running = [self._name(task) for task in tasks if task["state"] == "running"]
         status.update(", ".join(running) or "waiting for Airflow")
 
     def _line(self, task: dict[str, Any]) -> None:
-        state, name = task["state"], _name(task)
+        state, name = task["state"], self._name(task)
         if name in QUIET:
             return
         seconds = f"{task['duration']:7.1f} s" if task["duration"] else " " * 9
@@ -84,19 +86,20 @@ class Follower:
         return str(self.api.failure(self.run, task).get("sentence", ""))
 
     def _why(self, tasks: list[dict[str, Any]]) -> Outcome:
-        failed = [task for task in tasks if task["state"] == "failed" and _name(task) not in QUIET]
+        failed = [
+            task for task in tasks if task["state"] == "failed" and self._name(task) not in QUIET
+        ]
         for task in sorted(failed, key=lambda task: task["end_date"] or ""):
             told = self.api.failure(self.run, task)
             if told:
                 return Outcome(int(told["exit_code"]), str(told["sentence"]))
-        names = ", ".join(_name(task) for task in failed) or "the run"
+        names = ", ".join(self._name(task) for task in failed) or "the run"
         return Outcome(
             RedeyeError.exit_code,
             f"{names}: ended without saying why (killed, or out of time); the logs are in "
             f"var/airflow/logs/tasks",
         )
 
-
-def _name(task: dict[str, Any]) -> str:
-    stage = str(task["task_id"]).removeprefix("days.")
-    return f"{task['rendered_map_index'] or ''} {stage}".strip()
+    def _name(self, task: dict[str, Any]) -> str:
+        stage, index = str(task["task_id"]).removeprefix("days."), int(task["map_index"])
+        return f"{self.days[index]} {stage}" if 0 <= index < len(self.days) else stage

@@ -22,11 +22,14 @@ class Machine:
     say: Callable[[str], None]
 
     @contextmanager
-    def airflow(self, port: int, *, schedule: bool) -> Iterator[Stack]:
-        """Airflow, healthy: the one that runs, or a new one. The last user to leave stops it."""
+    def airflow(self, port: int | None = None) -> Iterator[Stack]:
+        """Airflow, healthy: the one that runs, or a new one. The last user to leave stops it.
+
+        With a port it is there for people: its pages are at that port, and the schedule is on.
+        """
         with (self.home.path / "use.lock").open("w") as use:
             with self._alone():
-                stack = self._found(schedule=schedule) or self._boot(port, schedule=schedule)
+                stack = self._boot(port) if _is_only_user(use) else self._found()
                 fcntl.flock(use, fcntl.LOCK_SH)
             try:
                 yield stack
@@ -40,23 +43,22 @@ class Machine:
         with (self.home.path / "use.lock").open("w") as use:
             return not _is_only_user(use)
 
-    def _found(self, *, schedule: bool) -> Stack | None:
+    def _found(self) -> Stack:
+        """What others use at this moment."""
         stack = read_stack(self.home)
-        if stack is None:
-            return None
-        if stack.is_alive() and (stack.schedule or not schedule):
-            return stack
-        self.say("stopping an Airflow that was left behind")
-        stop_stack(self.home)
-        return None
+        if stack is None or not stack.is_alive():
+            raise BusyError("an Airflow that is in use has broken down; wait for its users to end")
+        return stack
 
-    def _boot(self, port: int, *, schedule: bool) -> Stack:
-        # A night needs any port, but who asks for the pages wants to know where they are.
-        if not schedule and not is_free(port):
-            port = any_port()
-        require_free(port, "AIRFLOW_PORT")
+    def _boot(self, port: int | None) -> Stack:
+        if read_stack(self.home) is not None:
+            self.say("stopping an Airflow that was left behind")
+            stop_stack(self.home)
+        if port is not None:
+            require_free(port, "AIRFLOW_PORT")
         self.say("starting Airflow")
-        return boot(self.home, f"http://{LOOPBACK}:{port}", schedule=schedule)
+        address = f"http://{LOOPBACK}:{port or any_port()}"
+        return boot(self.home, address, schedule=port is not None)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -94,7 +94,7 @@ def run_backfill(asked: argparse.Namespace, machine: Machine) -> int:
         form["stages"] = [name.strip() for name in asked.stages.split(",")]
     backfill = Backfill.of(form, read_graph(REPOSITORY / "dvc.yaml").names)
     CONSOLE.print(backfill.in_words(), soft_wrap=True)
-    outcome = _through_airflow(machine, "redeye_backfill", form)
+    outcome = _through_airflow(machine, "redeye_backfill", form, [str(d) for d in backfill.days])
     if outcome.exit_code:
         CONSOLE.print(f"backfill: {outcome.sentence}", markup=False, soft_wrap=True)
     else:
@@ -102,12 +102,14 @@ def run_backfill(asked: argparse.Namespace, machine: Machine) -> int:
     return outcome.exit_code
 
 
-def _through_airflow(machine: Machine, dag: str, conf: dict[str, Any]) -> Outcome:
-    with machine.airflow(_port("AIRFLOW_PORT", 8080), schedule=False) as stack:
+def _through_airflow(
+    machine: Machine, dag: str, conf: dict[str, Any], days: Sequence[str] = ()
+) -> Outcome:
+    with machine.airflow() as stack:
         api = stack.api(machine.home)
         run = api.trigger(dag, conf)
         try:
-            return Follower(api, run, CONSOLE).follow()
+            return Follower(api, run, CONSOLE, days).follow()
         except BaseException:
             api.call("PATCH", f"{run}?update_mask=state", {"state": "failed"})
             raise
@@ -123,7 +125,7 @@ def run_up(_asked: argparse.Namespace, machine: Machine) -> int:
     places, port = find_places(), _port("MLFLOW_PORT", 5000)
     if not places.tracking_uri.startswith("http"):
         require_free(port, "MLFLOW_PORT")
-    with machine.airflow(_port("AIRFLOW_PORT", 8080), schedule=True) as airflow:
+    with machine.airflow(_port("AIRFLOW_PORT", 8080)) as airflow:
         stack, pages = airflow, places.tracking_uri
         if not pages.startswith("http"):
             pages = f"http://{LOOPBACK}:{port}"
