@@ -189,7 +189,9 @@ class Validator(Protocol):
 class Registry(Protocol):
     """Where nights are logged, and where model versions and their aliases live."""
 
-    def night(self, day: date, fingerprint: str, facts: Mapping[str, str], inputs: Mapping[str, str]) -> str:
+    def night(
+        self, day: date, fingerprint: str, facts: Mapping[str, str], inputs: Mapping[str, str]
+    ) -> str:
         """The one run of this night and fingerprint, made or found again: its id.
 
         `facts` are what was known before training; `inputs` the datasets it reads, by fingerprint.
@@ -197,7 +199,12 @@ class Registry(Protocol):
         ...
 
     def log(
-        self, run_id: str, metrics: Mapping[str, float], files: Mapping[str, bytes], *, complete: bool = False
+        self,
+        run_id: str,
+        metrics: Mapping[str, float],
+        files: Mapping[str, bytes],
+        *,
+        complete: bool = False,
     ) -> None:
         """Add metrics, and files such as plots by their name, to a run; `complete` ends it."""
         ...
@@ -253,7 +260,8 @@ class Warehouse(Protocol):
 
     def predictions(self, first: date, last: date) -> pd.DataFrame:
         """Rows of prediction_current, with `label` where the outcome is known, NaN elsewhere, and
-        `excluded`: why there will be none."""
+        `excluded`: why there will be none.
+        """
         ...
 
     def settle(self, outcomes: pd.DataFrame) -> int:
