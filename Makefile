@@ -40,7 +40,7 @@ test: $(VENV)/.installed ## every test, whole nights through real services inclu
 check: $(VENV)/.installed ## lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy pipelines infra
+	$(BIN)/mypy pipelines infra dags
 	$(BIN)/lint-imports
 
 format: $(VENV)/.installed ## lay out the code
