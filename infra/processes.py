@@ -60,7 +60,7 @@ def stop(components: Iterable[Component]) -> None:
     asked = time.monotonic()
     while members := _members(sessions):
         waited = time.monotonic() - asked
-        at_work = any(member.pid not in sessions for member in members)
+        at_work = any(_has_own_group(member.pid) for member in members)
         if waited > (GRACE_SECONDS if at_work else LINGER_SECONDS):
             break
         time.sleep(0.1)
@@ -83,6 +83,14 @@ def _members(sessions: Mapping[int, float]) -> list[psutil.Process]:
                 found.append(process)
     _reap(sessions)
     return found
+
+
+def _has_own_group(pid: int) -> bool:
+    """Whether it is a task, or a stage that a task runs; servers and idle workers keep to theirs."""
+    try:
+        return os.getpgid(pid) != os.getsid(pid)
+    except ProcessLookupError:
+        return False
 
 
 def _reap(pids: Iterable[int]) -> None:
