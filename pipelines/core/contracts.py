@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import pyarrow as pa
-    from sqlglot.exp import Query
+    from sqlglot.expressions import Query
 
     from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
     from pipelines.methods.declare import FeatureSet
