@@ -49,7 +49,6 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         level=logging.WARNING, format="%(message)s", datefmt="%X", handlers=[handler]
     )
     logging.getLogger("redeye").setLevel(logging.INFO)
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)  # it warns of its own folders
     command = " ".join(word for word in argv[:2] if not word.startswith("-"))
     try:
         app(argv, obj=dict(environ))

@@ -106,7 +106,7 @@ class GxValidator:
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
         # It tells of a folder that it does not make.
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
+        logging.getLogger("great_expectations").setLevel(logging.ERROR)
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(enable=False)
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
