@@ -99,7 +99,7 @@ def ask(url: str, query: str) -> list[tuple[object, ...]]:
 
 
 def start(target: Callable[..., None], *arguments: object) -> BaseProcess:
-    process = processes.Process(target=target, args=arguments)
+    process = processes.Process(target=target, args=arguments, daemon=True)
     process.start()
     return process
 
@@ -313,7 +313,7 @@ def test_a_run_killed_while_staging_is_completed_by_the_next(url: str) -> None:
 
 def _publish_together(url: str, barrier: Barrier) -> None:
     for number in range(6):
-        barrier.wait()
+        barrier.wait(timeout=60)  # if another one has died, so do we
         publish(url, some_predictions(2000, number / 10), f"run-{number}")
 
 
