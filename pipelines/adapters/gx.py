@@ -105,8 +105,8 @@ class GxValidator:
         import great_expectations as gx
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
-        # It tells of a folder that it does not make.
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        # This logger sets its own level, and tells of a folder that is not even made.
+        logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(enable=False)
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
