@@ -20,7 +20,10 @@ STOP_SECONDS = 30.0
 def start_postgres(home: Home) -> str:
     """Start the server, or find it running; its SQLAlchemy address, a socket in its own folder."""
     try:
-        server = _server(home)
+        try:
+            server = _server(home)
+        except subprocess.TimeoutExpired:  # it waits ten seconds, which a busy machine may need
+            server = _server(home)
         server.ensure_postgres_running()  # a handle of before may be to one that was stopped
         address: str = server.get_uri(driver="psycopg")
     except (OSError, subprocess.SubprocessError, AssertionError, RuntimeError) as error:
