@@ -24,7 +24,8 @@ from pathlib import Path
 
 FIRST = date(2013, 10, 1)
 REDEYE = str(Path(sys.executable).parent / "redeye")
-STACK = [sys.executable, str(Path(__file__).parents[1] / "infra" / "stack.py")]
+REPOSITORY = Path(__file__).parents[1]
+STACK = [sys.executable, "-m", "infra.stack"]
 
 
 def main() -> None:
@@ -48,7 +49,9 @@ def compare(root: Path, nights: int, *, through_airflow: bool) -> None:
     for n in range(1, nights + 1):
         day = str(FIRST + timedelta(days=n))
         ours.append(timed([REDEYE, "night", "--day", day], root))
-        floors.append(timed([sys.executable, __file__, "--floor", str(root), day], root))
+        floors.append(
+            timed([sys.executable, str(Path(__file__).resolve()), "--floor", str(root), day], root)
+        )
     night, hand = statistics.median(ours), statistics.median(floors)
     print(
         f"| a night, `redeye night` | {night:.1f} | by hand {hand:.1f} s: {night / hand:.2f} × "
@@ -67,7 +70,7 @@ def compare(root: Path, nights: int, *, through_airflow: bool) -> None:
 def timed(command: list[str], root: Path) -> float:
     started = time.perf_counter()
     environ = {**os.environ, "REDEYE_ROOT": str(root), "OMP_WAIT_POLICY": "PASSIVE"}
-    subprocess.run(command, env=environ, check=True, capture_output=True)
+    subprocess.run(command, env=environ, check=True, capture_output=True, cwd=REPOSITORY)
     return time.perf_counter() - started
 
 
@@ -94,10 +97,10 @@ def land(own: Path, day: date, yesterday: date) -> None:
         pq.write_table(feed.read(table, of), path, compression="zstd")
     if not (own / ".dvc").exists():
         Repo.init(str(own), no_scm=True).close()
-        with (own / ".dvc" / "config").open("a") as config:
-            config.write(
-                f"[core]\n    remote = local\n['remote \"local\"']\n    url = {own}/remote\n"
-            )
+        (own / ".dvc" / "config").write_text(
+            f"[core]\n    no_scm = true\n    remote = local\n"
+            f"['remote \"local\"']\n    url = {own}/remote\n"
+        )
     with Repo(str(own)) as repo:
         repo.add(str(own / "raw"))
         repo.push()
@@ -112,7 +115,7 @@ def judge(own: Path) -> None:
     context = gx.get_context(mode="ephemeral")
     for table in ("schedule", "flights", "weather"):
         path = max((own / "raw" / table).glob("*.parquet"))
-        spec = json.loads((Path("expectations") / f"{table}.json").read_text())
+        spec = json.loads((REPOSITORY / "expectations" / f"{table}.json").read_text())
         suite = gx.ExpectationSuite(name=table, expectations=spec["expectations"])
         asset = context.data_sources.add_pandas(table).add_dataframe_asset(table)
         batch = asset.add_batch_definition_whole_dataframe(table)
