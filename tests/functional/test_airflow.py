@@ -61,13 +61,15 @@ def test_a_night_and_a_backfill_through_airflow(world: World) -> None:
     assert not (world.root / "var" / "airflow" / "stack.json").exists()
 
 
-def test_a_night_that_fails_ends_with_the_stages_exit_code_and_sentence(world: World) -> None:
-    world.environ["REDEYE_DATABASE_URL"] = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+def test_a_stage_that_fails_gives_the_target_its_exit_code_and_its_sentence(world: World) -> None:
+    never_landed = "2013-06-01"
 
-    night = stack(world, "backfill", "--from", FIRST, "--to", FIRST, "--stages", "settle")
+    backfill = stack(
+        world, "backfill", "--from", never_landed, "--to", never_landed, "--stages", "settle"
+    )
 
-    assert night.returncode == 75, night.stderr
-    assert "backfill: redeye settle: " in night.stderr
+    assert backfill.returncode == 3, backfill.stderr
+    assert f"backfill: redeye settle: settle {never_landed}: needs" in backfill.stderr
 
 
 @pytest.mark.parametrize("day", ["2013-13-45", "../../etc", "2013-10-01\n", ""])
