@@ -163,6 +163,8 @@ def learn_and_score(root: Path, own: Path, rows, day: date) -> None:
     test = frame["day"] >= str(day - timedelta(days=28))
     train = frame["day"] < str(day - timedelta(days=29))
     mlflow.set_tracking_uri(f"sqlite:///{own}/mlflow.db")
+    if mlflow.get_experiment_by_name("by-hand") is None:
+        mlflow.create_experiment("by-hand", artifact_location=(own / "artifacts").as_uri())
     mlflow.set_experiment("by-hand")
     with mlflow.start_run():
         for recipe in PROBLEM.recipes:
