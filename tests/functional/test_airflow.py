@@ -65,11 +65,11 @@ def test_a_stage_that_fails_gives_the_target_its_exit_code_and_its_sentence(worl
     never_landed = "2013-06-01"
 
     backfill = stack(
-        world, "backfill", "--from", never_landed, "--to", never_landed, "--stages", "settle"
+        world, "backfill", "--from", never_landed, "--to", never_landed, "--stages", "validate"
     )
 
     assert backfill.returncode == 3, backfill.stderr
-    assert f"backfill: redeye settle: settle {never_landed}: needs" in backfill.stderr
+    assert f"backfill: redeye validate: validate {never_landed}: needs" in backfill.stderr
 
 
 @pytest.mark.parametrize("day", ["2013-13-45", "../../etc", "2013-10-01\n", ""])
