@@ -5,5 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="redeye-airflow-")
+HOME = tempfile.TemporaryDirectory(prefix="redeye-airflow-")  # removed when the tests end
+os.environ["AIRFLOW_HOME"] = HOME.name
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
