@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL: its transactions, how its tables are first made, how it fails."""
+"""One database, SQLite or PostgreSQL: its transactions, how its tables are kept up to date, how it fails."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Table, exc, inspect, select, text
+from sqlalchemy import Connection, Table, exc, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipelines.adapters import schema
+from pipelines.adapters import migration
 from pipelines.adapters.connection import open_engine, parse_url
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
 
@@ -21,7 +21,7 @@ _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 class Database:
-    """Transactions on the tables of schema.py, which are made on first use.
+    """Transactions on the tables of schema.py, which are made, or brought up to date, on first use.
 
     Raises ConfigError when the database cannot be used as it is, TemporaryError when it does not
     answer, DataError when it refuses rows; none of them shows a password.
@@ -69,31 +69,19 @@ class Database:
                 yield connection
 
     def _prepare(self) -> None:
-        """Make the tables if there are none; refuse those of another program."""
+        """Bring the tables up to date; refuse those of a newer program."""
         if self._ready:
             return
         if not self.is_postgresql:
             Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
-        found = self._version() or self._create()
-        if found != schema.VERSION:
-            raise ConfigError(
-                f"database {self._shown}: its tables are version {found}, this program's are "
-                f"{schema.VERSION}; run the Redeye that made them, or give another REDEYE_DATABASE_URL"
-            )
-        self._ready = True
-
-    def _version(self) -> int | None:
         with self._begin(writes=False) as connection:
-            return _version(connection)
-
-    def _create(self) -> int:
-        with self._begin(writes=True) as connection:
-            if self.is_postgresql:
-                connection.execute(_TAKE_TURN, {"name": "redeye schema"})
-            if _version(connection) is None:
-                schema.metadata.create_all(connection)
-                connection.execute(schema.schema_version.insert().values(version=schema.VERSION))
-            return _version(connection) or 0
+            current = migration.step(connection) == migration.LATEST
+        if not current:
+            with self._begin(writes=True) as connection:
+                if self.is_postgresql:
+                    connection.execute(_TAKE_TURN, {"name": "redeye schema"})
+                migration.upgrade(connection, f"database {self._shown}")
+        self._ready = True
 
     @property
     def _shown(self) -> str:
@@ -128,9 +116,3 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     plain = frame.astype(object)
     rows: list[Any] = plain.where(plain.notna(), None).to_dict("records")
     return rows
-
-
-def _version(connection: Connection) -> int | None:
-    if not inspect(connection).has_table(schema.schema_version.name):
-        return None
-    return connection.execute(select(schema.schema_version.c.version)).scalar()

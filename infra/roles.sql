@@ -1,0 +1,27 @@
+-- Three roles for the warehouse on PostgreSQL. Run by the owner of the tables, once they are there
+-- (any `redeye` command makes them), and again after each upgrade:
+--     psql "$OWNER_URL" -f infra/roles.sql
+-- then: GRANT redeye_writer TO <whoever runs the nights>; GRANT redeye_reader TO <whoever reads>.
+--   owner   makes and changes tables; nobody's everyday role
+--   writer  adds predictions and outcomes and moves the pointer; takes nothing away
+--   reader  sees the published predictions, nothing else
+
+DO $$
+DECLARE role text;
+BEGIN
+    FOREACH role IN ARRAY ARRAY['redeye_writer', 'redeye_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+        END IF;
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role);
+    END LOOP;
+END $$;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO redeye_writer;
+GRANT INSERT ON scoring_run, prediction, publication, ledger TO redeye_writer;  -- never changed again
+GRANT INSERT, UPDATE ON fence, published, outcome, daily_metric TO redeye_writer;
+GRANT INSERT, DELETE ON quarantine_log TO redeye_writer;  -- a new judgement takes the old one's place
+GRANT USAGE ON SEQUENCE ledger_entry_seq TO redeye_writer;
+
+GRANT SELECT ON prediction_current TO redeye_reader;

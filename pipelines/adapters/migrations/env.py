@@ -1,0 +1,8 @@
+"""Runs the steps inside the transaction that database.py has begun: all of them, or none."""
+
+from __future__ import annotations
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()

@@ -1,0 +1,132 @@
+"""The roles of infra/roles.sql can do what their work takes, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sqlalchemy import create_engine, exc, make_url, text
+
+from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.core.errors import ConfigError
+from pipelines.core.records import LedgerEntry, ScoringRun
+from pipelines.methods.fingerprint import checksum
+
+DAY = date(2013, 10, 1)
+ROLES = Path(__file__).parents[2] / "infra" / "roles.sql"
+Login = Callable[[str], str]
+
+
+@pytest.fixture
+def login(postgresql: str) -> Login:
+    """A database of the owner's, with the roles; gives the URL of a person in a role."""
+    server = make_url(postgresql).set(drivername="postgresql+psycopg")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS guarded WITH (FORCE)"))
+        connection.execute(text("CREATE DATABASE guarded"))
+    engine.dispose()
+    owned = server.set(database="guarded")
+    SqlWarehouse(owned.render_as_string(hide_password=False)).ledger()
+    engine = create_engine(owned, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for _ in range(2):  # after an upgrade it is run again
+            connection.connection.driver_connection.execute(ROLES.read_text())
+        for role in ("writer", "reader"):
+            connection.execute(text(f"DROP ROLE IF EXISTS a_{role}"))
+            connection.execute(text(f"CREATE ROLE a_{role} LOGIN PASSWORD 'x'"))
+            connection.execute(text(f"GRANT redeye_{role} TO a_{role}"))
+    engine.dispose()
+    return lambda role: owned.set(username=f"a_{role}", password="x").render_as_string(
+        hide_password=False
+    )
+
+
+def a_nights_work(url: str) -> SqlWarehouse:
+    warehouse = SqlWarehouse(url)
+    rows = pd.DataFrame({"event_key": [f"{DAY}|UA|1"], "score": [0.25]})
+    run = ScoringRun(
+        day=DAY,
+        run_id="run-1",
+        answered_by="baseline",
+        model_version=None,
+        model_sha256=None,
+        trained_until=None,
+        features_sha256="ab",
+        data_version="cd",
+        reason="the baseline answers",
+        events=1,
+        checksum=checksum(rows),
+    )
+    for _ in range(2):
+        warehouse.publish(run, rows, warehouse.claim(DAY))
+        warehouse.settle(
+            rows[["event_key"]].assign(
+                day=DAY, label=1.0, excluded=None, known_at=datetime.now(UTC).replace(tzinfo=None)
+            )
+        )
+        warehouse.append(LedgerEntry(version="1", before=None, actor="gate", reason="first"))
+        warehouse.measure(DAY, {"champion": {"auc": 0.6}})
+        warehouse.quarantine(DAY, "flights", {"in_range(distance)": 1})
+    return warehouse
+
+
+def test_a_writer_can_do_the_work_of_a_night(login: Login) -> None:
+    warehouse = a_nights_work(login("writer"))
+
+    assert len(warehouse.predictions(DAY, DAY)) == 1
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "DELETE FROM prediction",
+        "UPDATE prediction SET score = 1",
+        "UPDATE ledger SET reason = ''",
+        "DELETE FROM ledger",
+        "DELETE FROM published",
+        "DELETE FROM outcome",
+        "TRUNCATE publication",
+        "DROP TABLE prediction",
+        "ALTER TABLE prediction ADD COLUMN more integer",
+        "CREATE TABLE more (id integer)",
+    ],
+)
+def test_a_writer_takes_nothing_away(login: Login, deed: str) -> None:
+    a_nights_work(login("writer"))
+
+    assert refusal(login("writer"), deed)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    ["SELECT * FROM prediction", "SELECT * FROM ledger", "DELETE FROM prediction"],
+)
+def test_a_reader_sees_what_is_published_and_nothing_else(login: Login, deed: str) -> None:
+    a_nights_work(login("writer"))
+
+    engine = create_engine(login("reader"))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT score FROM prediction_current")).all() == [(0.25,)]
+    engine.dispose()
+    assert refusal(login("reader"), deed)
+
+
+def test_who_may_not_write_is_told_so(login: Login) -> None:
+    with pytest.raises(ConfigError, match=r"permission denied.*its role's rights"):
+        SqlWarehouse(login("reader")).ledger()
+
+
+def refusal(url: str, deed: str) -> bool:
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(deed))
+    except exc.ProgrammingError as error:
+        return "permission denied" in str(error) or "must be owner" in str(error)
+    finally:
+        engine.dispose()
+    return False
