@@ -24,7 +24,7 @@ from pipelines.core.records import ScoringRun
 BATCH_ROWS = (
     50_000  # on SQLite others may write between two batches; on PostgreSQL it bounds memory
 )
-COLUMNS = ("day", "run_id", "contender", "event_key", "model_version", "score")
+COLUMNS = ("day", "run_id", "contender", "event_key", "model_version", "score", "answers")
 
 
 def claim(database: Database, day: date) -> int:
@@ -42,7 +42,11 @@ def claim(database: Database, day: date) -> int:
 def stage(database: Database, run: ScoringRun, predictions: pd.DataFrame) -> None:
     """Write the rows where nobody reads them yet."""
     rows = predictions[["event_key", "score"]].assign(
-        day=run.day, run_id=run.run_id, contender=run.answered_by, model_version=run.model_version
+        day=run.day,
+        run_id=run.run_id,
+        contender=run.answered_by,
+        model_version=run.model_version,
+        answers=True,
     )[list(COLUMNS)]
     with database.write() as connection:
         # Whoever stages the same run at this moment waits here for the other, and finds it staged.

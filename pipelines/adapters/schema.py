@@ -6,6 +6,8 @@ A change here needs a step in migrations/; a test compares the two.
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
+    Boolean,
     Column,
     CreateView,
     Date,
@@ -17,6 +19,8 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    case,
+    false,
     func,
     select,
 )
@@ -54,6 +58,29 @@ scoring_run = Table(
     Column("reason", String, nullable=False),
     Column("events", Integer, nullable=False),
     Column("checksum", String, nullable=False),
+    Column("landed", Integer),  # rows of the day: those scored and those in quarantine
+    Column("quarantined", Integer),
+    Column(
+        "rollout", String
+    ),  # why some events were answered by another contender than answered_by
+    _now(),
+)
+
+# How each contender fared in a rendezvous: one row a try.
+contender_run = Table(
+    "contender_run",
+    metadata,
+    Column("run_id", String, ForeignKey("scoring_run.run_id"), primary_key=True),
+    Column("token", Integer, primary_key=True),
+    Column("contender", String, primary_key=True),
+    Column("day", Date, nullable=False, index=True),
+    Column("model_version", String),
+    Column("model_sha256", String),
+    Column("trained_until", Date),
+    Column("outcome", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("seconds", Double),
+    Column("events", Integer, nullable=False),
     _now(),
 )
 
@@ -69,6 +96,7 @@ prediction = Table(
     Column("model_version", String),
     # May be empty: a contender's bad answers are kept too. The audit keeps them from being published.
     Column("score", Double),
+    Column("answers", Boolean, server_default=false(), nullable=False),  # the event, if published
     sqlite_with_rowid=False,
 )
 
@@ -119,6 +147,7 @@ ledger = Table(
     Column("before", String),
     Column("actor", String, nullable=False),
     Column("reason", String, nullable=False),
+    Column("kind", String, server_default="promoted", nullable=False),
     _now(),
 )
 
@@ -142,15 +171,39 @@ quarantine_log = Table(
     _now(),
 )
 
+# Some rows of each features table, and those that are unlike anything learned from, for post-mortems.
+sample = Table(
+    "sample",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("features_sha256", String, primary_key=True),
+    Column("event_key", Key, primary_key=True),
+    Column("features", JSON, nullable=False),
+)
+
+outlier = Table(
+    "outlier",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("features_sha256", String, primary_key=True),
+    Column("event_key", Key, primary_key=True),
+    Column("feature", String, primary_key=True),
+    Column("value", String),
+    Column("reason", String, nullable=False),
+)
+
 # What consumers read: one row an event, all of one run, whatever is being staged or published.
 prediction_current = CreateView(
     select(
         prediction.c.day,
         prediction.c.event_key,
         prediction.c.score,
-        scoring_run.c.answered_by,
-        scoring_run.c.model_version,
-        scoring_run.c.reason,
+        prediction.c.contender.label("answered_by"),
+        prediction.c.model_version,
+        case(
+            (prediction.c.contender == scoring_run.c.answered_by, scoring_run.c.reason),
+            else_=scoring_run.c.rollout,
+        ).label("reason"),
         prediction.c.run_id,
     )
     .select_from(published)
@@ -160,7 +213,7 @@ prediction_current = CreateView(
         and_(
             prediction.c.day == published.c.day,
             prediction.c.run_id == published.c.run_id,
-            prediction.c.contender == scoring_run.c.answered_by,
+            prediction.c.answers,
         ),
     ),
     "prediction_current",

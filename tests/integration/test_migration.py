@@ -8,7 +8,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
@@ -20,6 +22,17 @@ from pipelines.core.records import LedgerEntry
 
 DAY = date(2013, 10, 1)
 ENTRY = LedgerEntry(version="1", before=None, actor="gate", reason="first champion")
+RUN = "'run-1', '2013-10-01', 'champion', 'ab', 'cd', 'champion answers', 1, 'ef'"
+OLD_ROWS = (
+    "INSERT INTO ledger (version, actor, reason) VALUES ('1', 'gate', 'first champion')",
+    (
+        "INSERT INTO scoring_run (run_id, day, answered_by, features_sha256, data_version, reason, events, "
+        f"checksum) VALUES ({RUN})"
+    ),
+    "INSERT INTO prediction VALUES ('2013-10-01', 'run-1', 'champion', '2013-10-01|UA|1', '1', 0.25)",
+    "INSERT INTO prediction VALUES ('2013-10-01', 'run-1', 'canary', '2013-10-01|UA|1', '0', 0.5)",
+    "INSERT INTO published (day, run_id, token) VALUES ('2013-10-01', 'run-1', 1)",
+)
 
 
 @contextmanager
@@ -28,6 +41,15 @@ def opened(url: str) -> Iterator[Connection]:
     with engine.begin() as connection:
         yield connection
     engine.dispose()
+
+
+def first_tables(url: str) -> None:
+    """A database as the first program made it."""
+    steps = Config()
+    steps.set_main_option("script_location", str(migration.STEPS))
+    with opened(url) as connection:
+        steps.attributes["connection"] = connection
+        command.upgrade(steps, "0001")
 
 
 def test_the_steps_lead_to_the_tables_of_the_schema(url: str) -> None:
@@ -50,16 +72,19 @@ def test_the_newest_step_is_the_one_that_the_program_expects() -> None:
     assert steps.get_heads() == [migration.LATEST]
 
 
-def test_a_database_of_before_the_steps_keeps_its_rows(url: str) -> None:
+def test_a_database_of_before_the_steps_keeps_its_rows_and_what_is_published(url: str) -> None:
+    first_tables(url)
     with opened(url) as connection:
-        schema.metadata.create_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
         connection.execute(text("CREATE TABLE schema_version (version INTEGER PRIMARY KEY)"))
         connection.execute(text("INSERT INTO schema_version VALUES (1)"))
-        connection.execute(schema.ledger.insert().values(ENTRY.model_dump()))
+        for statement in OLD_ROWS:
+            connection.execute(text(statement))
 
     warehouse = SqlWarehouse(url)
 
     assert warehouse.ledger() == [ENTRY]
+    assert warehouse.predictions(DAY, DAY)["score"].tolist() == [0.25]
     with opened(url) as connection:
         assert migration.step(connection) == migration.LATEST
         assert not inspect(connection).has_table("schema_version")
