@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -102,13 +101,3 @@ def fetch_file(client: Any, places: Places, version: Any, scratch: Path) -> tupl
         tracking_uri=places.tracking_uri,
     )
     return FORMS[name], Path(path).read_bytes()
-
-
-def check_sha256(content: bytes, expected: str) -> None:
-    """Raise GateRefused when the bytes are not those that were registered."""
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
-        raise GateRefused(
-            f"model file: SHA-256 is {found[:12]}…, registered was {expected[:12] or 'nothing'}…; "
-            f"restore the file, or promote another version"
-        )

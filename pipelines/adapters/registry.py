@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.adapters.mlmodel import FORMS, check_sha256, fetch_file
+from pipelines.adapters.mlmodel import FORMS, fetch_file
 from pipelines.adapters.mlrun import COMPLETE, create_night, describe, find_night, measure, reap
 from pipelines.adapters.mlstore import ABSENT, answering, one_at_a_time, open_store
 from pipelines.adapters.mlversion import keep_version, read_version
@@ -19,7 +19,7 @@ from pipelines.core.errors import ConfigError, GateRefused, TemporaryError
 from pipelines.core.files import write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.methods.model import Form, Model
-from pipelines.methods.modelfile import unpack
+from pipelines.methods.modelfile import check_sha256, unpack
 
 ALIASES = ("champion", "challenger", "canary", "previous-champion")
 

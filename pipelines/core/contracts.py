@@ -6,7 +6,7 @@ a calendar date in the problem's own zone; its cutoff is the instant of its 00:0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
     from pipelines.methods.declare import FeatureSet
-    from pipelines.methods.model import Model
+    from pipelines.methods.model import Form, Model
     from pipelines.methods.suite import Suite
+
+
+Outcome = Literal["answered", "refused", "late", "crashed", "out of memory"]
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,35 @@ class Registry(Protocol):
         """The fitted model. Raises GateRefused when its file is not the one that was registered, or
         not of the closed set of formats; TemporaryError when the registry does not answer.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """A model file that is to score the rows of a table."""
+
+    name: str  # whose answer it will be
+    model: Path
+    form: Form
+    sha256: str  # of the model file
+    table: Path
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a question: scores of the rows in their order, or why there are none."""
+
+    outcome: Outcome
+    reason: str
+    seconds: float  # from the start of its process to its end
+    scores: np.ndarray | None
+
+
+class Workers(Protocol):
+    """Processes that answer questions, each within a deadline and a memory limit."""
+
+    def ask(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
+        """Every question with its reply, as they come."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -49,6 +50,16 @@ def unpack(form: Form, content: bytes) -> Model:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _refused("its description cannot be read") from error
+
+
+def check_sha256(content: bytes, expected: str) -> None:
+    """Raise GateRefused when the bytes are not those that were registered."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected:
+        raise GateRefused(
+            f"model file: SHA-256 is {found[:12]}…, registered was {expected[:12] or 'nothing'}…; "
+            f"restore the file, or promote another version"
+        )
 
 
 def _pack_booster(model: Model, card: str) -> bytes:

@@ -1,0 +1,63 @@
+"""One model file, one table, one process: scores come back as a file, or a sentence why not.
+
+Started by workers.py, which says on stdin what is asked. Nothing of a model is understood before its
+SHA-256 is checked, nothing but the closed forms of methods/modelfile.py is ever loaded, and whatever
+it does to this process ends with it.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pipelines.core.errors import RedeyeError
+
+
+def main() -> int:
+    """Answer the question on stdin with one line of JSON on stdout."""
+    question = json.load(sys.stdin)
+    resource.setrlimit(resource.RLIMIT_AS, (question["memory_bytes"],) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        reply = {"outcome": "answered", "reason": "", "seconds": answer(question)}
+    except RedeyeError as error:
+        reply = {"outcome": "refused", "reason": str(error)}
+    except Exception as error:  # noqa: BLE001  an estimator may raise anything; the sentence tells it
+        reply = {"outcome": "crashed", "reason": f"{type(error).__name__}: {_first_line(error)}"}
+    print(json.dumps(reply))  # noqa: T201  the parent reads it
+    return 0
+
+
+def answer(question: dict[str, Any]) -> float:
+    """Write the scores of the table's rows, in their order; the seconds that scoring itself took."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from pipelines.methods.modelfile import check_sha256, unpack
+
+    content = Path(question["model"]).read_bytes()
+    check_sha256(content, question["sha256"])
+    model = unpack(question["form"], content)
+    there = set(pq.read_schema(question["table"]).names)
+    wanted = [name for name in model.schema if name in there]
+    table = pq.read_table(
+        question["table"], columns=wanted, page_checksum_verification=True, partitioning=None
+    )
+    started = time.monotonic()
+    scores = model.scores(table.to_pandas())
+    seconds = time.monotonic() - started
+    with Path(question["scores"]).open("wb") as file:
+        np.save(file, scores, allow_pickle=False)
+    return seconds
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""Models are asked in processes of their own: what they do there harms nobody else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.adapters.workers import ProcessWorkers
+from pipelines.core.contracts import Question, Recipe, Reply
+from pipelines.methods.examples import Examples
+from pipelines.methods.model import Form, Model, fit
+from pipelines.methods.modelfile import pack
+from pipelines.problem.model import RECIPES
+
+SCHEMA: Mapping[str, Any] = {"wind": "number", "line": "category"}
+
+
+def frame(n: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    return pd.DataFrame({"wind": rng.normal(size=n), "line": rng.choice(["A", "B", "C"], n)})
+
+
+def a_model(recipe: Recipe) -> Model:
+    rows = frame()
+    labels = (rows["wind"] > 0).to_numpy(dtype="float64")
+    days = np.full(len(rows), np.datetime64(date(2013, 9, 1)))
+    return fit(recipe, Examples(SCHEMA, rows, labels, days), seed=1, threads=1)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "features.parquet"
+    pq.write_table(pa.Table.from_pandas(frame().assign(more="columns")), path)
+    return path
+
+
+def question(folder: Path, table: Path, content: bytes, form: Form, **changes: Any) -> Question:
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = folder / f"{sha256[:8]}.{form}"
+    path.write_bytes(content)
+    facts = {"name": form, "model": path, "form": form, "sha256": sha256, "table": table}
+    return Question(**(facts | changes))
+
+
+def ask(*questions: Question, seconds: float = 60, memory_gb: float = 8) -> dict[str, Reply]:
+    return {one.name: reply for one, reply in ProcessWorkers(seconds, memory_gb).ask(questions)}
+
+
+def children() -> list[int]:
+    return [child.pid for child in psutil.Process().children(recursive=True)]
+
+
+def test_scores_are_those_of_the_model_bit_by_bit(tmp_path: Path, table: Path) -> None:
+    models = [a_model(recipe) for recipe in RECIPES]
+
+    replies = ask(*(question(tmp_path, table, pack(m), m.form) for m in models))
+
+    assert {model.form for model in models} == {"ubj", "skops"}
+    for model in models:
+        reply = replies[model.form]
+        assert (reply.outcome, reply.reason) == ("answered", "")
+        assert reply.scores is not None
+        assert reply.scores.tobytes() == model.scores(frame()).tobytes()
+
+
+def test_who_takes_too_long_is_ended(tmp_path: Path, table: Path) -> None:
+    model = a_model(RECIPES[0])
+    before = children()
+
+    reply = ask(question(tmp_path, table, pack(model), model.form), seconds=0.05)["skops"]
+
+    assert (reply.outcome, reply.scores) == ("late", None)
+    assert reply.reason == "it had not answered after 0.05 s"
+    assert children() == before
+
+
+def test_who_needs_too_much_memory_is_told_so(tmp_path: Path, table: Path) -> None:
+    model = a_model(RECIPES[1])
+
+    reply = ask(question(tmp_path, table, pack(model), model.form), memory_gb=0.2)["ubj"]
+
+    assert (reply.outcome, reply.scores) == ("out of memory", None)
+
+
+def test_who_is_killed_has_crashed_and_the_others_answer(tmp_path: Path, table: Path) -> None:
+    model = a_model(RECIPES[1])
+    content = pack(model)
+    asked = [question(tmp_path, table, content, "ubj", name=name) for name in ("one", "two")]
+
+    def kill_the_first() -> None:
+        while not children():
+            time.sleep(0.01)
+        os.kill(min(children()), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_the_first)
+    killer.start()
+    replies = ask(*asked)
+    killer.join()
+
+    assert sorted(reply.outcome for reply in replies.values()) == ["answered", "crashed"]
+    assert [r.reason for r in replies.values() if r.outcome == "crashed"] == [
+        "its process ended with signal SIGKILL"
+    ]
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.write_text, (self._target, "boom")
+
+
+@pytest.mark.parametrize("form", ["ubj", "skops"])
+def test_a_pickle_is_refused_before_anything_of_it_runs(
+    tmp_path: Path, table: Path, form: Form
+) -> None:
+    harmed = tmp_path / "harmed"
+
+    reply = ask(question(tmp_path, table, pickle.dumps(Bomb(harmed)), form))[form]
+
+    assert reply.outcome == "refused"
+    assert "model file" in reply.reason
+    assert not harmed.exists()
+
+
+def test_a_file_that_is_not_the_registered_one_is_refused(tmp_path: Path, table: Path) -> None:
+    model = a_model(RECIPES[0])
+    swapped = question(tmp_path, table, pack(model), model.form, sha256="0" * 64)
+
+    reply = ask(swapped)["skops"]
+
+    assert reply.outcome == "refused"
+    assert "SHA-256" in reply.reason
+
+
+def test_a_table_without_a_feature_is_refused_with_its_name(tmp_path: Path) -> None:
+    model = a_model(RECIPES[0])
+    table = tmp_path / "poor.parquet"
+    pq.write_table(pa.Table.from_pandas(frame()[["line"]]), table)
+
+    reply = ask(question(tmp_path, table, pack(model), model.form))["skops"]
+
+    assert reply.outcome == "refused"
+    assert "'wind'" in reply.reason
+
+
+def test_a_child_gets_no_secret(
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
+    model = a_model(RECIPES[0])
+    seen: list[str] = []
+
+    def look() -> None:
+        while not seen:
+            for child in psutil.Process().children():
+                seen.extend(child.environ().values())
+            time.sleep(0.01)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    ask(question(tmp_path, table, pack(model), model.form))
+    watcher.join()
+
+    assert "s3cret" not in seen
+
+
+def test_nobody_is_left_behind_when_the_first_answer_was_enough(
+    tmp_path: Path, table: Path
+) -> None:
+    model = a_model(RECIPES[0])
+    asked = [question(tmp_path, table, pack(model), model.form, name=str(n)) for n in range(3)]
+    before = children()
+
+    replies = ProcessWorkers(60, 8).ask(asked)
+    next(replies)
+    replies.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert children() == before
