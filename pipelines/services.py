@@ -60,7 +60,7 @@ def open_redeye(environ: Mapping[str, str]) -> Redeye:
     return Redeye(places, params, graph, _factories(places, params, environ))
 
 
-def _factories(  # noqa: C901  ten flat one-liners: imports happen when a service is first asked for
+def _factories(  # noqa: C901  eleven flat one-liners: imports happen when a service is first asked for
     places: Places, params: Params, environ: Mapping[str, str]
 ) -> Factories:
     def lake() -> Any:
@@ -93,6 +93,11 @@ def _factories(  # noqa: C901  ten flat one-liners: imports happen when a servic
 
         return MlflowRegistry(places, problem())
 
+    def workers() -> Any:
+        from pipelines.adapters.workers import ProcessWorkers
+
+        return ProcessWorkers(params.score.deadline_seconds, params.score.memory_limit_gb)
+
     def warehouse() -> Any:
         from pipelines.adapters.warehouse import SqlWarehouse
 
@@ -107,7 +112,7 @@ def _factories(  # noqa: C901  ten flat one-liners: imports happen when a servic
     def problem() -> Problem:
         return load_problem(params.problem)
 
-    makers = (lake, source, versions, engine, validator, registry, warehouse, code)
+    makers = (lake, source, versions, engine, validator, registry, workers, warehouse, code)
     return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}
 
 

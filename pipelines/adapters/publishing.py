@@ -40,34 +40,31 @@ def claim(database: Database, day: date) -> int:
 
 
 def stage(database: Database, run: ScoringRun, predictions: pd.DataFrame) -> None:
-    """Write the rows where nobody reads them yet."""
-    rows = predictions[["event_key", "score"]].assign(
-        day=run.day,
-        run_id=run.run_id,
-        contender=run.answered_by,
-        model_version=run.model_version,
-        answers=True,
-    )[list(COLUMNS)]
+    """Write the rows where nobody reads them yet; each has the contender that answers it."""
+    rows = predictions.assign(day=run.day, run_id=run.run_id, answers=True)[list(COLUMNS)]
     with database.write() as connection:
         # Whoever stages the same run at this moment waits here for the other, and finds it staged.
         _keep_run(database, connection, run)
         staged = _staged(connection, run)
         if database.is_postgresql and not staged:
-            _copy(connection, rows)
+            copy_rows(connection, rows)
         if database.is_postgresql or staged == run.events:
             return
+    add_rows(database, rows)
+
+
+def add_rows(database: Database, rows: pd.DataFrame) -> None:
+    """Add predictions that are not there yet, batch by batch."""
     for batch in _batches(rows):
         with database.write() as connection:
-            connection.execute(
-                database.insert(prediction).on_conflict_do_nothing(),
-                records(batch),
-            )
+            connection.execute(database.insert(prediction).on_conflict_do_nothing(), records(batch))
 
 
 def audit(database: Database, run: ScoringRun) -> None:
     """Raise DataError unless what is staged is one finite score in [0, 1] for each event of the day.
 
-    The key of the table keeps events from being there twice, so the count tells.
+    The key of the table keeps a contender's events from being there twice; with two contenders the
+    events are counted apart.
     """
     score, key = prediction.c.score, prediction.c.event_key
     in_range = score.between(
@@ -78,12 +75,17 @@ def audit(database: Database, run: ScoringRun) -> None:
         "scores are not in [0, 1]": score.is_not(None) & ~in_range,
         "events are of another day": ~key.startswith(f"{run.day.isoformat()}|", autoescape=True),
     }
-    counts = [func.count(), *(func.sum(case((fault, 1), else_=0)) for fault in faults.values())]
+    events = func.count() if run.rollout is None else func.count(key.distinct())
+    counts = [
+        events,
+        func.count(),
+        *(func.sum(case((fault, 1), else_=0)) for fault in faults.values()),
+    ]
     with database.read() as connection:
-        staged, *found = connection.execute(select(*counts).where(*_of(run))).one()
+        events_there, staged, *found = connection.execute(select(*counts).where(*_of(run))).one()
     wrong = [f"{count} {fault}" for fault, count in zip(faults, found, strict=True) if count]
-    if staged != run.events:
-        wrong.insert(0, f"{staged} different events instead of {run.events}")
+    if not events_there == staged == run.events:
+        wrong.insert(0, f"{staged} rows of {events_there} different events instead of {run.events}")
     if wrong:
         raise DataError(
             f"predictions {run.day}: {', '.join(wrong)} in run {run.run_id} of {run.answered_by}; "
@@ -142,7 +144,7 @@ def _of(run: ScoringRun) -> tuple[Any, ...]:
     return (
         prediction.c.day == run.day,
         prediction.c.run_id == run.run_id,
-        prediction.c.contender == run.answered_by,
+        prediction.c.answers,
     )
 
 
@@ -155,7 +157,7 @@ def _batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield rows.iloc[start : start + BATCH_ROWS]
 
 
-def _copy(connection: Connection, rows: pd.DataFrame) -> None:
+def copy_rows(connection: Connection, rows: pd.DataFrame) -> None:
     """PostgreSQL's bulk load; Arrow spells floats so that they come back bit by bit."""
     import psycopg
     from pyarrow import csv

@@ -14,7 +14,7 @@ from pipelines.adapters.mlrun import COMPLETE, create_night, describe, find_nigh
 from pipelines.adapters.mlstore import ABSENT, answering, one_at_a_time, open_store
 from pipelines.adapters.mlversion import keep_version, read_version
 from pipelines.core.config import Places
-from pipelines.core.contracts import Problem
+from pipelines.core.contracts import ModelFile, Problem
 from pipelines.core.errors import ConfigError, GateRefused, TemporaryError
 from pipelines.core.files import write_whole
 from pipelines.core.records import ModelVersion
@@ -123,10 +123,10 @@ class MlflowRegistry:
                 self._name, version, tag, "passed" if passed else "refused"
             )
 
-    def load(self, version: ModelVersion) -> Model:
-        """The fitted model, proven to be the one that was registered before any of it is understood.
+    def fetch(self, version: ModelVersion) -> ModelFile:
+        """The model's file, proven to be the one that was registered before any of it is understood.
 
-        When the registry does not answer, a copy that was verified before serves.
+        When the registry does not answer, a copy that was proven before serves.
         """
         try:
             with answering(self._places), tempfile.TemporaryDirectory() as scratch:
@@ -135,23 +135,27 @@ class MlflowRegistry:
             copy = self._copy(version)
             if copy is None:
                 raise
-            form, content = copy
+            check_sha256(copy.path.read_bytes(), version.sha256)
+            return copy
         check_sha256(content, version.sha256)
-        model = unpack(form, content)
-        if self._copy(version) is None:
-            write_whole(self._copies / f"{version.sha256}.{form}", content)
-        return model
+        path = self._copies / f"{version.sha256}.{form}"
+        if not path.exists() or path.read_bytes() != content:
+            write_whole(path, content)
+        return ModelFile(path, form, version.sha256)
+
+    def load(self, version: ModelVersion) -> Model:
+        """The fitted model."""
+        file = self.fetch(version)
+        return unpack(file.form, file.path.read_bytes())
 
     @property
     def _copies(self) -> Path:
         return self._places.var / "models"
 
-    def _copy(self, version: ModelVersion) -> tuple[Form, bytes] | None:
-        for form in FORMS.values():
-            path = self._copies / f"{version.sha256}.{form}"
-            if path.exists():
-                return form, path.read_bytes()
-        return None
+    def _copy(self, version: ModelVersion) -> ModelFile | None:
+        paths = {form: self._copies / f"{version.sha256}.{form}" for form in FORMS.values()}
+        found = [ModelFile(p, form, version.sha256) for form, p in paths.items() if p.exists()]
+        return found[0] if found else None
 
     def _fetch(self, version: ModelVersion, scratch: Path) -> tuple[Form, bytes]:
         from mlflow.exceptions import MlflowException

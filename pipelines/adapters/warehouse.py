@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Result, Select, and_, delete, select
 
-from pipelines.adapters import publishing
+from pipelines.adapters import keeping, publishing
 from pipelines.adapters.database import Database, records
 from pipelines.adapters.schema import (
     daily_metric,
@@ -24,6 +24,7 @@ from pipelines.adapters.schema import (
 from pipelines.core.errors import DataError
 from pipelines.core.records import LedgerEntry, ScoringRun
 from pipelines.methods.fingerprint import checksum
+from pipelines.methods.rendezvous import Fared
 
 
 class SqlWarehouse:
@@ -50,6 +51,10 @@ class SqlWarehouse:
         publishing.stage(self._database, run, predictions)
         publishing.audit(self._database, run)
         return run.run_id, publishing.move(self._database, run, token)
+
+    def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
+        """Keep how every contender fared beside the run that was published, and all their scores."""
+        keeping.keep_fared(self._database, run, token, fared)
 
     def published(self, day: date) -> ScoringRun | None:
         """The run whose predictions of the day are current."""

@@ -73,9 +73,9 @@ class ProcessWorkers:
 
     def _start(self, question: Question, name: Path, threads: int, stack: ExitStack) -> _Child:
         asked = {
-            "model": str(question.model),
-            "form": question.form,
-            "sha256": question.sha256,
+            "model": str(question.model.path),
+            "form": question.model.form,
+            "sha256": question.model.sha256,
             "table": str(question.table),
             "scores": str(name.with_suffix(".npy")),
             "memory_bytes": self._memory,

@@ -57,9 +57,13 @@ class PromoteParams(Section):
     max_calibration_error: Share
     max_overfit: Annotated[float, Field(gt=0)]
     min_auc: Share
+    max_model_mb: Annotated[float, Field(gt=0)]
 
 
 class ScoreParams(Section):
+    deadline_seconds: Annotated[float, Field(gt=0)]
+    memory_limit_gb: Annotated[float, Field(gt=0)]
+    rollout: Share
     model: Annotated[str, Field(pattern=r"^(current|[1-9][0-9]{0,8})$")]
     schedule: Annotated[
         list[Literal["champion", "previous-champion", "canary", "baseline"]], Field(min_length=1)

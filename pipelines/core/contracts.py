@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
     from pipelines.methods.declare import FeatureSet
     from pipelines.methods.model import Form, Model
+    from pipelines.methods.rendezvous import Fared
     from pipelines.methods.suite import Suite
 
 
@@ -234,21 +235,32 @@ class Registry(Protocol):
         """Write a blessing on a version, where a person sees it in the MLflow UI."""
         ...
 
-    def load(self, version: ModelVersion) -> Model:
-        """The fitted model. Raises GateRefused when its file is not the one that was registered, or
-        not of the closed set of formats; TemporaryError when the registry does not answer.
+    def fetch(self, version: ModelVersion) -> ModelFile:
+        """The model's file, not yet understood. Raises GateRefused when it is not the one that was
+        registered; TemporaryError when the registry does not answer and there is no proven copy.
         """
+        ...
+
+    def load(self, version: ModelVersion) -> Model:
+        """The fitted model. Raises as fetch, and GateRefused when it is not of the closed set of forms."""
         ...
 
 
 @dataclass(frozen=True)
+class ModelFile:
+    """The file of a registered model, proven to be the one that was registered."""
+
+    path: Path
+    form: Form
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Question:
-    """A model file that is to score the rows of a table."""
+    """A model that is to score the rows of a Parquet file."""
 
     name: str  # whose answer it will be
-    model: Path
-    form: Form
-    sha256: str  # of the model file
+    model: ModelFile
     table: Path
 
 
@@ -280,10 +292,15 @@ class Warehouse(Protocol):
     def publish(self, run: ScoringRun, predictions: pd.DataFrame, token: int) -> tuple[str, bool]:
         """Stage, audit and publish a day's predictions: (run id that is published, whether it is new).
 
-        `predictions` has event_key and score, unique and not null, in key order. `token` was claimed
-        before anything was read that the scores depend on. Raises DataError when the audit fails and
-        BusyError when a later token has published; the day's earlier publication then stays.
+        `predictions` has event_key and score, unique and not null, in key order, with the contender
+        and model_version that answer. `token` was claimed before anything was read that the scores
+        depend on. Raises DataError when the audit fails and BusyError when a later token has
+        published; the day's earlier publication then stays.
         """
+        ...
+
+    def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
+        """Keep how every contender fared beside the run that was published, and all their scores."""
         ...
 
     def published(self, day: date) -> ScoringRun | None:

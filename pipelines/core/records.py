@@ -151,6 +151,9 @@ class ScoringRun(Record):
     reason: str
     events: int
     checksum: str  # SHA-256 over keys and scores, in key order
+    landed: int | None = None  # rows of events, as far as the lake knows them …
+    quarantined: int | None = None  # … and how many of them were put aside
+    rollout: str | None = None  # why some events are answered by another than `answered_by`
 
 
 class LedgerEntry(Record):
@@ -212,6 +215,15 @@ class Verdict(Record):
     evidence: dict[str, float]
 
 
+class ContenderFared(Record):
+    """How one contender did in a rendezvous."""
+
+    contender: str
+    model_version: str | None
+    outcome: str  # answered, refused, absent, late, crashed, out of memory, invalid
+    reason: str
+
+
 class Publication(Record):
     """score: the day's predictions, as published."""
 
@@ -226,6 +238,8 @@ class Publication(Record):
     reason: str
     checksum: str  # SHA-256 over keys and scores, in key order
     republished: bool  # False: this very publication was there already
+    rollout: str | None = None  # why some events were answered by another than `answered_by`
+    contenders: tuple[ContenderFared, ...] = ()  # by name
 
 
 class Settlement(Record):

@@ -23,4 +23,9 @@ def golden_day(history: Sequence[Partition]) -> Partition:
 
 def golden_scores(model: Model, batch: pd.DataFrame) -> str:
     """SHA-256 of the model's scores of the batch."""
-    return hashlib.sha256(model.scores(batch).astype(np.dtype("<f8")).tobytes()).hexdigest()
+    return scores_sha256(model.scores(batch))
+
+
+def scores_sha256(scores: np.ndarray) -> str:
+    """SHA-256 over scores, bit by bit."""
+    return hashlib.sha256(scores.astype(np.dtype("<f8")).tobytes()).hexdigest()

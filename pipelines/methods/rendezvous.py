@@ -1,4 +1,8 @@
-"""Who answers for a day, and why: the first contender of the schedule that may and can."""
+"""Who answers for a day, and why: every contender is asked, the first of the schedule that can is heard.
+
+After the rendezvous architecture of Dunning & Friedman (2017, Machine Learning Logistics): all models
+see the same inputs, all their answers are kept, and which one is used is decided at the end.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,14 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+import pandas as pd
 
 from pipelines.core.records import LedgerEntry, ModelVersion
 
 BASELINE = "baseline"
 NAMED = "version"  # a version that was asked for by its number
+ALIASES = ("champion", "challenger", "previous-champion", "canary")
+MANY = 20  # so many events that scores which are all alike cannot be chance
 
 
 @dataclass(frozen=True)
@@ -27,27 +34,49 @@ class Contender:
 
 @dataclass(frozen=True)
 class Turn:
-    """A contender whose turn it is, and why it may not even try, if so."""
+    """A contender that is asked, and why it may not even try, if so."""
 
     contender: Contender
     refusal: str | None = None
+    scheduled: bool = True  # False: its answer is kept, and never the published one
+
+
+@dataclass(frozen=True)
+class Fared:
+    """How a contender fared: its scores, in key order, or why there are none."""
+
+    contender: Contender
+    outcome: str  # answered; or refused, late, crashed, out of memory, invalid, absent
+    reason: str = ""
+    seconds: float | None = None
+    predictions: pd.DataFrame | None = None  # event_key and score, in key order
+    note: str = ""
+
+    @property
+    def refusal(self) -> str:
+        """Why it did not answer, as a clause."""
+        if self.outcome in ("refused", "absent"):
+            return self.reason
+        return f"{self.contender} cannot answer: {self.reason}"
 
 
 def line_up(
     schedule: Sequence[str], models: Mapping[str, ModelVersion | None], features: Sequence[str]
 ) -> list[Turn]:
-    """The turns of the schedule: who may answer has a model that exists, is blessed twice and finds
-    its features.
+    """The turns of the schedule, then those of the other models, whose answers are only kept.
 
-    `models` are what the registry's aliases stand for now. A model that stands twice is asked once.
+    Who may answer has a model that exists, is blessed twice and finds its features. `models` are what
+    the registry's aliases stand for now. A model that stands twice is asked once.
     """
     turns: list[Turn] = []
-    for name in schedule:
-        contender = Contender(name, models.get(name))
+    for name in (*schedule, *(n for n in models if n not in schedule)):
+        contender, scheduled = Contender(name, models.get(name)), name in schedule
         if name == BASELINE:
             turns.append(Turn(contender))
-        elif contender.model is None or all(t.contender.model != contender.model for t in turns):
-            turns.append(Turn(contender, refuse_model(contender, features)))
+        elif contender.model is None and scheduled:
+            turns.append(Turn(contender, f"there is no {name}"))
+        elif contender.model and all(t.contender.model != contender.model for t in turns):
+            turns.append(Turn(contender, refuse_model(contender, features), scheduled))
     return turns
 
 
@@ -72,11 +101,47 @@ def refuse_model(contender: Contender, features: Sequence[str]) -> str | None:
 
 
 def refuse_scores(scores: np.ndarray, events: int) -> str | None:
-    """Why scores cannot be published, or None: one finite number in [0, 1] for each event."""
+    """Why scores cannot be published, or None: one finite number in [0, 1] for each event, not all
+    alike where there are many.
+    """
     if scores.shape != (events,):
         return f"gave {scores.size} scores for {events} events"
     bad = int(np.count_nonzero(~(np.isfinite(scores) & (scores >= 0) & (scores <= 1))))
-    return f"gave {bad} scores that are no probabilities" if bad else None
+    if bad:
+        return f"gave {bad} scores that are no probabilities"
+    if events >= MANY and np.ptp(scores) == 0:
+        return f"gave the same score {scores[0]:g} to all {events} events"
+    return None
+
+
+def first_that_can(turns: Sequence[Turn], fared: Mapping[str, Fared]) -> Fared | None:
+    """The first of the schedule that answered; None while somebody before it may still answer."""
+    for turn in turns:
+        if not turn.scheduled:
+            continue
+        known = fared.get(turn.contender.name)
+        if known is None or known.predictions is not None:
+            return known
+    return None
+
+
+def refusals_before(
+    answering: Fared, turns: Sequence[Turn], fared: Mapping[str, Fared]
+) -> list[str]:
+    """Why those of the schedule before the one that answers do not, each as a clause."""
+    names = [turn.contender.name for turn in turns if turn.scheduled]
+    earlier = names[: names.index(answering.contender.name)]
+    return [fared[name].refusal for name in earlier]
+
+
+def share_of(keys: pd.Series[str], share: float) -> np.ndarray:
+    """Which events a share of all keys has: the same keys every day, and more of them as it grows.
+
+    A key is an event's name without its day; a hash of it decides, so that nobody can choose.
+    """
+    entities = keys.str.partition("|")[2].to_numpy(dtype=object)
+    hashes = pd.util.hash_array(entities, hash_key="redeye's rollout")
+    return np.asarray((hashes >> np.uint64(11)) / 2**53 < share)  # as many bits as a float has
 
 
 def see_move(champion: ModelVersion | None, ledger: Sequence[LedgerEntry]) -> LedgerEntry | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from pathlib import Path
 
 from pipelines.core.config import PromoteParams
-from pipelines.core.contracts import Lake, Registry, Warehouse
-from pipelines.core.errors import DataError, GateRefused
+from pipelines.core.contracts import Lake, ModelFile, Question, Registry, Warehouse, Workers
+from pipelines.core.errors import GateRefused
 from pipelines.core.records import (
     Candidate,
     Candidates,
@@ -16,7 +16,7 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.methods.gate import Blessing, judge, quality
-from pipelines.methods.golden import golden_day, golden_scores
+from pipelines.methods.golden import golden_day, scores_sha256
 
 
 def promote(
@@ -27,21 +27,22 @@ def promote(
     lake: Lake,
     registry: Registry,
     warehouse: Warehouse,
+    workers: Workers,
 ) -> Verdict:
     """The verdict on tonight's chosen candidate, written where people and `score` see it.
 
     Every candidate gets both blessings, so that a person may promote any that has them. Only a
     verdict moves an alias. A refusal is a verdict, not an error.
     """
-    batch = lake.read([golden_day(feature_table.history)]).to_pandas()
+    golden = lake.path(golden_day(feature_table.history))
     measured = {model.name: model for model in evaluation.models}
+    sound = _infra(params, candidates, golden, registry, workers)
     blessings = {}
     for candidate in candidates.candidates:
-        good = quality(measured[candidate.name], params)
-        sound = _infra(candidate, batch, registry)
+        good, safe = quality(measured[candidate.name], params), sound[candidate.name]
         registry.bless(candidate.version, "quality", good.passed, good.reason)
-        registry.bless(candidate.version, "infra", sound.passed, sound.reason)
-        blessings[candidate.name] = {"quality": good, "infra": sound}
+        registry.bless(candidate.version, "infra", safe.passed, safe.reason)
+        blessings[candidate.name] = {"quality": good, "infra": safe}
     serving = registry.version("champion")
     mine = measured[evaluation.chosen].version
     taken_down = frozenset(entry.version for entry in warehouse.ledger())
@@ -51,26 +52,48 @@ def promote(
     return _enact(verdict, evaluation, registry, warehouse)
 
 
-def _infra(candidate: Candidate, batch: pd.DataFrame, registry: Registry) -> Blessing:
-    """Whether the version, loaded back as `score` will, answers as training did, bit for bit."""
+def _infra(
+    params: PromoteParams,
+    candidates: Candidates,
+    golden: Path,
+    registry: Registry,
+    workers: Workers,
+) -> dict[str, Blessing]:
+    """Whether each version, loaded from the registry in a process of its own, answers as training did."""
+    blessings, questions = {}, []
+    for candidate in candidates.candidates:
+        try:
+            file = _fetch(params, candidate, registry)
+        except GateRefused as error:
+            blessings[candidate.name] = Blessing(passed=False, reason=str(error))
+        else:
+            questions.append(Question(candidate.name, file, golden))
+    expected = {candidate.name: candidate.golden for candidate in candidates.candidates}
+    for question, reply in workers.ask(questions):
+        name = question.name
+        if reply.scores is None:
+            why = f"{name}, loaded from the registry, does not answer: {reply.reason}"
+            blessings[name] = Blessing(passed=False, reason=why)
+            continue
+        same = scores_sha256(reply.scores) == expected[name]
+        how = "as in training, bit for bit" if same else "otherwise than in training"
+        why = f"{name}, loaded from the registry, scores the golden batch of {len(reply.scores)} events {how}"
+        blessings[name] = Blessing(passed=same, reason=why)
+    return blessings
+
+
+def _fetch(params: PromoteParams, candidate: Candidate, registry: Registry) -> ModelFile:
     version = registry.version(candidate.version)
     if version is None:
-        return Blessing(passed=False, reason="the version is gone from the registry")
-    try:
-        answered = golden_scores(registry.load(version), batch)
-    except (GateRefused, DataError) as error:
-        return Blessing(passed=False, reason=str(error))
-    if answered != candidate.golden:
-        return Blessing(
-            passed=False,
-            reason=f"{candidate.name}, loaded from the registry, scores the golden batch of {len(batch)} "
-            f"events otherwise than in training",
+        raise GateRefused("the version is gone from the registry; run train again")
+    file = registry.fetch(version)
+    megabytes = file.path.stat().st_size / 2**20
+    if megabytes > params.max_model_mb:
+        raise GateRefused(
+            f"{candidate.name}: its file has {megabytes:.0f} MB, above {params.max_model_mb:g} "
+            f"(promote.max_model_mb); make a smaller model, or raise the limit"
         )
-    return Blessing(
-        passed=True,
-        reason=f"loaded from the registry, it scores the golden batch of {len(batch)} events as in "
-        f"training, bit for bit",
-    )
+    return file
 
 
 def _enact(

@@ -1,31 +1,30 @@
-"""score: the rendezvous. One contender's answers are published, whole or not at all."""
+"""score: the rendezvous. Every contender is asked; one answer is published, whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 
-import pandas as pd
-
 from pipelines.core.config import ScoreParams
-from pipelines.core.contracts import Lake, Problem, Registry, Validator, Warehouse
-from pipelines.core.errors import DataError, GateRefused, TemporaryError
+from pipelines.core.contracts import Lake, Problem, Registry, Validator, Warehouse, Workers
+from pipelines.core.errors import GateRefused, TemporaryError
 from pipelines.core.records import (
+    ContenderFared,
     FeatureTable,
     Landed,
     ModelVersion,
     Publication,
     ScoringRun,
 )
-from pipelines.methods.answer import Answer, Desk, ask
-from pipelines.methods.events import event_keys, refuse_twins
-from pipelines.methods.fingerprint import checksum, run_name
+from pipelines.methods.answer import Desk, ask_all, read_events
+from pipelines.methods.composition import CHALLENGER, compose, name_run
+from pipelines.methods.quality import subject
 from pipelines.methods.rendezvous import (
-    BASELINE,
+    ALIASES,
     NAMED,
     Contender,
+    Fared,
     Turn,
-    explain,
+    first_that_can,
     line_up,
     refuse_model,
     see_move,
@@ -43,118 +42,109 @@ def score(
     registry: Registry,
     warehouse: Warehouse,
     validator: Validator,
+    workers: Workers,
 ) -> Publication:
     """Every event of the day's features table gets one score, of the first contender that can answer.
 
     The champion is resolved here, once: a version whose alias was moved by hand is used if it is
-    blessed, and the ledger learns of it. The same inputs and the same model publish nothing anew.
-    Raises GateRefused when a version was asked for by number that may not serve.
+    blessed, and the ledger learns of it. Published is as soon as the schedule allows; who is slower
+    is waited for until the deadline, and kept. The same inputs and the same models publish nothing
+    anew. Raises GateRefused when a version was asked for by number that may not serve, and when
+    nobody of the schedule can answer.
     """
     token = warehouse.claim(day)
     standing = warehouse.published(day)
     if standing and not params.republish:
-        return _publication(standing, republished=False)
-    events = _events(problem, feature_table, lake)
-    desk = Desk(day, problem, lake, registry, validator)
+        return _publication(standing, {}, republished=False)
+    events = read_events(problem, feature_table.partition, lake)
+    desk = Desk(day, problem, lake, registry, validator, workers)
+    turns = _turns(params, feature_table, registry, warehouse)
+    fared: dict[str, Fared] = {}
+    run, republished = None, False
+    for one in ask_all(desk, turns, events):
+        fared[one.contender.name] = one
+        if run is None and _is_decided(params, turns, fared):
+            rows, rollout = compose(turns, fared, events, params.rollout)
+            facts = {"rollout": rollout, "data_version": landed.version if landed else "unknown"}
+            asked = [f"version {params.model} was asked for"] if params.model != "current" else []
+            run = name_run(feature_table, turns, fared, rows, asked).model_copy(
+                update=facts | _counts(problem, day, lake)
+            )
+            _, republished = warehouse.publish(run, rows, token)
+    if run is None:
+        told = "; ".join(one.refusal for one in fared.values())
+        raise GateRefused(
+            f"score {day}: nobody of the schedule can answer ({told}); "
+            f"add `baseline` to score.schedule in params.yaml"
+        )
+    warehouse.keep(run, token, list(fared.values()))
+    warehouse.measure(day, {_subject(one): _measured(one) for one in fared.values()})
+    return _publication(run, fared, republished=republished)
+
+
+def _turns(
+    params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
+) -> list[Turn]:
     if params.model == "current":
-        turns = _resolve(params, feature_table, registry, warehouse)
-        answer, reason = _first_answer(desk, turns, events)
-    else:
-        answer, reason = _named_answer(desk, params.model, feature_table, events)
-    run = _run(answer, reason, feature_table, landed)
-    _, republished = warehouse.publish(run, answer.predictions, token)
-    return _publication(run, republished=republished)
-
-
-def _events(problem: Problem, feature_table: FeatureTable, lake: Lake) -> pd.DataFrame:
-    table = lake.read([feature_table.partition]).to_pandas()
-    keys = event_keys(table, problem.key)
-    refuse_twins(keys, f"features {feature_table.day}")
-    events: pd.DataFrame = table.assign(event_key=keys).sort_values("event_key", ignore_index=True)
-    return events
+        return _resolve(params, table, registry, warehouse)
+    contender = Contender(NAMED, registry.version(params.model))
+    refusal = refuse_model(contender, table.names)
+    if refusal:
+        raise GateRefused(
+            f"score {table.day}: version {params.model} was asked for and {refusal}; "
+            f"the MLflow UI lists the versions and their blessings"
+        )
+    return [Turn(contender)]
 
 
 def _resolve(
-    params: ScoreParams, feature_table: FeatureTable, registry: Registry, warehouse: Warehouse
+    params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
 ) -> list[Turn]:
     """Who stands where now. A registry that does not answer leaves the baseline."""
     ledger = warehouse.ledger()
     last = ledger[-1].version if ledger else None
     try:
-        models: dict[str, ModelVersion | None] = {
-            name: registry.version(name) for name in params.schedule if name != BASELINE
-        }
-        champion = models.get("champion")
+        models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
+        champion = models["champion"]
         move = see_move(champion, ledger)
         if move and move.before:
             registry.point("previous-champion", move.before)
         if last and (champion is None or champion.version != last):
-            last_good = registry.version(last)
-            models["previous-champion"] = last_good or models.get("previous-champion")
+            models["previous-champion"] = registry.version(last) or models["previous-champion"]
     except TemporaryError as error:
         return without_registry(params.schedule, f"the registry does not answer ({error})")
     if move:
         warehouse.append(move)
-    return line_up(params.schedule, models, feature_table.names)
+    return line_up(params.schedule, models, table.names)
 
 
-def _first_answer(desk: Desk, turns: Sequence[Turn], events: pd.DataFrame) -> tuple[Answer, str]:
-    refusals: list[str] = []
-    for turn in turns:
-        if turn.refusal:
-            refusals.append(turn.refusal)
-            continue
-        try:
-            answer = ask(desk, turn.contender, events)
-        except (GateRefused, TemporaryError, DataError, ValueError) as error:
-            # ValueError is what estimators raise on inputs that they do not understand.
-            refusals.append(f"{turn.contender} cannot answer: {error}")
-            continue
-        return answer, explain(turn.contender, desk.day, refusals)
-    raise GateRefused(
-        f"score {desk.day}: nobody of the schedule can answer ({'; '.join(refusals)}); "
-        f"add `baseline` to score.schedule in params.yaml"
-    )
+def _is_decided(params: ScoreParams, turns: list[Turn], fared: dict[str, Fared]) -> bool:
+    """Whether it is known who answers, the challenger's share of the keys included."""
+    if first_that_can(turns, fared) is None:
+        return False
+    rolling = params.rollout > 0 and any(turn.contender.name == CHALLENGER for turn in turns)
+    return CHALLENGER in fared or not rolling
 
 
-def _named_answer(
-    desk: Desk, number: str, feature_table: FeatureTable, events: pd.DataFrame
-) -> tuple[Answer, str]:
-    contender = Contender(NAMED, desk.registry.version(number))
-    refusal = refuse_model(contender, feature_table.names)
-    if refusal:
-        raise GateRefused(
-            f"score {desk.day}: version {number} was asked for and {refusal}; "
-            f"the MLflow UI lists the versions and their blessings"
-        )
-    answer = ask(desk, contender, events)
-    return answer, explain(contender, desk.day, [f"version {number} was asked for"])
+def _counts(problem: Problem, day: date, lake: Lake) -> dict[str, int]:
+    """How many rows of events landed, and how many of them are in quarantine."""
+    counts = {}
+    for name, dataset in (("landed", "raw"), ("quarantined", "quarantine")):
+        counts[name] = sum(one.rows for one in lake.find(f"{dataset}/{problem.events}", day, day))
+    return counts if counts["landed"] else {}
 
 
-def _run(
-    answer: Answer, reason: str, feature_table: FeatureTable, landed: Landed | None
-) -> ScoringRun:
-    day, features = feature_table.day, feature_table.partition.sha256
-    who, model = answer.contender.name, answer.contender.model
-    version, digest = model.version if model else None, checksum(answer.predictions)
-    # The scores are part of the name: what is staged under it can only be these rows.
-    name = run_name(day.isoformat(), features, who, str(version), answer.identity, digest)
-    return ScoringRun(
-        day=day,
-        run_id=name,
-        answered_by=who,
-        model_version=version,
-        model_sha256=model.sha256 if model else None,
-        trained_until=model.trained_until if model else None,
-        features_sha256=features,
-        data_version=landed.version if landed else "unknown",
-        reason=f"{reason} with {answer.note}" if answer.note else reason,
-        events=len(answer.predictions),
-        checksum=digest,
-    )
+def _subject(fared: Fared) -> str:
+    model = fared.contender.model
+    return subject(fared.contender.name, model.version if model else None)
 
 
-def _publication(run: ScoringRun, *, republished: bool) -> Publication:
+def _measured(fared: Fared) -> dict[str, float]:
+    answered = {"answered": float(fared.predictions is not None)}
+    return answered if fared.seconds is None else answered | {"seconds": fared.seconds}
+
+
+def _publication(run: ScoringRun, fared: dict[str, Fared], *, republished: bool) -> Publication:
     return Publication(
         day=run.day,
         run_id=run.run_id,
@@ -167,4 +157,14 @@ def _publication(run: ScoringRun, *, republished: bool) -> Publication:
         reason=run.reason,
         checksum=run.checksum,
         republished=republished,
+        rollout=run.rollout,
+        contenders=tuple(
+            ContenderFared(
+                contender=one.contender.name,
+                model_version=one.contender.model.version if one.contender.model else None,
+                outcome=one.outcome,
+                reason=one.reason,
+            )
+            for _, one in sorted(fared.items())
+        ),
     )

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pipelines.adapters.lake import LocalLake
 from pipelines.adapters.registry import MlflowRegistry
 from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.workers import ProcessWorkers
 from pipelines.core.config import EvaluateParams, Places, PromoteParams, TrainParams
 from pipelines.core.contracts import Problem, Recipe, Table
 from pipelines.core.records import Candidates, Evaluation, FeatureTable, Landed, Verdict
@@ -214,11 +215,19 @@ class World:
             "policy": "ask",
             "metric": "log_loss",
             "max_calibration_error": 0.1,
+            "max_model_mb": 10,
         }
         params = PromoteParams(**(settings | {"max_overfit": 0.1, "min_auc": 0.55} | changes))
         table = self.feature_table(candidates.day)
         return promote(
-            params, candidates, evaluation, table, self.lake, self.registry, self.warehouse
+            params,
+            candidates,
+            evaluation,
+            table,
+            self.lake,
+            self.registry,
+            self.warehouse,
+            ProcessWorkers(60, 8),
         )
 
     def night(self, day: date = DAY, **changes: Any) -> Verdict:

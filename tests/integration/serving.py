@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -11,11 +13,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.adapters.lake import LocalLake
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.config import MonitorParams, ScoreParams, SettleParams
-from pipelines.core.contracts import RuleResult
+from pipelines.core.contracts import ModelFile, Outcome, Question, Reply, RuleResult
 from pipelines.core.errors import GateRefused, TemporaryError
 from pipelines.core.records import (
     FeatureTable,
@@ -52,12 +55,17 @@ FLIGHTS = pa.schema(
 
 @dataclass(frozen=True)
 class Always:
-    """An estimator that says the same of every event, or what the feature `said` says."""
+    """An estimator that says the same of every event, or what the feature `said` says, so many times."""
 
     level: float | None = None
+    times: float = 1.0
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
-        said = frame["said"].to_numpy() if self.level is None else np.full(len(frame), self.level)
+        said = (
+            frame["said"].to_numpy() * self.times
+            if self.level is None
+            else np.full(len(frame), self.level)
+        )
         return np.column_stack([1 - said, said])
 
 
@@ -71,7 +79,13 @@ class MemoryRegistry:
     down: bool = False
 
     def add(
-        self, version: str, level: float | None = None, *, blessed: bool = True, until: date = DAY
+        self,
+        version: str,
+        level: float | None = None,
+        *,
+        times: float = 1.0,
+        blessed: bool = True,
+        until: date = DAY,
     ) -> ModelVersion:
         """A registered version whose model always says `level`."""
         until = until - timedelta(days=2) if until == DAY else until
@@ -87,7 +101,7 @@ class MemoryRegistry:
         )
         self.versions[version] = added
         self.models[version] = Model(
-            "always", "skops", {"said": "number"}, {}, until, Always(level)
+            "always", "skops", {"said": "number"}, {}, until, Always(level, times)
         )
         return added
 
@@ -122,15 +136,37 @@ class MemoryRegistry:
     ) -> None:
         raise NotImplementedError
 
-    def load(self, version: ModelVersion) -> Model:
+    def fetch(self, version: ModelVersion) -> ModelFile:
         self._answer()
         if version.version not in self.models:
             raise GateRefused(f"model version {version.version}: its file is damaged")
+        return ModelFile(Path(version.version), "skops", version.sha256)
+
+    def load(self, version: ModelVersion) -> Model:
         return self.models[version.version]
 
     def _answer(self) -> None:
         if self.down:
             raise TemporaryError("MLflow did not answer")
+
+
+@dataclass
+class MemoryWorkers:
+    """Answers in this process; `fate` is what happens to a contender instead, by its name."""
+
+    registry: MemoryRegistry
+    fate: dict[str, Outcome] = field(default_factory=dict)
+    last: tuple[str, ...] = ()  # who answers after all others
+
+    def ask(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
+        for question in sorted(questions, key=lambda one: one.name in self.last):
+            fate = self.fate.get(question.name)
+            if fate:
+                yield question, Reply(fate, f"it was {fate}", 1.5, None)
+                continue
+            model = self.registry.models[str(question.model.path)]
+            scores = model.scores(pq.read_table(question.table, partitioning=None).to_pandas())
+            yield question, Reply("answered", "", 0.5, scores)
 
 
 @dataclass
@@ -169,6 +205,9 @@ class Serving:
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     judge: Judge = field(default_factory=Judge)
 
+    def __post_init__(self) -> None:
+        self.workers = MemoryWorkers(self.registry)
+
     @property
     def lake(self) -> LocalLake:
         return LocalLake(self.root / "data")
@@ -176,6 +215,10 @@ class Serving:
     @property
     def warehouse(self) -> SqlWarehouse:
         return SqlWarehouse(f"sqlite:///{self.root}/redeye.db")
+
+    def ask(self, query: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.root / "redeye.db")) as connection:
+            return connection.execute(query).fetchall()
 
     def serve(self, version: str) -> None:
         """Make a version champion as the gate does: in the registry and in the ledger."""
@@ -231,13 +274,27 @@ class Serving:
         model: str = "current",
         schedule: Sequence[str] = SCHEDULE,
         republish: bool = True,
+        rollout: float = 0.0,
     ) -> Publication:
-        params = ScoreParams.model_validate(
-            {"model": model, "schedule": list(schedule), "republish": republish}
+        params = ScoreParams(
+            model=model,
+            schedule=list(schedule),
+            republish=republish,
+            rollout=rollout,
+            deadline_seconds=60.0,
+            memory_limit_gb=8.0,
         )
-        table = table or self.features(day)
         return score(
-            day, params, PROBLEM, table, None, self.lake, self.registry, self.warehouse, self.judge
+            day,
+            params,
+            PROBLEM,
+            table or self.features(day),
+            None,
+            self.lake,
+            self.registry,
+            self.warehouse,
+            self.judge,
+            self.workers,
         )
 
     def settle(self, day: date) -> Settlement:

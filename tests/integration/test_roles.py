@@ -48,6 +48,7 @@ def login(postgresql: str) -> Login:
 def a_nights_work(url: str) -> SqlWarehouse:
     warehouse = SqlWarehouse(url)
     rows = pd.DataFrame({"event_key": [f"{DAY}|UA|1"], "score": [0.25]})
+    rows = rows.assign(contender="baseline", model_version=None)
     run = ScoringRun(
         day=DAY,
         run_id="run-1",

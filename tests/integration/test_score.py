@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipelines.core.contracts import Outcome, Question, Reply
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.core.records import LedgerEntry
-from tests.integration.serving import DAY, Judge, Serving
+from pipelines.core.records import LedgerEntry, Publication
+from tests.integration.serving import DAY, Judge, MemoryWorkers, Serving
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_a_published_day_is_left_alone_when_asked(serving: Serving) -> None:
 
     left = serving.score(republish=False)
 
-    assert left == first.model_copy(update={"republished": False})
+    assert left == first.model_copy(update={"republished": False, "contenders": ()})
 
 
 def test_a_day_without_events_is_published_empty(serving: Serving) -> None:
@@ -217,6 +219,175 @@ def test_with_nobody_left_the_day_is_not_scored(serving: Serving) -> None:
     published = serving.warehouse.published(DAY)
     assert published is not None
     assert published.run_id == first.run_id
+
+
+@pytest.mark.parametrize("fate", ["late", "crashed", "out of memory", "refused"])
+def test_whatever_becomes_of_the_champion_every_event_is_answered(
+    serving: Serving, fate: Outcome
+) -> None:
+    serving.workers.fate["champion"] = fate
+
+    publication = serving.score()
+
+    assert (publication.answered_by, publication.scored) == ("previous-champion", 3)
+    assert f"it was {fate}" in publication.reason
+
+
+def test_scores_that_are_all_alike_are_no_answer(serving: Serving) -> None:
+    publication = serving.score(table=serving.features(said=[0.4] * 30))
+
+    assert (publication.answered_by, publication.scored) == ("baseline", 30)
+    assert "the same score 0.4 to all 30 events" in publication.reason
+
+
+# The rendezvous
+
+
+def test_every_contender_is_asked_and_all_scores_are_kept(serving: Serving) -> None:
+    serving.registry.add("3", level=0.3)
+    serving.registry.add("4", level=0.4)
+    serving.registry.aliases |= {"challenger": "3", "canary": "4"}
+    serving.workers.fate["canary"] = "late"
+
+    publication = serving.score()
+
+    fared = {one.contender: one.outcome for one in publication.contenders}
+    assert fared == {
+        "champion": "answered",
+        "previous-champion": "answered",
+        "challenger": "answered",
+        "canary": "late",
+        "baseline": "answered",
+    }
+    kept = serving.ask("SELECT contender, count(*), sum(answers) FROM prediction GROUP BY 1")
+    assert sorted(kept) == [
+        ("baseline", 3, 0),
+        ("challenger", 3, 0),
+        ("champion", 3, 3),
+        ("previous-champion", 3, 0),
+    ]
+    assert ("canary", "4", "late", 0) in serving.ask(
+        "SELECT contender, model_version, outcome, events FROM contender_run"
+    )
+
+
+def test_how_long_each_took_and_whether_it_answered_are_daily_metrics(serving: Serving) -> None:
+    serving.workers.fate["champion"] = "crashed"
+
+    serving.score()
+
+    told = serving.warehouse.measured(DAY, DAY).set_index(["subject", "metric"])["value"]
+    assert (told["champion 2", "answered"], told["champion 2", "seconds"]) == (0.0, 1.5)
+    assert (told["previous-champion 1", "answered"], told["baseline", "answered"]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("fate", ["late", "crashed", "out of memory", None])
+def test_nothing_that_a_challenger_does_changes_the_answer(
+    serving: Serving, fate: Outcome | None
+) -> None:
+    alone = serving.score()
+    serving.registry.add("3", float("nan") if fate is None else 0.3)
+    serving.registry.aliases["challenger"] = "3"
+    if fate:
+        serving.workers.fate["challenger"] = fate
+
+    beside = serving.score()
+
+    assert (beside.run_id, beside.checksum, beside.republished) == (
+        alone.run_id,
+        alone.checksum,
+        False,
+    )
+
+
+def test_who_is_slow_does_not_hold_up_the_answer(serving: Serving) -> None:
+    serving.registry.add("3", level=0.3)
+    serving.registry.aliases["challenger"] = "3"
+    published: list[bool] = []
+
+    class Slow(MemoryWorkers):
+        def ask(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
+            for question, reply in super().ask(questions):
+                if question.name == "challenger":
+                    published.append(serving.warehouse.published(DAY) is not None)
+                yield question, reply
+
+    serving.workers = Slow(serving.registry, last=("challenger",))
+
+    serving.score()
+
+    assert published == [True]
+
+
+# A share of the keys
+
+
+def rolled_out(serving: Serving, share: float, n: int = 400) -> Publication:
+    serving.registry.add("3", times=0.5)
+    serving.registry.aliases["challenger"] = "3"
+    said = np.linspace(0.4, 0.9, n)
+    return serving.score(table=serving.features(said=said), rollout=share)
+
+
+def challenged(serving: Serving) -> set[str]:
+    rows = serving.warehouse.predictions(DAY, DAY)
+    return set(rows.loc[rows["answered_by"] == "challenger", "event_key"])
+
+
+def test_a_share_of_the_keys_is_answered_by_the_challenger(serving: Serving) -> None:
+    publication = rolled_out(serving, 0.25)
+
+    rows = serving.warehouse.predictions(DAY, DAY)
+    theirs = rows["answered_by"] == "challenger"
+    assert len(rows) == rows["event_key"].nunique() == 400
+    assert 60 < theirs.sum() < 140
+    assert rows.loc[theirs, "score"].between(0.2, 0.45).all()
+    assert (rows.loc[~theirs, "score"] >= 0.4).all()
+    assert rows["score"].nunique() > 350
+    assert set(rows.loc[theirs, "model_version"]) == {"3"}
+    assert set(rows.loc[theirs, "reason"]) == {publication.rollout}
+    assert publication.rollout == "challenger (version 3) answers 25% of the keys (score.rollout)"
+
+
+def test_a_larger_share_has_all_keys_of_a_smaller_one(serving: Serving) -> None:
+    shares = []
+    for share in (0.1, 0.5, 1.0):
+        rolled_out(serving, share)
+        shares.append(challenged(serving))
+
+    assert shares[0] < shares[1] < shares[2]
+    assert len(shares[2]) == 400
+
+
+@pytest.mark.parametrize("fate", ["late", "crashed"])
+def test_a_challenger_that_cannot_answer_its_share_leaves_it_to_the_champion(
+    serving: Serving, fate: Outcome
+) -> None:
+    serving.workers.fate["challenger"] = fate
+
+    publication = rolled_out(serving, 0.5)
+
+    assert publication.rollout is None
+    assert challenged(serving) == set()
+
+
+def test_who_stands_in_for_the_champion_answers_alone(serving: Serving) -> None:
+    serving.workers.fate["champion"] = "late"
+    serving.registry.add("1")
+
+    publication = rolled_out(serving, 0.5)
+
+    assert publication.answered_by == "previous-champion"
+    assert challenged(serving) == set()
+
+
+def test_an_unblessed_challenger_has_no_share(serving: Serving) -> None:
+    serving.registry.add("3", level=0.3, blessed=False)
+    serving.registry.aliases["challenger"] = "3"
+
+    serving.score(table=serving.features(said=np.linspace(0.4, 0.9, 50)), rollout=0.5)
+
+    assert challenged(serving) == set()
 
 
 # A version by its number

@@ -31,7 +31,10 @@ processes = multiprocessing.get_context("spawn")
 
 def some_predictions(n: int = 3, level: float = 0.25) -> pd.DataFrame:
     keys = [f"2013-10-01|UA|{number:06d}|EWR|515" for number in range(n)]
-    return pd.DataFrame({"event_key": keys, "score": np.linspace(level, level + 0.1, n)})
+    scores = np.linspace(level, level + 0.1, n)
+    return pd.DataFrame(
+        {"event_key": keys, "score": scores, "contender": "champion", "model_version": "3"}
+    )
 
 
 def a_run(predictions: pd.DataFrame, run_id: str = "run-1", **changes: object) -> ScoringRun:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
-import signal
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.adapters.workers import ProcessWorkers
-from pipelines.core.contracts import Question, Recipe, Reply
+from pipelines.core.contracts import ModelFile, Question, Recipe, Reply
 from pipelines.methods.examples import Examples
 from pipelines.methods.model import Form, Model, fit
 from pipelines.methods.modelfile import pack
@@ -49,20 +48,27 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def question(folder: Path, table: Path, content: bytes, form: Form, **changes: Any) -> Question:
-    sha256 = hashlib.sha256(content).hexdigest()
-    path = folder / f"{sha256[:8]}.{form}"
+def question(
+    folder: Path, table: Path, content: bytes, form: Form, name: str = "", sha256: str = ""
+) -> Question:
+    true = hashlib.sha256(content).hexdigest()
+    path = folder / f"{true[:8]}.{form}"
     path.write_bytes(content)
-    facts = {"name": form, "model": path, "form": form, "sha256": sha256, "table": table}
-    return Question(**(facts | changes))
+    return Question(name or form, ModelFile(path, form, sha256 or true), table)
 
 
 def ask(*questions: Question, seconds: float = 60, memory_gb: float = 8) -> dict[str, Reply]:
     return {one.name: reply for one, reply in ProcessWorkers(seconds, memory_gb).ask(questions)}
 
 
-def children() -> list[int]:
-    return [child.pid for child in psutil.Process().children(recursive=True)]
+def children() -> list[psutil.Process]:
+    """The processes that are being asked."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "pipelines.adapters.worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def test_scores_are_those_of_the_model_bit_by_bit(tmp_path: Path, table: Path) -> None:
@@ -105,7 +111,7 @@ def test_who_is_killed_has_crashed_and_the_others_answer(tmp_path: Path, table: 
     def kill_the_first() -> None:
         while not children():
             time.sleep(0.01)
-        os.kill(min(children()), signal.SIGKILL)
+        children()[0].kill()
 
     killer = threading.Thread(target=kill_the_first)
     killer.start()
@@ -171,8 +177,9 @@ def test_a_child_gets_no_secret(
 
     def look() -> None:
         while not seen:
-            for child in psutil.Process().children():
-                seen.extend(child.environ().values())
+            for child in children():
+                with suppress(psutil.Error):
+                    seen.extend(child.environ().values())
             time.sleep(0.01)
 
     watcher = threading.Thread(target=look)

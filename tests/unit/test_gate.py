@@ -24,7 +24,7 @@ WORSE = Interval(low=-0.02, mid=-0.01, high=-0.002)
 
 def gate(**changes: Any) -> PromoteParams:
     settings: dict[str, Any] = {
-        "policy": "ask", "metric": "log_loss", "max_calibration_error": 0.1, "max_overfit": 0.1, "min_auc": 0.55,
+        "policy": "ask", "metric": "log_loss", "max_calibration_error": 0.1, "max_overfit": 0.1, "min_auc": 0.55, "max_model_mb": 10,
     }  # fmt: skip
     return PromoteParams(**(settings | changes))
 

@@ -1,0 +1,68 @@
+"""What is kept of a rendezvous beside the published rows: every contender's scores, and how it fared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from sqlalchemy import func, select
+
+from pipelines.adapters.database import Database
+from pipelines.adapters.publishing import COLUMNS, add_rows, copy_rows
+from pipelines.adapters.schema import contender_run, prediction
+from pipelines.core.records import ScoringRun
+from pipelines.methods.rendezvous import Fared
+
+
+def keep_fared(database: Database, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
+    """One row for each contender and try, and the scores of those that answered.
+
+    They hang on the published run; none of its rows changes.
+    """
+    for one in fared:
+        if one.predictions is not None:
+            _keep_scores(database, run, one, one.predictions)
+    rows = [_row(run, token, one) for one in fared]
+    with database.write() as connection:
+        connection.execute(database.insert(contender_run).on_conflict_do_nothing(), rows)
+
+
+def _keep_scores(database: Database, run: ScoringRun, one: Fared, scores: pd.DataFrame) -> None:
+    of_it = (
+        prediction.c.day == run.day,
+        prediction.c.run_id == run.run_id,
+        prediction.c.contender == one.contender.name,
+    )
+    model = one.contender.model
+    rows = scores.assign(
+        day=run.day,
+        run_id=run.run_id,
+        contender=one.contender.name,
+        model_version=model.version if model else None,
+        answers=False,
+    )[list(COLUMNS)]
+    with database.write(alone=f"keeping {run.run_id}") as connection:
+        there = connection.execute(select(func.count()).where(*of_it)).scalar_one()
+        if there == len(rows):
+            return
+        if database.is_postgresql and not there:
+            copy_rows(connection, rows)
+            return
+    add_rows(database, rows)
+
+
+def _row(run: ScoringRun, token: int, one: Fared) -> dict[str, object]:
+    model = one.contender.model
+    return {
+        "run_id": run.run_id,
+        "token": token,
+        "contender": one.contender.name,
+        "day": run.day,
+        "model_version": model.version if model else None,
+        "model_sha256": model.sha256 if model else None,
+        "trained_until": model.trained_until if model else None,
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "seconds": one.seconds,
+        "events": 0 if one.predictions is None else len(one.predictions),
+    }
