@@ -25,6 +25,7 @@ ZONE = "America/New_York"
 MEASURES = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure"]
 SCHEMAS = {**DAILY, **SLOW}
 Tables = dict[str, dict[date, pd.DataFrame]]  # table → day of the partition → rows
+Partitions = dict[str, dict[date, pa.Table]]  # the same, as the lake keeps them
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,11 @@ class World:
     def lake(self) -> LocalLake:
         return LocalLake(self.root / "data")
 
-    def land(self, tables: Tables) -> None:
+    def land(self, tables: Tables | Partitions) -> None:
         for table, partitions in tables.items():
-            for day, frame in partitions.items():
-                schema = SCHEMAS[table]
-                rows = pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
-                self.lake.write(f"accepted/{table}", day, rows)
+            for day, rows in partitions.items():
+                arrow = rows if isinstance(rows, pa.Table) else as_arrow(table, rows)
+                self.lake.write(f"accepted/{table}", day, arrow)
 
     def night(
         self, day: date, judge: Judge = Judge(), engine: Engine | None = None, back: int = 364
@@ -90,6 +90,11 @@ def a_world(root: Path, tables: Tables) -> World:
     world = World(root, replace(PROBLEM, first_day=first))
     world.land(tables)
     return world
+
+
+def as_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
+    schema = SCHEMAS[table]
+    return pa.Table.from_pandas(frame[schema.names], schema, preserve_index=False)
 
 
 def midnight(day: date) -> pd.Timestamp:

@@ -1,0 +1,119 @@
+"""Future poison over every table and column: of the day's features not one byte may change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+
+import pytest
+from poison import LATER, Poison, poisoned, poisoned_rows, poisons
+from small_world import SCHEMAS, Partitions, World, as_arrow, flights
+
+from pipelines.adapters.sources import open_source
+from pipelines.core.config import read_params
+from pipelines.core.contracts import Problem
+from pipelines.core.errors import MissingDay
+from pipelines.problem import PROBLEM
+from pipelines.services import load_problem
+
+FIRST, DAY = date(2013, 2, 10), date(2013, 3, 12)  # the 28 days between hold the spring's short day
+OWN_DAYS = 3  # of the problem's own source
+BACK = 3  # earlier days whose tables are made too, and must stay as they are
+TABLES = ("schedule", "flights", "weather", "planes")
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A world that nobody has poisoned, and what its night made."""
+
+    problem: Problem
+    day: date
+    partitions: Partitions
+    made: dict[str, bytes]
+
+    def changed_by(self, poison: Poison, root: Path) -> bool:
+        spoilt = poisoned(self.problem, self.partitions, self.day, poison)
+        return a_night(self.problem, self.day, spoilt, root) != self.made
+
+
+def a_night(problem: Problem, day: date, partitions: Partitions, root: Path) -> dict[str, bytes]:
+    world = World(root, problem)
+    world.land(partitions)
+    world.night(day, back=BACK)
+    return world.files("features")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Honest:
+    tables = flights(FIRST, (DAY - FIRST).days + 1, seed=4)
+    partitions = {
+        table: {day: as_arrow(table, rows) for day, rows in days.items()}
+        for table, days in tables.items()
+    }
+    problem = replace(PROBLEM, first_day=FIRST)
+    made = a_night(problem, DAY, partitions, tmp_path_factory.mktemp("honest"))
+    return Honest(problem, DAY, partitions, made)
+
+
+@pytest.mark.parametrize(
+    "poison", poisons(PROBLEM, {table: SCHEMAS[table].names for table in TABLES}), ids=str
+)
+def test_no_byte_changes_in_a_small_world(small: Honest, poison: Poison, tmp_path: Path) -> None:
+    assert not small.changed_by(poison, tmp_path)
+
+
+@cache
+def own_problem() -> Problem:
+    """The problem that params.yaml names: yours, if you have made this repository yours."""
+    return load_problem(read_params(Path("params.yaml")).problem)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Honest:
+    problem = own_problem()
+    day = problem.first_day + timedelta(days=OWN_DAYS)
+    partitions = own_partitions(problem, day)
+    made = a_night(problem, day, partitions, tmp_path_factory.mktemp("own"))
+    return Honest(problem, day, partitions, made)
+
+
+def own_partitions(problem: Problem, day: date) -> Partitions:
+    source, partitions = open_source(problem), {}
+    for table in problem.tables:
+        last = day - timedelta(days=1) if table.kind == "facts" else day
+        n_days = 1 if table.kind == "slow" else (last - problem.first_day).days + 1
+        asked = [problem.first_day + timedelta(days=n) for n in range(n_days)]
+        partitions[table.name] = {}
+        for one in asked:
+            try:
+                partitions[table.name][one] = source.read(table.name, one)
+            except MissingDay:
+                continue
+    return partitions
+
+
+@pytest.mark.parametrize("table", [table.name for table in own_problem().tables])
+def test_no_byte_changes_of_the_problem_in_params_yaml(
+    own: Honest, table: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    columns = next(iter(own.partitions[table].values())).column_names
+
+    seen = [
+        str(poison)
+        for poison in poisons(own.problem, {table: columns})
+        if own.changed_by(poison, tmp_path_factory.mktemp("poisoned"))
+    ]
+
+    assert not seen, f"the features of {own.day} know the future of {', '.join(seen)}"
+
+
+@pytest.mark.parametrize("table", ["flights", "weather"])
+def test_there_is_something_to_poison(small: Honest, table: str) -> None:
+    found = [
+        poisoned_rows(small.problem, table, rows, DAY) for rows in small.partitions[table].values()
+    ]
+
+    assert sum(found) >= 3
+    assert poisoned(small.problem, small.partitions, DAY, Poison(table, LATER)) != small.partitions
