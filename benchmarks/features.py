@@ -140,13 +140,13 @@ def check(data: Path, day: date) -> None:
 
 
 def by_hand(data: Path, day: date) -> pa.Table:
-    """One night: yesterday's totals from three files of facts, kept; then the day's features, kept."""
+    """One night: yesterday's totals from its file of facts, kept; then the day's features, kept."""
     with duckdb.connect(":memory:") as connection:
         yesterday = day - timedelta(days=1)
         kept = data / "by-hand" / f"{yesterday}.parquet"
         kept.parent.mkdir(exist_ok=True)
-        facts = files(data, "accepted/flights", day - timedelta(days=3), yesterday)
-        totals = connection.execute(totals_by_hand(facts, yesterday, yesterday)).to_arrow_table()
+        facts = files(data, "accepted/flights", yesterday, yesterday)
+        totals = connection.execute(totals_by_hand(facts)).to_arrow_table()
         pq.write_table(totals, kept, compression="zstd", write_page_checksum=True)
         history = files(data, "history/late", day - timedelta(days=28), yesterday)
         rows = connection.execute(features_by_hand(data, history, day, day)).to_arrow_table()
@@ -160,7 +160,7 @@ def by_hand_all(data: Path, last: date) -> None:
     kept.mkdir(exist_ok=True)
     with duckdb.connect(":memory:") as connection:
         facts = files(data, "accepted/flights", first, last)
-        totals = connection.execute(totals_by_hand(facts, first, last)).to_arrow_table()
+        totals = connection.execute(totals_by_hand(facts)).to_arrow_table()
         pieces(kept, "totals", totals, first, last)
         connection.register("totals", totals)
         rows = connection.execute(features_by_hand(data, None, first, last)).to_arrow_table()
@@ -182,25 +182,23 @@ def files(data: Path, dataset: str, first: date, last: date) -> str:
     return f"read_parquet({paths!r}, hive_partitioning = false)"
 
 
-def totals_by_hand(facts: str, first: date, last: date) -> str:
+def totals_by_hand(facts: str) -> str:
     grains = "\nUNION ALL\n".join(
-        f"SELECT day, '{' '.join(by)}' AS grain, "
+        f"SELECT day, known_on, '{' '.join(by)}' AS grain, "
         + ", ".join(name if name in by else f"NULL AS {name}" for name in COLUMNS)
         + ", count(*) AS facts, count(late) AS known, count(*) FILTER (late) AS total FROM known WHERE "
         + " AND ".join(f"{name} IS NOT NULL" for name in by)
-        + f" GROUP BY day, {', '.join(by)}"
+        + f" GROUP BY day, known_on, {', '.join(by)}"
         for by in KEYS.values()
     )
     return f"""
         WITH local AS (
-            SELECT *, day AS flown,
-                CAST(known_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/New_York' AS DATE) AS known_on
+            SELECT *, CAST(known_at AT TIME ZONE 'UTC' AT TIME ZONE 'America/New_York' AS DATE) AS told
             FROM {facts}
         ), known AS (
             SELECT carrier, origin, dest, tailnum, flight, sched_dep_time // 100 AS hour,
-                arr_delay >= 15 AS late, greatest(known_on, flown) AS day
-            FROM local WHERE known_on - flown <= 2
-                AND greatest(known_on, flown) BETWEEN DATE '{first}' AND DATE '{last}'
+                arr_delay >= 15 AS late, day, greatest(told, day) AS known_on
+            FROM local WHERE told - day < 28
         )
         {grains} ORDER BY day, grain"""
 
@@ -210,7 +208,6 @@ def features_by_hand(data: Path, history: str | None, first: date, last: date) -
     windows, joins, measures = [], [], []
     for name, by in KEYS.items():
         keys = ", ".join(by)
-        frame = f"PARTITION BY {keys} ORDER BY day RANGE BETWEEN INTERVAL {{}} DAY PRECEDING AND INTERVAL 1 DAY PRECEDING"
         if first == last:
             sums = ", ".join(
                 f"sum({one}) FILTER (day >= DATE '{first}' - {days}) AS {one}_{days}"
@@ -219,21 +216,10 @@ def features_by_hand(data: Path, history: str | None, first: date, last: date) -
             )
             windows.append(
                 f"{name} AS (SELECT DATE '{first}' AS day, {keys}, {sums} FROM totals_kept "
-                f"WHERE grain = '{' '.join(by)}' GROUP BY {keys})"
+                f"WHERE grain = '{' '.join(by)}' AND known_on < DATE '{first}' GROUP BY {keys})"
             )
         else:
-            sums = ", ".join(
-                f"sum({one}) OVER w{days} AS {one}_{days}"
-                for days in (7, 28)
-                for one in ("facts", "known", "total")
-            )
-            windows.append(
-                f"{name} AS (SELECT * FROM (SELECT day, {keys}, asked, {sums} FROM ("
-                f"SELECT day, {keys}, facts, known, total, false AS asked FROM totals_kept "
-                f"WHERE grain = '{' '.join(by)}' UNION ALL "
-                f"SELECT DISTINCT day, {keys}, 0, 0, 0, true FROM base) "
-                f"WINDOW w7 AS ({frame.format(7)}), w28 AS ({frame.format(28)})) WHERE asked)"
-            )
+            windows.append(sweep(name, by))
         on = " AND ".join(f"{name}.{one} = base.{one}" for one in ("day", *by))
         joins.append(f"LEFT JOIN {name} ON {on}")
         measures += [
@@ -274,6 +260,33 @@ def features_by_hand(data: Path, history: str | None, first: date, last: date) -
         ASOF LEFT JOIN weather ON weather.origin = base.origin
             AND weather.observed_at < base.cutoff
         ORDER BY base.day, base.carrier, base.flight, base.origin, base.sched_dep_time"""
+
+
+def sweep(name: str, by: tuple[str, ...]) -> str:
+    """Sums over windows in one pass: a fact enters once it is known, and leaves after so many days."""
+    keys, grain = ", ".join(by), f"FROM totals_kept WHERE grain = '{' '.join(by)}'"
+    names = [f"{one}_{days}" for days in (7, 28) for one in ("facts", "known", "total")]
+    enters = ", ".join(
+        f"CASE WHEN known_on < day + {days} THEN {one} END"
+        for days in (7, 28)
+        for one in ("facts", "known", "total")
+    )
+    leaves = {
+        7: "-facts, -known, -total, NULL, NULL, NULL",
+        28: "NULL, NULL, NULL, -facts, -known, -total",
+    }
+    moves = [f"SELECT known_on + 1 AS day, {keys}, false AS asked, {enters} {grain}"]
+    moves += [
+        f"SELECT day + {days} + 1, {keys}, false, {left} {grain} AND known_on < day + {days}"
+        for days, left in leaves.items()
+    ]
+    moves += [f"SELECT DISTINCT day, {keys}, true, 0, 0, 0, 0, 0, 0 FROM base"]
+    sums = ", ".join(f"sum({one}) OVER w AS {one}" for one in names)
+    return (
+        f"{name} AS (SELECT * FROM (SELECT day, {keys}, asked, {sums} FROM ("
+        f"{' UNION ALL '.join(moves)}) AS moves(day, {keys}, asked, {', '.join(names)}) "
+        f"WINDOW w AS (PARTITION BY {keys} ORDER BY day)) WHERE asked)"
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import pyarrow as pa
 from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
-from pipelines.methods.calendar import SETTLING_DAYS
 from pipelines.methods.resolve import Shape
 
 Kept = Mapping[date, Partition]
@@ -60,7 +59,7 @@ def find_accepted(problem: Problem, lake: Lake, first: date, day: date) -> Accep
     """
     declared, yesterday = problem.features, day - timedelta(days=1)
     reaches = [latest.reach_days for latest in declared.latest]
-    back = timedelta(days=max([declared.longest_window + SETTLING_DAYS, *reaches]))
+    back = timedelta(days=max([declared.longest_window, *reaches]))
     spans = {problem.events: (first, day)}
     for lookup in declared.lookups:
         spans[lookup.table] = (problem.first_day, day)

@@ -12,8 +12,8 @@ from pipelines.methods.declare import Latest
 DAYS = "days"
 CUTOFF = "cutoff"
 HISTORY = "history_"
-SETTLING_DAYS = 2  # a fact may become known so many days after its own; later ones never count
-BEFORE_ALL = datetime(1900, 1, 1)  # noqa: DTZ001  UTC without a zone, as everywhere
+PARTITIONS = "partitions"
+LOCAL_DAYS = "local_days"
 
 Cutoff = Callable[[date], datetime]
 
@@ -21,11 +21,6 @@ Cutoff = Callable[[date], datetime]
 def since(days: int) -> str:
     """The column of `days` with the first day of a window."""
     return f"since_{days}"
-
-
-def known_table(facts: str) -> str:
-    """The table of days that tells on which day facts became known."""
-    return f"known_{facts}"
 
 
 def reach_table(facts: str) -> str:
@@ -43,19 +38,35 @@ def scored_days(days: Iterable[date], cutoff: Cutoff, windows: Iterable[int]) ->
     return pa.table(columns)
 
 
-def known_days(days: Iterable[date], cutoff: Cutoff) -> pa.Table:
-    """For each day, the partitions whose facts may have become known on it, and between when.
-
-    A partition lands after its day, so what is said to be known earlier counts on that day.
-    """
-    pairs = [(day - timedelta(days=n), day) for day in days for n in range(SETTLING_DAYS + 1)]
-    opens = [BEFORE_ALL if partition == day else cutoff(day) for partition, day in pairs]
+def partition_days(days: Iterable[date], cutoff: Cutoff, longest: int) -> pa.Table:
+    """`partitions`: each day, when it opens, and when the last window of so many days closes on it."""
+    rows = list(days)
     return pa.table(
         {
-            "partition": pa.array([partition for partition, _ in pairs], pa.date32()),
-            "day": pa.array([day for _, day in pairs], pa.date32()),
-            "opens_at": _instants(opens),
-            "closes_at": _instants(cutoff(day + timedelta(days=1)) for _, day in pairs),
+            "day": pa.array(rows, pa.date32()),
+            "opens_at": _instants(map(cutoff, rows)),
+            "closes_at": _instants(cutoff(day + timedelta(days=longest)) for day in rows),
+        }
+    )
+
+
+def local_days(first: date, last: date, cutoff: Cutoff) -> pa.Table:
+    """`local_days`: the local days that each UTC day meets, and between when.
+
+    A query finds the local day of an instant by the instant's UTC date, and needs no zone for it.
+    """
+    rows = []
+    for day in (first + timedelta(days=n) for n in range((last - first).days + 1)):
+        opens, closes = cutoff(day), cutoff(day + timedelta(days=1))
+        met = range((closes.date() - opens.date()).days + 1)
+        rows += [(opens.date() + timedelta(days=n), day, opens, closes) for n in met]
+    utc_days, days, opened, closed = zip(*rows, strict=True)
+    return pa.table(
+        {
+            "utc_day": pa.array(utc_days, pa.date32()),
+            "day": pa.array(days, pa.date32()),
+            "opens_at": _instants(opened),
+            "closes_at": _instants(closed),
         }
     )
 

@@ -53,8 +53,8 @@ class History:
     null where there is nothing to know. Sums are kept in whole numbers, so that they are equal in
     whichever order they are added: give a number in a unit whose fractions do not matter.
     `count` counts all facts, with or without a value. One feature for each key × window × measure:
-    windows are whole days, ending with the day before the cutoff. A fact belongs to the day on
-    which it became known.
+    windows are whole days on which things happened, ending with the day before the cutoff; of
+    them counts what was known by the cutoff.
     """
 
     table: str
@@ -102,7 +102,7 @@ class HistoryFeature:
             "count": f"Number of {self.history.table}",
         }[self.measure]
         same = " and ".join(self.by)
-        return f"{what} of the same {same}, known in the {self.days} days before the cutoff."
+        return f"{what} of the same {same} in the {self.days} days before the cutoff."
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from pipelines.methods.calendar import HISTORY, known_table, since
+from pipelines.methods.calendar import HISTORY, LOCAL_DAYS, PARTITIONS, since
 from pipelines.methods.declare import Column, FeatureSet, History, HistoryFeature
 from pipelines.methods.resolve import Scope, Shape
 from pipelines.methods.sql import aliased, columns_of, of, or_zero, real, same, whole
@@ -13,15 +13,17 @@ SUMS = ("facts", "known", "total")
 
 
 def totals_query(features: FeatureSet, history: History, shape: Shape) -> exp.Query:
-    """Daily totals of one history: a row for each day, grain (the names of its keys) and key.
+    """Daily totals of one history: a row for each day, day of knowing, grain (its keys) and key.
 
-    Inputs: the facts, and `known_<table>`. Columns: day, grain, every key column (null where it is
-    not of the grain), then `facts`, how many; `known`, how many with a value; `total`, their sum.
-    Each grain counts every fact once, also one whose key is null: no event will ask for that.
+    Inputs: the facts, `partitions` and `local_days`. Columns: day, known_on, grain, every key column
+    (null where it is not of the grain), then `facts`, how many; `known`, how many with a value;
+    `total`, their sum. `known_on` is the local day on which the facts became known, never before
+    their own; those that no window waits for are left out. Each grain counts every fact once, also
+    one whose key is null: no event will ask for that.
     """
     grains = [_grain(history, by) for by in history.by]
     query = exp.union(*grains, distinct=False) if len(grains) > 1 else grains[0]
-    query = query.order_by(*map(exp.column, ("day", "grain", *history.keys)))
+    query = query.order_by(*map(exp.column, ("day", "known_on", "grain", *history.keys)))
     return query.with_("known", as_=_known(features, history, shape))
 
 
@@ -30,32 +32,36 @@ def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
     scope = Scope(history.table, columns_of("f", shape.of(history.table)), features.functions)
     value = scope.call(history.value)
     keys = [scope.column(key, history.name).as_(key) for key in history.keys]
-    known_at = scope.column("known_at", history.name)
+    day, known_at = (scope.column(name, history.name) for name in ("day", "known_at"))
+    in_time = exp.and_(of("p", "day").eq(day), known_at < of("p", "closes_at"))
     on_that_day = exp.and_(
-        of("k", "partition").eq(scope.column("day", history.name)),
+        of("k", "utc_day").eq(exp.cast(known_at, "DATE")),
         known_at >= of("k", "opens_at"),
         known_at < of("k", "closes_at"),
     )
+    # A partition lands after its day, so what is said to be known earlier counts from that day on.
+    known_on = exp.Case().when(known_at < of("p", "opens_at"), day).else_(of("k", "day"))
     return (
-        exp.select(of("k", "day").as_("day"), *keys)
+        exp.select(day.as_("day"), known_on.as_("known_on"), *keys)
         .select(whole(exp.Round(this=value) if "mean" in history.measures else value).as_("value"))
         .from_(aliased(history.table, "f"))
-        .join(aliased(known_table(history.table), "k"), on=on_that_day)
+        .join(aliased(PARTITIONS, "p"), on=in_time)
+        .join(aliased(LOCAL_DAYS, "k"), on=on_that_day, join_type="left")
     )
 
 
 def _grain(history: History, by: tuple[str, ...]) -> exp.Select:
-    value = exp.column("value")
+    days, value = [exp.column("day"), exp.column("known_on")], exp.column("value")
     keys = [exp.column(key) if key in by else exp.null().as_(key) for key in history.keys]
     return (
-        exp.select(exp.column("day"), exp.Literal.string(_grain_name(by)).as_("grain"), *keys)
+        exp.select(*days, exp.Literal.string(_grain_name(by)).as_("grain"), *keys)
         .select(
             whole(exp.Count(this=exp.Star())).as_("facts"),
             whole(exp.Count(this=value)).as_("known"),
             whole(or_zero(exp.Sum(this=value.copy()))).as_("total"),
         )
         .from_(exp.to_table("known"))
-        .group_by(exp.column("day"), *map(exp.column, by))
+        .group_by(*days, *map(exp.column, by))
     )
 
 
@@ -73,7 +79,10 @@ def join_history(query: exp.Select, history: History) -> exp.Select:
 
 
 def _windows(history: History, by: tuple[str, ...]) -> exp.Select:
-    """Sums over each window, for every key and day that an event asks for."""
+    """Sums over each window, for every key and day that an event asks for.
+
+    Facts known before the day are of days before it: nothing is known before its own day.
+    """
     longest = max(history.days)
     edges = [since(days) for days in sorted(set(history.days))]
     asked = exp.select(*map(exp.column, ("day", *edges, *by))).distinct().from_("base")
@@ -81,7 +90,7 @@ def _windows(history: History, by: tuple[str, ...]) -> exp.Select:
         of("t", "grain").eq(exp.Literal.string(_grain_name(by))),
         same("a", "t", by),
         of("t", "day") >= of("a", since(longest)),
-        of("t", "day") < of("a", "day"),
+        of("t", "known_on") < of("a", "day"),
     )
     sums = [
         exp.Sum(this=_inside(of("t", name), days, longest)).as_(f"{name}_{days}")

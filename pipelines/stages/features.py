@@ -64,23 +64,22 @@ def features(
 
 
 def _totals(accepted: Accepted, history: History, engine: Engine) -> Kept:
-    """Daily totals of a history: a partition for each day on which facts may have become known."""
+    """Daily totals of a history: a partition for each one of its facts."""
     facts, dataset = accepted.tables[history.table], f"history/{history.name}"
-    features, settling = accepted.problem.features, timedelta(days=calendar.SETTLING_DAYS)
-    query = totals_query(features, history, accepted.shape)
-    first = max(min(facts), accepted.first - timedelta(days=features.longest_window))
-    days = [first + timedelta(days=n) for n in range((accepted.day - first).days)]
-    text = query.sql()
-    origins = {day: fingerprint(text, between(facts, day - settling, day)) for day in days}
-    kept = find(accepted.lake, dataset, first, days[-1])
-    stale = [day for day in days if day not in kept or kept[day].origin != origins[day]]
+    cutoff, longest = accepted.problem.cutoff, timedelta(days=max(history.days))
+    query = totals_query(accepted.problem.features, history, accepted.shape)
+    first, yesterday = accepted.first - longest, accepted.day - timedelta(days=1)
+    # Where no window reaches any facts, the last ones still tell what totals look like.
+    found = between(facts, first, yesterday) or between(facts, date.min, yesterday)[-1:]
+    text = f"{query.sql()}\nknown within {longest.days} days"
+    origins = {one.day: fingerprint(text, [one]) for one in found}
+    kept = dict(find(accepted.lake, dataset, min(origins), max(origins)))
+    stale = [day for day in origins if day not in kept or kept[day].origin != origins[day]]
     for piece in calendar.runs_of(stale, PIECE_DAYS):
-        found = between(facts, piece[0] - settling, piece[-1])
         tables = {
-            history.table: accepted.files(found, facts),
-            calendar.known_table(history.table): calendar.known_days(
-                piece, accepted.problem.cutoff
-            ),
+            history.table: accepted.files([facts[day] for day in piece], facts),
+            calendar.PARTITIONS: calendar.partition_days(piece, cutoff, longest.days),
+            calendar.LOCAL_DAYS: calendar.local_days(piece[0], piece[-1] + longest, cutoff),
         }
         for day, rows in split_days(engine.run(query, tables), piece).items():
             kept[day] = accepted.lake.write(dataset, day, rows, origins[day])

@@ -11,7 +11,13 @@ from sqlglot import exp
 
 from pipelines.adapters.engine import DuckEngine
 from pipelines.core.errors import ConfigError, DataError, TemporaryError
-from pipelines.methods.calendar import known_days, scored_days
+from pipelines.methods.calendar import (
+    LOCAL_DAYS,
+    PARTITIONS,
+    local_days,
+    partition_days,
+    scored_days,
+)
 from pipelines.methods.compile import features_query
 from pipelines.methods.declare import Column, FeatureSet, History
 from pipelines.methods.resolve import Shape
@@ -100,6 +106,10 @@ def test_a_value_that_cannot_be_computed_is_the_datas_fault(engine: DuckEngine) 
         engine.run(query("SELECT n::INTEGER FROM t"), {"t": pa.table({"n": ["many"]})})
 
 
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time())
+
+
 def delay(arr_delay: Column) -> Column:
     """Minutes late."""
     return arr_delay
@@ -122,14 +132,15 @@ def test_the_mean_of_a_number_counts_only_what_is_known(engine: DuckEngine) -> N
     shape = Shape(
         "events", ("n",), {"events": ("day", "who", "n"), "facts": tuple(facts.column_names)}
     )
-    midnight = datetime.min.time()
-
     days = [date(2013, 9, day) for day in (28, 29, 30)]
-    known = known_days(days, lambda day: datetime.combine(day, midnight))
-    totals = engine.run(
-        totals_query(declared, history, shape), {"facts": facts, "known_facts": known}
-    )
-    scored = scored_days([DAY], lambda day: datetime.combine(day, midnight), history.days)
+
+    tables = {
+        "facts": facts,
+        PARTITIONS: partition_days(days, midnight, 3),
+        LOCAL_DAYS: local_days(days[0], DAY, midnight),
+    }
+    totals = engine.run(totals_query(declared, history, shape), tables)
+    scored = scored_days([DAY], midnight, history.days)
     rows = engine.run(
         features_query(declared, shape),
         {"events": events, "days": scored, "history_delay": totals},

@@ -104,7 +104,7 @@ def test_a_night_opens_no_totals_that_its_windows_do_not_need(
     world.night(DAY, engine=engine)
 
     assert engine.opened["history_late"] == 28
-    assert engine.opened["flights"] == 3
+    assert engine.opened["flights"] == 1
     assert engine.opened["schedule"] == 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from small_world import ZONE, Tables, a_world, flights, midnight
+from small_world import Tables, a_world, flights, midnight
 
 from pipelines.problem.features import FEATURES
 
@@ -61,13 +61,7 @@ def known_facts(tables: Tables, day: date) -> pd.DataFrame:
     landed = [frame for known, frame in tables["flights"].items() if known < day and len(frame)]
     facts = pd.concat(landed)
     facts = facts[facts["known_at"] < midnight(day)]
-    local = facts["known_at"].dt.tz_localize("UTC").dt.tz_convert(ZONE).dt.date
-    facts = facts.assign(
-        known_day=[max(said, of) for said, of in zip(local, facts["day"], strict=True)],
-        hour=facts["sched_dep_time"] // 100,
-    )
-    settled = [(row.known_day - row.day).days <= 2 for row in facts.itertuples()]
-    return facts[settled]
+    return facts.assign(hour=facts["sched_dep_time"] // 100)
 
 
 def one_event(
@@ -101,7 +95,7 @@ def one_event(
     event = pd.concat([event, pd.Series({"hour": departure // 100})])
     for name, keys in KEYS.items():
         for window in (7, 28):
-            found = facts[facts["known_day"] >= day - timedelta(days=window)]
+            found = facts[facts["day"] >= day - timedelta(days=window)]
             for key in keys:
                 found = found[found[key] == event[key]]  # None equals nothing
             ended = found["arr_delay"].dropna()

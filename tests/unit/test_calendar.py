@@ -1,11 +1,18 @@
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from itertools import pairwise
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.methods.calendar import known_days, reached_days, runs_of, scored_days
+from pipelines.methods.calendar import (
+    local_days,
+    partition_days,
+    reached_days,
+    runs_of,
+    scored_days,
+)
 from pipelines.methods.declare import Latest
 from pipelines.problem import PROBLEM
 
@@ -14,28 +21,49 @@ SPRING, AUTUMN = date(2013, 3, 10), date(2013, 11, 3)
 
 @pytest.mark.parametrize(("day", "hours"), [(SPRING, 23), (AUTUMN, 25), (date(2013, 7, 4), 24)])
 def test_a_day_is_as_long_as_the_clocks_make_it(day: date, hours: int) -> None:
-    last = known_days([day], PROBLEM.cutoff).to_pylist()[-1]  # partition of two days before
+    rows = local_days(day, day, PROBLEM.cutoff).to_pylist()
 
-    assert last["closes_at"] - last["opens_at"] == timedelta(hours=hours)
-
-
-def test_facts_are_looked_for_in_the_partitions_of_the_day_and_the_two_before() -> None:
-    rows = known_days([AUTUMN], PROBLEM.cutoff).to_pylist()
-
-    assert [row["partition"] for row in rows] == [AUTUMN - timedelta(days=n) for n in range(3)]
-    assert {row["day"] for row in rows} == {AUTUMN}
-    assert {row["closes_at"] for row in rows} == {datetime.fromisoformat("2013-11-04T05:00")}
-    assert [row["opens_at"].year for row in rows] == [1900, 2013, 2013]
+    assert {row["closes_at"] - row["opens_at"] for row in rows} == {timedelta(hours=hours)}
+    assert [row["utc_day"] for row in rows] == [day, day + timedelta(days=1)]
 
 
-def test_days_of_known_facts_neither_overlap_nor_leave_gaps() -> None:
-    rows = known_days(
-        [SPRING + timedelta(days=n) for n in range(-2, 4)], PROBLEM.cutoff
-    ).to_pylist()
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("America/New_York", SPRING),
+        ("America/New_York", AUTUMN),
+        ("Asia/Kathmandu", SPRING),  # 5:45 ahead
+        ("Australia/Lord_Howe", date(2013, 4, 7)),  # half an hour back
+        ("America/Sao_Paulo", date(2013, 10, 20)),  # a day that begins at one o'clock
+        ("Pacific/Apia", date(2011, 12, 30)),  # a day that never was
+        ("UTC", SPRING),
+    ],
+)
+def test_every_instant_has_one_local_day(zone: str, day: date) -> None:
+    first, last = day - timedelta(days=3), day + timedelta(days=3)
+    cutoff = replace(PROBLEM, zone=zone).cutoff
+    rows = local_days(first, last, cutoff).to_pylist()
+    instant = cutoff(first)
 
-    for partition in {row["partition"] for row in rows}:
-        spans = sorted((r["opens_at"], r["closes_at"]) for r in rows if r["partition"] == partition)
-        assert all(one[1] == other[0] for one, other in pairwise(spans))
+    while instant < cutoff(last):
+        found = [
+            row["day"] for row in rows if row["utc_day"] == instant.date() and open_at(row, instant)
+        ]
+
+        assert found == [instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()]
+        instant += timedelta(minutes=15)
+
+
+def test_a_partition_opens_with_its_day_and_closes_with_its_last_window() -> None:
+    rows = partition_days([AUTUMN], PROBLEM.cutoff, 2).to_pylist()
+
+    assert rows == [
+        {
+            "day": AUTUMN,
+            "opens_at": datetime.fromisoformat("2013-11-03T04:00"),
+            "closes_at": datetime.fromisoformat("2013-11-05T05:00"),
+        }
+    ]
 
 
 def test_a_window_ends_before_the_cutoff_and_begins_so_many_days_earlier() -> None:
@@ -63,3 +91,7 @@ def test_long_ranges_are_cut_into_pieces_also_across_gaps() -> None:
 
     assert [[day.day for day in piece] for piece in runs_of(days, 5)] == [[1, 2, 5], [6], [20]]
     assert runs_of([], 5) == []
+
+
+def open_at(row: dict[str, datetime], instant: datetime) -> bool:
+    return row["opens_at"] <= instant < row["closes_at"]

@@ -53,7 +53,7 @@ def test_every_feature_has_an_entry_in_the_data_dictionary() -> None:
     assert tuple(FEATURES.dictionary) == FEATURES.names
     assert DECLARED.dictionary["hour"] == "Hour of the day."
     assert DECLARED.dictionary["late_rate_7d_by_origin_hour"] == (
-        "Share of late among flights of the same origin and hour, known in the 7 days before the cutoff."
+        "Share of late among flights of the same origin and hour in the 7 days before the cutoff."
     )
     assert all(meaning.endswith(".") for meaning in FEATURES.dictionary.values())
 
