@@ -1,34 +1,25 @@
 """The lake: one folder a dataset and day, and a manifest that says which file is current.
 
-A reader opens what the manifest names and never lists a folder, so a file half written, left over
-by a killed run or dropped there by somebody is nobody's data.
+A reader opens what a manifest names, so a file half written, left over by a killed run or dropped
+there by somebody is nobody's data.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.adapters.manifests import Manifests
 from pipelines.core.errors import DataError
 from pipelines.core.files import write_whole
-from pipelines.core.records import Partition, Record
-
-MANIFEST = "manifest.json"
-
-
-class Manifest(Record):
-    """Every revision a partition ever had, oldest first; the last one is current."""
-
-    revisions: tuple[Partition, ...]
+from pipelines.core.records import Partition
+from pipelines.methods.known import as_known
 
 
 class LocalLake:
@@ -36,39 +27,49 @@ class LocalLake:
 
     def __init__(self, data: Path) -> None:
         self._data = data
+        self._manifests = Manifests(data)
         self._verified: set[tuple[str, int, int]] = set()
 
-    def write(self, dataset: str, day: date, rows: pa.Table, origin: str = "") -> Partition:
+    def write(
+        self,
+        dataset: str,
+        day: date,
+        rows: pa.Table | None,
+        origin: str = "",
+        night: date | None = None,
+    ) -> Partition:
         """Keep the rows as the current revision; the same rows again change nothing."""
-        content = _parquet(rows)
-        sha256 = hashlib.sha256(content).hexdigest()
-        file = f"{dataset}/day={day.isoformat()}/{sha256[:16]}.parquet"
-        path = self._data / file
-        if not path.exists() or _sha256(path) != sha256:
-            write_whole(path, content)
-        return self._point(
+        sha256, file = self._keep(dataset, day, rows) if rows is not None else ("", "")
+        return self._manifests.add(
             Partition(
                 dataset=dataset,
                 day=day,
                 revision=0,
-                rows=rows.num_rows,
+                rows=rows.num_rows if rows is not None else 0,
                 sha256=sha256,
                 file=file,
                 origin=origin,
+                night=night,
             )
         )
 
-    def adopt(self, dataset: str, partition: Partition, origin: str = "") -> Partition:
+    def adopt(
+        self, dataset: str, partition: Partition, origin: str = "", night: date | None = None
+    ) -> Partition:
         """Make another dataset's partition the current one of `dataset`, without copying it."""
-        return self._point(
-            partition.model_copy(update={"dataset": dataset, "revision": 0, "origin": origin})
-        )
+        update = {"dataset": dataset, "origin": origin, "night": night}
+        return self._manifests.add(partition.model_copy(update=update))
 
-    def find(self, dataset: str, first: date, last: date) -> list[Partition]:
-        """Current partitions of the days from first to last, oldest first; missing days are left out."""
-        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        manifests = (self._manifest(dataset, day) for day in days)
-        return [manifest.revisions[-1] for manifest in manifests if manifest is not None]
+    def find(
+        self, dataset: str, first: date, last: date, known: date | None = None
+    ) -> list[Partition]:
+        """Partitions of the days, oldest first, as known for a night; without one, as they are."""
+        found = (as_known(one, known) for one in self.revisions(dataset, first, last).values())
+        return [partition for partition in found if partition is not None]
+
+    def revisions(self, dataset: str, first: date, last: date) -> dict[date, tuple[Partition, ...]]:
+        """Every revision of these days' partitions, oldest first."""
+        return self._manifests.between(dataset, first, last)
 
     def path(self, partition: Partition) -> Path:
         """The partition's file, its checksum verified once a process."""
@@ -104,30 +105,15 @@ class LocalLake:
                 f"{paths[0].parent.parent}: a partition cannot be read ({error}); land it again"
             ) from error
 
-    def _manifest(self, dataset: str, day: date) -> Manifest | None:
-        path = self._data / dataset / f"day={day.isoformat()}" / MANIFEST
-        try:
-            return Manifest.from_json(path.read_text(), str(path))
-        except FileNotFoundError:
-            return None
-
-    def _point(self, partition: Partition) -> Partition:
-        folder = self._data / partition.dataset / f"day={partition.day.isoformat()}"
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
-            manifest = self._manifest(partition.dataset, partition.day)
-            revisions = manifest.revisions if manifest else ()
-            if revisions and _same(revisions[-1], partition):
-                return revisions[-1]
-            current = partition.model_copy(update={"revision": len(revisions)})
-            write_whole(
-                folder / MANIFEST, Manifest(revisions=(*revisions, current)).to_json().encode()
-            )
-        return current
-
-
-def _same(one: Partition, other: Partition) -> bool:
-    return (one.sha256, one.file, one.origin) == (other.sha256, other.file, other.origin)
+    def _keep(self, dataset: str, day: date, rows: pa.Table) -> tuple[str, str]:
+        """Put the rows into a file that is named after its content: (SHA-256, file)."""
+        content = _parquet(rows)
+        sha256 = hashlib.sha256(content).hexdigest()
+        file = f"{dataset}/day={day.isoformat()}/{sha256[:16]}.parquet"
+        path = self._data / file
+        if not path.exists() or _sha256(path) != sha256:
+            write_whole(path, content)
+        return sha256, file
 
 
 def _parquet(rows: pa.Table) -> bytes:
@@ -139,13 +125,3 @@ def _parquet(rows: pa.Table) -> bytes:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

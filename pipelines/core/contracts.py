@@ -111,18 +111,37 @@ class Lake(Protocol):
     A dataset is a path such as `raw/flights` or `features`.
     """
 
-    def write(self, dataset: str, day: date, rows: pa.Table, origin: str = "") -> Partition:
+    def write(
+        self,
+        dataset: str,
+        day: date,
+        rows: pa.Table | None,
+        origin: str = "",
+        night: date | None = None,
+    ) -> Partition:
         """Keep the rows as the partition's current revision; the same rows of the same origin again
-        change nothing. `origin` names what they were made from.
+        change nothing. `origin` names what they were made from, `night` when they became known.
+        Without rows: remember that there was nothing to be had.
         """
         ...
 
-    def adopt(self, dataset: str, partition: Partition, origin: str = "") -> Partition:
+    def adopt(
+        self, dataset: str, partition: Partition, origin: str = "", night: date | None = None
+    ) -> Partition:
         """Make another dataset's partition the current one of `dataset`, without copying it."""
         ...
 
-    def find(self, dataset: str, first: date, last: date) -> list[Partition]:
-        """Current partitions of the days from first to last, oldest first; missing days are left out."""
+    def find(
+        self, dataset: str, first: date, last: date, known: date | None = None
+    ) -> list[Partition]:
+        """Partitions of the days from first to last, oldest first; missing days are left out.
+
+        Each as it was known for the night `known` (methods/known.py); without it, as it is now.
+        """
+        ...
+
+    def revisions(self, dataset: str, first: date, last: date) -> dict[date, tuple[Partition, ...]]:
+        """Every revision of these days' partitions, oldest first."""
         ...
 
     def path(self, partition: Partition) -> Path:

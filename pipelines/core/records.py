@@ -32,7 +32,7 @@ class Record(BaseModel):
 
 
 class Partition(Record):
-    """One day of one dataset, at one revision."""
+    """One day of one dataset, at one revision. Without a file: it was asked for and not to be had."""
 
     dataset: str
     day: date
@@ -41,6 +41,12 @@ class Partition(Record):
     sha256: str
     file: str  # below the data folder
     origin: str = ""  # what it was made from, if that matters to whoever made it
+    night: date | None = None  # the night that made this revision current; None: it always was
+
+    @property
+    def there(self) -> bool:
+        """Whether there is anything to read."""
+        return bool(self.file)
 
 
 class Landed(Record):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import date
+import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 
 from pipelines.adapters.lake import LocalLake
 from pipelines.core.errors import DataError
+from pipelines.core.records import Partition
 
 DAY = date(2013, 10, 1)
 
@@ -84,3 +86,115 @@ def test_another_datasets_partition_is_adopted_without_a_copy(tmp_path: Path) ->
 
     assert (accepted.dataset, accepted.file) == ("accepted/flights", raw.file)
     assert lake.read(lake.find("accepted/flights", DAY, DAY)) == rows(1, 2)
+
+
+def nights(lake: LocalLake, *known: date | None) -> list[list[int]]:
+    found = [lake.find("raw/flights", DAY, DAY, one) for one in known]
+    return [[p.revision for p in one] for one in found]
+
+
+def night(n: int) -> date:
+    return DAY + timedelta(days=n)
+
+
+def test_a_revision_counts_from_the_night_on_that_made_it_current(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path)
+    for n, value in ((1, 1), (4, 2), (4, 3), (6, 4)):
+        lake.write("raw/flights", DAY, rows(value), night=night(n))
+
+    found = nights(lake, *(night(n) for n in (1, 3, 4, 5, 6, 9)), None)
+
+    assert found == [[0], [0], [2], [2], [3], [3], [3]]
+
+
+def test_the_first_revision_counts_for_every_earlier_night_too(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path)
+    lake.write("raw/flights", DAY, rows(1), night=night(300))
+    lake.write("raw/flights", DAY, rows(2), night=night(301))
+
+    assert nights(lake, night(1), night(301)) == [[0], [1]]
+
+
+def test_what_was_not_to_be_had_does_not_creep_into_the_past(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path)
+    lake.write("raw/flights", DAY, None, night=night(1))
+    absent = nights(lake, night(1), None)
+    lake.write("raw/flights", DAY, rows(1), night=night(3))
+
+    assert absent == [[], []]
+    assert nights(lake, date.min, night(1), night(2), night(3), None) == [[], [], [], [1], [1]]
+
+
+def test_nights_never_decrease(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path)
+    lake.write("raw/flights", DAY, rows(1), night=night(5))
+
+    again = lake.write("raw/flights", DAY, rows(2), night=night(3))
+
+    assert again.night == night(5)
+    assert nights(lake, night(4), night(5)) == [[0], [1]]
+
+
+def test_the_same_rows_keep_the_night_they_first_came_in(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path)
+    first = lake.write("raw/flights", DAY, rows(1), night=night(1))
+
+    assert lake.write("raw/flights", DAY, rows(1), night=night(2)) == first
+
+
+def many(data: Path) -> list[Partition]:
+    lake = LocalLake(data)
+    for n in range(20):
+        lake.write("raw/flights", night(n), rows(n))
+    return lake.find("raw/flights", DAY, night(30))
+
+
+def memory(data: Path) -> Path:
+    return data / ".manifests/raw/flights/2013.json"
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"seen": {', b'{"seen": {}}', b"\xff"])
+def test_what_is_remembered_of_manifests_may_be_lost(tmp_path: Path, content: bytes | None) -> None:
+    expected = many(tmp_path)
+    memory(tmp_path).unlink() if content is None else memory(tmp_path).write_bytes(content)
+
+    assert LocalLake(tmp_path).find("raw/flights", DAY, night(30)) == expected
+    assert memory(tmp_path).stat().st_size > 1000
+
+
+def test_what_is_remembered_is_never_believed_of_a_manifest_that_has_changed(
+    tmp_path: Path,
+) -> None:
+    many(tmp_path)
+    other = LocalLake(tmp_path)
+    other.find("raw/flights", DAY, night(30))
+    new = LocalLake(tmp_path).write("raw/flights", night(3), rows(99))
+    (tmp_path / f"raw/flights/day={night(4)}/manifest.json").unlink()
+
+    for lake in (other, LocalLake(tmp_path)):
+        found = lake.find("raw/flights", DAY, night(30))
+
+        assert [p.day for p in found] == [night(n) for n in range(20) if n != 4]
+        assert found[3] == new
+
+
+def test_a_manifest_is_read_from_memory_and_not_again(tmp_path: Path) -> None:
+    expected = many(tmp_path)
+    told = json.loads(memory(tmp_path).read_text())
+    told["seen"][f"day={DAY}"]["revisions"][0]["rows"] = 777  # as no manifest says
+    memory(tmp_path).write_text(json.dumps(told))
+
+    found = LocalLake(tmp_path).find("raw/flights", DAY, night(30))
+
+    assert found[0].rows == 777
+    assert found[1:] == expected[1:]
+
+
+def test_folders_that_are_no_days_are_left_alone(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path)
+    kept = lake.write("raw/flights", DAY, rows(1))
+    for name in ("day=2013-10-01.bak", "day=2013-W40-2", "day=20131001", "2013-10-01", "day=junk"):
+        (tmp_path / "raw/flights" / name).mkdir()
+        (tmp_path / "raw/flights" / name / "manifest.json").write_text("{")
+
+    assert lake.find("raw/flights", date.min, date.max) == [kept]

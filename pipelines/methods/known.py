@@ -1,0 +1,26 @@
+"""Which revision of a partition a night may read: the one that was current then.
+
+The second of two clocks. The first is a fact's own `known_at`; this one says when the lake was told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from pipelines.core.records import Partition
+
+
+def as_known(revisions: Sequence[Partition], night: date | None) -> Partition | None:
+    """The last revision that had landed by the night; None when it was not to be had.
+
+    `revisions` are of one partition, oldest first. The first one counts for all nights before its own:
+    the history that the very first night loads is known by its `known_at`. Without a night, the newest.
+    """
+    landed = [one for one in revisions if night is None or _night(one) <= night]
+    found = landed[-1] if landed else revisions[0]
+    return found if found.there else None
+
+
+def _night(revision: Partition) -> date:
+    return revision.night or date.min
