@@ -27,6 +27,7 @@ class Section(BaseModel):
 
 class IngestParams(Section):
     history_days: Count
+    corrections_days: Count
 
 
 class ValidateParams(Section):

@@ -32,16 +32,17 @@ def ingest(
 ) -> Landed:
     """Land events up to the day, facts up to the day before, slow tables when they changed.
 
-    A day that the lake has is not asked for again, but for the newest of each table: a correction
-    of it becomes a revision, and the same rows change nothing. An older day that the source lacks
-    is left out and told of; of the newest ones none may be missing. A night that changes nothing
-    gives back the record that it `landed` before.
+    Asked for are days that the lake does not have, the newest of each table, and facts of the last
+    `corrections_days`: what was corrected becomes a revision that counts from this night on, and the
+    same rows change nothing. An older day that the source lacks is left out and told of, and when it
+    comes, it counts only from then on; of the newest ones none may be missing. A night that changes
+    nothing gives back the record that it `landed` before.
     """
     if day < problem.first_day:
         raise DataError(
             f"ingest {day}: {problem.name} begins on {problem.first_day}; ask for a later day"
         )
-    landing = _Landing(problem, source, lake, day, _start(day, params, problem))
+    landing = _Landing(problem, source, lake, day, params)
     with ThreadPoolExecutor(WRITERS) as writers:
         for table in problem.tables:
             landing.land(table, writers)
@@ -64,12 +65,6 @@ def ingest(
     )
 
 
-def _start(day: date, params: IngestParams, problem: Problem) -> date:
-    """The first day of history, never before the source's first."""
-    known = (day - problem.first_day).days
-    return day - timedelta(days=min(params.history_days, known))
-
-
 @dataclass
 class _Landing:
     """One night's landing: what was there, what is being written, what was not to be had."""
@@ -78,51 +73,70 @@ class _Landing:
     source: Source
     lake: Lake
     day: date
-    start: date
+    params: IngestParams
     before: dict[tuple[str, date], str] = field(default_factory=dict)  # → checksum
     writes: list[Future[Partition]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
     def land(self, table: Table, writers: ThreadPoolExecutor) -> None:
         """Start the writing of every partition of a table that has to be."""
-        there = self.there(table)
+        there = self.lake.find(f"raw/{table.name}", self._first(table), self._newest(table))
         self.before |= {(p.dataset, p.day): p.sha256 for p in there}
-        wanted = self._slow(table, there) if table.kind == "slow" else self._daily(table, there)
+        wanted = self._slow(table) if table.kind == "slow" else self._daily(table, there)
         for day, rows in wanted:
-            self.writes.append(writers.submit(self.lake.write, f"raw/{table.name}", day, rows))
+            self.writes.append(writers.submit(self._write, table, day, rows))
 
     def there(self, table: Table) -> list[Partition]:
-        """The partitions of a table that the night needs and the lake has."""
-        first = self.problem.first_day if table.kind == "slow" else self.start
-        return self.lake.find(f"raw/{table.name}", first, self._newest(table))
+        """The partitions of a table that the night needs, as they are known for it."""
+        dataset, last = f"raw/{table.name}", self._newest(table)
+        return self.lake.find(dataset, self._first(table), last, self.day)
 
     def arrived(self) -> list[Partition]:
         """The partitions that are new, or have become another revision."""
         written = [write.result() for write in self.writes]
         return [p for p in written if self.before.get((p.dataset, p.day)) != p.sha256]
 
+    @property
+    def _start(self) -> date:
+        """The first day of history, never before the source's first."""
+        known = (self.day - self.problem.first_day).days
+        return self.day - timedelta(days=min(self.params.history_days, known))
+
+    def _first(self, table: Table) -> date:
+        return self.problem.first_day if table.kind == "slow" else self._start
+
     def _newest(self, table: Table) -> date:
         """Outcomes are asked for only of days that are over when the night is made."""
         return self.day - timedelta(days=1) if table.kind == "facts" else self.day
 
     def _daily(self, table: Table, there: list[Partition]) -> Iterator[tuple[date, pa.Table]]:
-        newest = self._newest(table)
-        kept = {partition.day for partition in there} - {newest}
-        for position in range((newest - self.start).days + 1):
-            day = self.start + timedelta(days=position)
-            if day in kept:
+        newest, kept = self._newest(table), {partition.day for partition in there}
+        again = self.params.corrections_days if table.kind == "facts" else 1
+        for position in range((newest - self._start).days + 1):
+            day = self._start + timedelta(days=position)
+            if day in kept and (newest - day).days >= again:
                 continue
             try:
                 yield day, self.source.read(table.name, day)
             except MissingDay:
+                if day not in kept:
+                    self._write(table, day, None)
+                    self.missing.append(f"{table.name} {day}")
                 if day == newest:
                     raise
-                self.missing.append(f"{table.name} {day}")
 
-    def _slow(self, table: Table, there: list[Partition]) -> Iterator[tuple[date, pa.Table]]:
-        """A slow table is known from its first landing on, as if it had been so all along."""
+    def _slow(self, table: Table) -> Iterator[tuple[date, pa.Table]]:
+        """A slow table is known from its first landing on, as if it had been so all along.
+
+        What a later night landed is no news of this one's, if this one is run again.
+        """
         rows = self.source.read(table.name, self.day)
-        if not there:
-            yield self.start, rows
-        elif not self.lake.read(there[-1:]).equals(rows):
+        there = self.lake.find(f"raw/{table.name}", self.problem.first_day, date.max)
+        earlier = [partition for partition in there if partition.day <= self.day]
+        if not earlier:
+            yield self._start, rows
+        elif not any(self.lake.read([one]).equals(rows) for one in (earlier[-1], there[-1])):
             yield self.day, rows
+
+    def _write(self, table: Table, day: date, rows: pa.Table | None) -> Partition:
+        return self.lake.write(f"raw/{table.name}", day, rows, night=self.day)

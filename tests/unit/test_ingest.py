@@ -20,7 +20,8 @@ from pipelines.stages.ingest import ingest
 
 FIRST = date(2020, 1, 1)
 DAY = date(2020, 1, 10)
-PARAMS = IngestParams(history_days=5)
+NEXT = DAY + timedelta(days=1)
+PARAMS = IngestParams(history_days=5, corrections_days=2)
 TABLES = (Table("schedule", "events"), Table("flights", "facts"), Table("planes", "slow"))
 TOY: Problem = replace(PROBLEM, first_day=FIRST, tables=TABLES)
 
@@ -101,7 +102,9 @@ def test_the_first_night_lands_all_history_and_outcomes_only_of_days_that_are_ov
     assert landed.rows == {"schedule": 6, "flights": 5, "planes": 2}
 
 
-def test_a_day_that_was_landed_is_not_asked_for_again_but_for_the_newest(night: Night) -> None:
+def test_of_what_was_landed_only_the_newest_and_late_facts_are_asked_for_again(
+    night: Night,
+) -> None:
     night(StrictSource(today=DAY))
     source = StrictSource(today=DAY)
 
@@ -109,6 +112,7 @@ def test_a_day_that_was_landed_is_not_asked_for_again_but_for_the_newest(night: 
 
     assert source.asked == [
         ("schedule", DAY),
+        ("flights", DAY - timedelta(days=2)),
         ("flights", DAY - timedelta(days=1)),
         ("planes", DAY),
     ]
@@ -176,6 +180,64 @@ def test_an_older_day_that_is_missing_is_a_gap_that_the_next_night_asks_for_agai
     assert days(second, "flights") == [5, 6, 7, 8, 9]
 
 
+def test_what_comes_late_counts_only_from_the_night_on_in_which_it_came(
+    night: Night, lake: LocalLake
+) -> None:
+    gap = date(2020, 1, 7)
+    night(StrictSource(today=DAY, missing={("flights", gap)}))
+    night(StrictSource(today=NEXT), NEXT)
+
+    assert lake.find("raw/flights", gap, gap, known=DAY) == []
+    assert len(lake.find("raw/flights", gap, gap, known=NEXT)) == 1
+
+
+def test_a_night_that_is_run_again_lists_what_it_listed_then(night: Night, tmp_path: Path) -> None:
+    gap, late = date(2020, 1, 7), DAY - timedelta(days=1)
+    first = night(StrictSource(today=DAY, missing={("flights", gap)}))
+    news = StrictSource(today=NEXT, rows={("flights", late): [9, 99]}, slow=[1, 2, 3])
+    night(news, NEXT)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+
+    again = night(replace(news, today=DAY), DAY, first)
+
+    assert again == first
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_facts_that_the_source_has_no_more_stay_as_they_landed(
+    night: Night, lake: LocalLake
+) -> None:
+    gone = DAY - timedelta(days=2)
+    first = night(StrictSource(today=DAY))
+
+    again = night(StrictSource(today=DAY, missing={("flights", gone)}), landed=first)
+
+    assert again == first
+
+
+def test_a_late_correction_is_noticed_and_counts_from_then_on(
+    night: Night, lake: LocalLake
+) -> None:
+    day = DAY - timedelta(days=1)
+    night(StrictSource(today=DAY))
+    landed = night(StrictSource(today=NEXT, rows={("flights", day): [9, 99]}), NEXT)
+
+    then, now = (lake.find("raw/flights", day, day, known=one) for one in (DAY, NEXT))
+    assert lake.read(then)["n"].to_pylist() == [9]
+    assert lake.read(now)["n"].to_pylist() == [9, 99]
+    assert landed.rows["flights"] == 3
+
+
+def test_a_night_whose_source_was_mended_counts_the_mended_rows(
+    night: Night, lake: LocalLake
+) -> None:
+    day = DAY - timedelta(days=1)
+    night(StrictSource(today=DAY))
+    night(StrictSource(today=DAY, rows={("flights", day): [9, 99]}))
+
+    assert lake.read(lake.find("raw/flights", day, day, known=DAY))["n"].to_pylist() == [9, 99]
+
+
 @pytest.mark.parametrize("newest", [("schedule", DAY), ("flights", DAY - timedelta(days=1))])
 def test_the_newest_day_may_not_be_missing(
     night: Night, versions: CountingVersions, newest: tuple[str, date]
@@ -240,7 +302,7 @@ def test_a_day_before_the_first_is_refused(night: Night) -> None:
 
 def test_what_the_lake_cannot_write_stops_the_night(versions: CountingVersions) -> None:
     class FullLake(LocalLake):
-        def write(self, dataset: str, day: date, rows: pa.Table, origin: str = "") -> Partition:
+        def write(self, *_: object, **__: object) -> Partition:
             raise TemporaryError("the disk is full; make room")
 
     with pytest.raises(TemporaryError, match="disk is full"):
