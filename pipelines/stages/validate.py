@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 import pyarrow as pa
 
@@ -14,32 +13,16 @@ from pipelines.core.contracts import Lake, Pages, Problem, RuleResult, Validator
 from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.records import Landed, Partition, Validation
 from pipelines.methods.contract import conform, off_calendar, stray_numbers
+from pipelines.methods.door import Door, accept, current_of, leave_out, named_raws, recall_all
 from pipelines.methods.page import render
 from pipelines.methods.quarantine import counts, critical, decide, put_aside
-from pipelines.methods.suite import Suite
 from pipelines.methods.validation import (
     Judgement,
     close_night,
     conclude,
     findings_table,
-    recall,
 )
 from pipelines.methods.validation_page import SAMPLE_DAYS, SAMPLE_ROWS, view
-
-
-@dataclass(frozen=True)
-class Door:
-    """One table's way from raw to accepted, and what it takes to pass."""
-
-    table: str
-    suite: Suite | None
-    budget: float
-    cutoff: Callable[[date], datetime]
-
-    def origin(self, raw: Partition) -> str:
-        """Names a raw partition together with the suite it is judged by."""
-        judge = self.suite.fingerprint if self.suite else "no suite"
-        return hashlib.sha256(f"{raw.sha256} {judge}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -76,9 +59,9 @@ def validate(
     suites = {table.name: validator.suite(table.name) for table in problem.tables}
     judgements: list[Judgement] = []
     for name, suite in suites.items():
-        door = Door(name, suite, params.quarantine_budget, problem.cutoff)
-        raws = _newest(lake, name, landed)
-        known = _recall(lake, door, raws)
+        door = Door(name, suite, params.quarantine_budget, problem.cutoff, day)
+        raws = named_raws(lake, door, landed)
+        known = recall_all(lake, door, raws)
         for arrival in _judge(lake, door, validator, [r for r in raws if r.day not in known]):
             known[arrival.raw.day] = _keep(lake, warehouse, door, arrival)
         judgements += [known[raw.day] for raw in raws]
@@ -88,35 +71,6 @@ def validate(
     if not validation.passed:
         raise DataError(f"validate {day}: {validation.reason}", evidence=validation)
     return validation
-
-
-def _newest(lake: Lake, table: str, landed: Landed) -> list[Partition]:
-    """The table's raw partitions that the night needs, each at its newest revision, oldest first.
-
-    A correction that another night landed meanwhile supersedes what this one wrote down: to accept
-    the older revision again would undo it for everybody.
-    """
-    named = {p.day: p for p in landed.partitions if p.dataset == f"raw/{table}"}
-    current = _current(lake, f"raw/{table}", named)
-    return [
-        max((named[day], current.get(day, named[day])), key=lambda raw: raw.revision)
-        for day in sorted(named)
-    ]
-
-
-def _recall(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, Judgement]:
-    """Judgements that stand: of these very bytes, by this very suite."""
-    days = [raw.day for raw in raws]
-    accepted = _current(lake, f"accepted/{door.table}", days)
-    noted = _current(lake, f"findings/{door.table}", days)
-    known = {}
-    for raw in raws:
-        made, notes = accepted.get(raw.day), noted.get(raw.day)
-        if made is not None and made.origin == door.origin(raw):
-            there = notes is not None and notes.origin == made.origin
-            kept = lake.read([notes]) if notes and there else None
-            known[raw.day] = recall(door.table, raw, made, kept)
-    return known
 
 
 def _judge(
@@ -156,10 +110,12 @@ def _keep(lake: Lake, warehouse: Warehouse, door: Door, arrival: Arrival) -> Jud
     raw, landed, origin = arrival.raw, arrival.landed, door.origin(arrival.raw)
     decision = decide(arrival.results, raw.rows, door.budget)
     judgement = conclude(door.table, raw, decision)
+    if decision.blocked:
+        leave_out(lake, door, raw)
     if landed is None:
         return judgement
     aside = put_aside(landed, decision)
-    if aside.num_rows or _current(lake, f"quarantine/{door.table}", [raw.day]):
+    if aside.num_rows or current_of(lake, f"quarantine/{door.table}", [raw.day]):
         lake.write(f"quarantine/{door.table}", raw.day, aside, origin)
         warehouse.quarantine(raw.day, door.table, counts(aside))
     if decision.blocked or arrival.conformed is None:
@@ -173,10 +129,7 @@ def _keep(lake: Lake, warehouse: Warehouse, door: Door, arrival: Arrival) -> Jud
             f"validate: {door.table} of {raw.day}: {landed.num_rows} rows landed, but {good.num_rows} "
             f"are accepted and {aside.num_rows} quarantined; nothing was accepted, report this"
         )
-    if good.num_rows == landed.num_rows and good.schema.equals(landed.schema):
-        lake.adopt(f"accepted/{door.table}", raw, origin)
-    else:
-        lake.write(f"accepted/{door.table}", raw.day, good, origin)
+    accept(lake, door, raw, landed, good)
     return judgement
 
 
@@ -185,15 +138,8 @@ def _samples(lake: Lake, validation: Validation) -> dict[str, pa.Table]:
     samples = {}
     for table in dict.fromkeys(check.table for check in validation.checks):
         days = [c.day for c in validation.checks if c.table == table and c.quarantined]
-        found = _current(lake, f"quarantine/{table}", days[-SAMPLE_DAYS:])
+        found = current_of(lake, f"quarantine/{table}", days[-SAMPLE_DAYS:])
         rows = [lake.read([found[day]]).slice(0, SAMPLE_ROWS) for day in days if day in found]
         if rows:
             samples[table] = pa.concat_tables(rows, promote_options="permissive")
     return samples
-
-
-def _current(lake: Lake, dataset: str, days: Iterable[date]) -> dict[date, Partition]:
-    """What the lake has of a dataset for these days."""
-    wanted = set(days)
-    found = lake.find(dataset, min(wanted), max(wanted)) if wanted else []
-    return {partition.day: partition for partition in found if partition.day in wanted}

@@ -26,7 +26,7 @@ from pipelines.stages.validate import validate
 
 EXPECTATIONS = Path(__file__).parents[2] / "expectations"
 DAY = date(2013, 10, 1)
-BEFORE = DAY - timedelta(days=1)
+BEFORE, NEXT = DAY - timedelta(days=1), DAY + timedelta(days=1)
 TEMP = "expect_column_values_to_be_between(temp)"
 DISTANCE = "expect_column_values_to_be_between(distance)"
 
@@ -83,8 +83,14 @@ class Night:
 
     def land(self, table: str, day: date, rows: pa.Table | None = None) -> Partition:
         kept = self.rows(table, day) if rows is None else rows
-        self.raw[table, day] = self.lake.write(f"raw/{table}", day, kept)
+        self.raw[table, day] = self.lake.write(f"raw/{table}", day, kept, night=self.day)
         return self.raw[table, day]
+
+    def land_night(self) -> None:
+        """What a night that follows the one before has to land."""
+        self.land("schedule", self.day)
+        for table in ("flights", "weather"):
+            self.land(table, self.day - timedelta(days=1))
 
     def run(self) -> Validation:
         partitions = tuple(self.raw.values())
@@ -102,8 +108,8 @@ class Night:
         assert isinstance(evidence, Validation)
         return str(refusal.value), evidence
 
-    def get(self, dataset: str, day: date) -> pa.Table | None:
-        found = self.lake.find(dataset, day, day)
+    def get(self, dataset: str, day: date, known: date | None = None) -> pa.Table | None:
+        found = self.lake.find(dataset, day, day, known)
         return self.lake.read(found) if found else None
 
 
@@ -367,8 +373,22 @@ def test_an_older_day_that_is_blocked_is_left_out_and_told(tmp_path: Path) -> No
 def test_a_correction_that_another_night_landed_is_not_undone(night: Night) -> None:
     good = night.rows("flights", BEFORE)
     night.land("flights", BEFORE, spoil(good, "distance", 99_999, every=50))
-    written_down = night.raw["flights", BEFORE]
+    then, written_down = night.run(), dict(night.raw)
+    night.day = NEXT
+    night.land("flights", BEFORE)
+    night.land_night()
     night.run()
+    night.day, night.raw = DAY, written_down
+
+    again = night.run()
+
+    assert again == then
+    assert night.get("accepted/flights", BEFORE) == good
+
+
+def test_a_correction_that_nobody_has_judged_is_judged_for_the_older_one(night: Night) -> None:
+    good = night.rows("flights", BEFORE)
+    written_down = night.land("flights", BEFORE, spoil(good, "distance", 99_999, every=50))
     night.land("flights", BEFORE)
     night.raw["flights", BEFORE] = written_down
 
@@ -376,6 +396,79 @@ def test_a_correction_that_another_night_landed_is_not_undone(night: Night) -> N
 
     assert check_of(validation, "flights", BEFORE).quarantined == 0
     assert night.get("accepted/flights", BEFORE) == good
+
+
+def test_rows_that_were_corrected_and_came_back_are_accepted_again(night: Night) -> None:
+    rows = night.rows("flights", BEFORE)
+    night.run()
+    night.day = NEXT
+    night.land_night()
+    night.land("flights", BEFORE, rows.slice(0, 900))
+    night.run()
+    night.land("flights", BEFORE, rows)
+
+    night.run()
+
+    assert night.get("accepted/flights", BEFORE) == rows
+
+
+def test_what_is_accepted_counts_from_the_night_on_that_accepted_it(night: Night) -> None:
+    rows = night.rows("flights", BEFORE)
+    night.run()
+    night.day = NEXT
+    night.land_night()
+    night.land("flights", BEFORE, rows.slice(0, 900))
+    night.run()
+
+    assert night.get("accepted/flights", BEFORE, known=DAY) == rows
+    assert night.get("accepted/flights", BEFORE, known=NEXT) == rows.slice(0, 900)
+
+
+def test_another_suite_counts_only_from_its_own_night_on(night: Night, tmp_path: Path) -> None:
+    def stricter(suite: Any) -> None:
+        of_distance = [r for r in suite["expectations"] if r["kwargs"].get("column") == "distance"]
+        rule = next(r for r in of_distance if "max_value" in r["kwargs"])
+        rule["kwargs"]["max_value"] = 2000
+
+    rows = night.rows("flights", BEFORE)
+    night.run()
+    night.day = NEXT
+    night.land_night()
+    night.validator = CountingValidator(a_changed_suite(tmp_path, "flights", stricter))
+    night.budget = 1.0
+    night.run()
+
+    stricter_rows = night.get("accepted/flights", BEFORE, known=NEXT)
+    assert night.get("accepted/flights", BEFORE, known=DAY) == rows
+    assert stricter_rows is not None
+    assert stricter_rows.num_rows < rows.num_rows
+
+
+def test_what_was_blocked_and_is_mended_does_not_creep_into_the_past(tmp_path: Path) -> None:
+    night = Night(tmp_path, back=12)
+    old = DAY - timedelta(days=5)
+    night.land("weather", old, night.rows("weather", old).slice(0, 3))
+    night.run()
+    night.day = NEXT
+    night.land_night()
+    night.land("weather", old)
+    night.run()
+
+    assert night.get("accepted/weather", old, known=DAY) is None
+    assert night.get("accepted/weather", old, known=NEXT) == night.rows("weather", old)
+
+
+def test_what_came_late_does_not_creep_into_the_past(night: Night) -> None:
+    old = DAY - timedelta(days=4)
+    night.lake.write("raw/weather", old, None, night=DAY)
+    night.run()
+    night.day = NEXT
+    night.land_night()
+    night.land("weather", old)
+    night.run()
+
+    assert night.get("accepted/weather", old, known=DAY) is None
+    assert night.get("accepted/weather", old, known=NEXT) == night.rows("weather", old)
 
 
 def a_changed_suite(folder: Path, table: str, change: Any) -> Path:
@@ -423,7 +516,8 @@ def test_a_rule_that_crashes_is_a_broken_suite_and_accepts_nothing(
     night: Night, tmp_path: Path
 ) -> None:
     def typo(suite: dict[str, Any]) -> None:
-        rule = next(r for r in suite["expectations"] if r["kwargs"].get("column") == "distance")
+        of_distance = [r for r in suite["expectations"] if r["kwargs"].get("column") == "distance"]
+        rule = next(r for r in of_distance if "max_value" in r["kwargs"])
         rule["kwargs"]["column"] = "distanze"
 
     night.validator = CountingValidator(a_changed_suite(tmp_path / "new", "flights", typo))

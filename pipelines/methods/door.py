@@ -1,0 +1,120 @@
+"""The door between raw and accepted: what passed it before, and from which night on it counts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import pyarrow as pa
+
+from pipelines.core.contracts import Lake
+from pipelines.core.records import Landed, Partition
+from pipelines.methods.suite import Suite
+from pipelines.methods.validation import Judgement, recall
+
+
+@dataclass(frozen=True)
+class Door:
+    """One table's way from raw to accepted, and what it takes to pass."""
+
+    table: str
+    suite: Suite | None
+    budget: float
+    cutoff: Callable[[date], datetime]
+    day: date
+
+    @property
+    def dataset(self) -> str:
+        return f"accepted/{self.table}"
+
+    def origin(self, raw: Partition) -> str:
+        """Names a raw partition together with the suite it is judged by."""
+        judge = self.suite.fingerprint if self.suite else "no suite"
+        return hashlib.sha256(f"{raw.sha256} {judge}".encode()).hexdigest()
+
+    def night(self, raw: Partition) -> date:
+        """The night from which on a partition counts that is accepted now."""
+        return max(self.day, raw.night or self.day)
+
+
+def named_raws(lake: Lake, door: Door, landed: Landed) -> list[Partition]:
+    """The table's raw partitions that the night needs, oldest first.
+
+    Those that were accepted before stay as they are named. Of the others the newest revision counts: a
+    correction that another night landed meanwhile supersedes what this one wrote down, and to accept
+    the older one now would undo it for everybody.
+    """
+    named = {p.day: p for p in landed.partitions if p.dataset == f"raw/{door.table}"}
+    accepted = _made_from(lake, door.dataset, named)
+    current = current_of(lake, f"raw/{door.table}", named)
+    return [
+        raw
+        if (day, door.origin(raw)) in accepted
+        else max((raw, current.get(day, raw)), key=lambda one: one.revision)
+        for day, raw in sorted(named.items())
+    ]
+
+
+def recall_all(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, Judgement]:
+    """Judgements that stand: of these very bytes, by this very suite.
+
+    Rows that came, were corrected, and came again are no longer what is accepted: judge them again.
+    """
+    days = [raw.day for raw in raws]
+    accepted = _made_from(lake, door.dataset, days)
+    noted = _made_from(lake, f"findings/{door.table}", days)
+    newest, standing = (
+        current_of(lake, f"raw/{door.table}", days),
+        current_of(lake, door.dataset, days),
+    )
+    known = {}
+    for raw in raws:
+        name = (raw.day, door.origin(raw))
+        if name not in accepted:
+            continue
+        if newest.get(raw.day) == raw and standing[raw.day].origin != door.origin(raw):
+            continue
+        kept = lake.read([noted[name]]) if name in noted else None
+        known[raw.day] = recall(door.table, raw, accepted[name], kept)
+    return known
+
+
+def accept(lake: Lake, door: Door, raw: Partition, landed: pa.Table, good: pa.Table) -> None:
+    """Make the good rows of a partition the accepted ones; if all are good, without a copy."""
+    origin, night = door.origin(raw), door.night(raw)
+    if raw.revision:
+        _remember_absence(lake, door, raw)
+    if good.num_rows == landed.num_rows and good.schema.equals(landed.schema):
+        lake.adopt(door.dataset, raw, origin, night)
+    else:
+        lake.write(door.dataset, raw.day, good, origin, night)
+
+
+def leave_out(lake: Lake, door: Door, raw: Partition) -> None:
+    """What was blocked and is mended later counts from then on; what was accepted before it stays."""
+    if not current_of(lake, door.dataset, [raw.day]):
+        lake.write(door.dataset, raw.day, None, night=door.night(raw))
+
+
+def _remember_absence(lake: Lake, door: Door, raw: Partition) -> None:
+    """What was not to be had, and came later, counts from then on behind the door too."""
+    if not lake.revisions(door.dataset, raw.day, raw.day):
+        (landed,) = lake.revisions(raw.dataset, raw.day, raw.day).values()
+        if not landed[0].there:
+            lake.write(door.dataset, raw.day, None, night=landed[0].night)
+
+
+def current_of(lake: Lake, dataset: str, days: Iterable[date]) -> dict[date, Partition]:
+    """What the lake has of a dataset for these days."""
+    wanted = set(days)
+    found = lake.find(dataset, min(wanted), max(wanted)) if wanted else []
+    return {partition.day: partition for partition in found if partition.day in wanted}
+
+
+def _made_from(lake: Lake, dataset: str, days: Iterable[date]) -> dict[tuple[date, str], Partition]:
+    """Every revision that the lake has of these days, by day and what it was made from."""
+    wanted = set(days)
+    found = lake.revisions(dataset, min(wanted), max(wanted)) if wanted else {}
+    return {(day, one.origin): one for day in found for one in found[day] if one.there}
