@@ -110,7 +110,11 @@ def _factories(  # noqa: C901  eleven flat one-liners: imports happen when a ser
 
     @cache
     def problem() -> Problem:
-        return load_problem(params.problem)
+        from pipelines.methods.task import task_of
+
+        problem = load_problem(params.problem)
+        task_of(problem.task).limits(params.promote)  # before a night begins, not at its end
+        return problem
 
     makers = (lake, source, versions, engine, validator, registry, workers, warehouse, code)
     return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}

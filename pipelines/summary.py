@@ -19,6 +19,7 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
+from pipelines.methods.task import TASKS
 from pipelines.runner import Night
 
 
@@ -99,7 +100,7 @@ def _evaluation(record: Evaluation) -> list[tuple[str, str]]:
     for model in record.models:
         scores = "  ".join(
             f"{name} {model.metrics[name].mid:.4f}"
-            for name in ("log_loss", "auc", "calibration_error")
+            for name in TASKS[record.task].told
             if name in model.metrics
         )
         mark = " ← chosen" if model.name == record.chosen else ""

@@ -125,7 +125,8 @@ def _read(child: _Child, took: float) -> Reply:
             return _crash(reply["reason"], took)
         if reply["outcome"] != "answered":
             return Reply(reply["outcome"], reply["reason"], took, None)
-        return Reply("answered", "", took, np.load(child.scores, allow_pickle=False))
+        scores, (low, high) = np.load(child.scores, allow_pickle=False), reply["bounds"]
+        return Reply("answered", "", took, scores, (float(low), float(high)))
     except (ValueError, KeyError, OSError):
         return _death(child, took)
 

@@ -54,11 +54,12 @@ class EvaluateParams(Section):
 
 class PromoteParams(Section):
     policy: Literal["ask", "auto"]
-    metric: Literal["log_loss", "brier", "auc", "average_precision", "value"]
-    max_calibration_error: Share
+    metric: str  # one of the task's
     max_overfit: Annotated[float, Field(gt=0)]
-    min_auc: Share
     max_model_mb: Annotated[float, Field(gt=0)]
+    max_calibration_error: Share | None = None  # these two of a binary problem
+    min_auc: Share | None = None
+    max_bias: Annotated[float, Field(gt=0)] | None = None  # of a regression, in the label's unit
 
 
 class ScoreParams(Section):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlglot.expressions import Query
 
-    from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
+    from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun, TaskName
     from pipelines.methods.declare import FeatureSet
     from pipelines.methods.model import Form, Model
     from pipelines.methods.rendezvous import Fared
@@ -58,7 +58,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one candidate is made: `build(schema, seed, threads)` gives an unfitted scikit-learn estimator.
+    """How one candidate is made: `build(schema, seed, threads)` gives an unfitted scikit-learn estimator,
+    a classifier or a regressor, as the problem's task wants.
 
     `schema` maps each feature to "number" or "category"; the estimator is fitted on a frame with
     these columns, categories as pandas categoricals.
@@ -83,12 +84,13 @@ class Problem:
     source: Callable[[], Source] | str  # or a URL: SQLAlchemy's, a folder, s3://bucket/prefix
     outcome: Callable[
         [pd.DataFrame], pd.DataFrame
-    ]  # outcomes → label (float, NaN: none), excluded (reason code or None)
+    ]  # outcomes → label (float, NaN: none; binary: 1.0 or 0.0), excluded (reason code or None)
     features: FeatureSet
     recipes: tuple[Recipe, ...]  # simplest first
     value: Callable[
         [np.ndarray, np.ndarray], np.ndarray
     ]  # labels, scores → what acting on each score was worth
+    task: TaskName = "binary"  # a yes or no, scored by its probability; or a number, by its mean
 
     @property
     def model(self) -> str:
@@ -291,6 +293,9 @@ class Reply:
     reason: str
     seconds: float  # from the start of its process to its end
     scores: np.ndarray | None
+    bounds: tuple[float, float] | None = (
+        None  # beyond them, the model says, its scores are no answer
+    )
 
 
 class Workers(Protocol):

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.core.errors import DataError
 
+TaskName = Literal["binary", "regression"]
+
 
 class Record(BaseModel):
     """A frozen set of named values, kept as JSON."""
@@ -126,7 +128,7 @@ class Candidates(Record):
     chosen: str
     reason: str
     first_test_day: date  # from here on, no candidate has seen an outcome
-    base_rate: float  # share of positives among the events learned from: what the baseline answers
+    baseline: float  # its answer: the rate, or mean, of the labels learned from
     candidates: tuple[Candidate, ...]
 
 
@@ -186,8 +188,10 @@ class Evaluated(Record):
     version: str
     trained_until: date | None
     metrics: dict[str, Interval]
-    over_baseline: Interval | None = None  # gain in log loss over the baseline; of candidates
-    overfit: float | None = None  # log loss on test days, less that on training days; of candidates
+    over_baseline: Interval | None = (
+        None  # gain in the task's loss over the baseline; of candidates
+    )
+    overfit: float | None = None  # how much worse on test days than on training days; of candidates
 
 
 class Evaluation(Record):
@@ -206,6 +210,7 @@ class Evaluation(Record):
     champion: str | None  # version
     comparable: bool
     reason: str  # why not, if the champion has seen the test days
+    task: TaskName = "binary"
 
 
 class Verdict(Record):

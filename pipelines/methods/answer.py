@@ -9,12 +9,12 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Lake, Problem, Question, Registry, Validator, Workers
+from pipelines.core.contracts import Lake, Problem, Question, Registry, Reply, Validator, Workers
 from pipelines.core.errors import DataError, GateRefused, TemporaryError
 from pipelines.core.records import Partition
-from pipelines.methods.baseline import historical_rate
-from pipelines.methods.events import event_keys, refuse_twins
+from pipelines.methods.events import event_keys, label_facts, refuse_twins
 from pipelines.methods.rendezvous import Contender, Fared, Turn, refuse_scores
+from pipelines.methods.task import task_of
 
 BASELINE_DAYS = 28
 SUITE = "predictions"
@@ -67,8 +67,8 @@ def ask_all(desk: Desk, turns: Sequence[Turn], events: Events) -> Iterator[Fared
             outcome = "refused" if contender.model else "absent"
             yield Fared(contender, outcome, turn.refusal)
         elif contender.model is None:
-            rate, note = _baseline(desk)
-            scores = np.full(len(events.keys), rate)
+            level, note = _baseline(desk)
+            scores = np.full(len(events.keys), level)
             yield Fared(contender, "answered", "", 0.0, events.predict(scores), note)
         else:
             asked[contender.name] = contender
@@ -83,14 +83,15 @@ def ask_all(desk: Desk, turns: Sequence[Turn], events: Events) -> Iterator[Fared
         if reply.scores is None:
             yield Fared(contender, reply.outcome, reply.reason, reply.seconds)
         else:
-            yield _checked(desk, contender, events, reply.scores, reply.seconds)
+            yield _checked(desk, contender, events, reply.scores, reply)
 
 
 def _checked(
-    desk: Desk, contender: Contender, events: Events, scores: np.ndarray, seconds: float
+    desk: Desk, contender: Contender, events: Events, scores: np.ndarray, reply: Reply
 ) -> Fared:
     """An answer, or why it is none."""
-    refusal = refuse_scores(scores, len(events.keys))
+    seconds, task = reply.seconds, task_of(desk.problem.task)
+    refusal = refuse_scores(scores, len(events.keys), task, reply.bounds)
     if refusal:
         return Fared(contender, "invalid", refusal, seconds)
     predictions = events.predict(scores)
@@ -100,7 +101,7 @@ def _checked(
 
 
 def _broken_rules(validator: Validator, predictions: pd.DataFrame) -> Iterator[str]:
-    """What the user expects of scores beyond their being probabilities, if anything."""
+    """What the user expects of scores beyond what the task does, if anything."""
     if predictions.empty or validator.suite(SUITE) is None:
         return  # a day without events is published as such
     for result in validator.judge(SUITE, predictions):
@@ -109,17 +110,18 @@ def _broken_rules(validator: Validator, predictions: pd.DataFrame) -> Iterator[s
 
 
 def _baseline(desk: Desk) -> tuple[float, str]:
-    """How often it happened lately, as far as known before the cutoff; a damaged partition is left out."""
+    """How it ended lately, as far as known before the cutoff; a damaged partition is left out."""
     first, last = desk.day - timedelta(days=BASELINE_DAYS), desk.day - timedelta(days=1)
-    labels = [np.empty(0)]
+    task, labels = task_of(desk.problem.task), [np.empty(0)]
     for partition in desk.lake.find(f"accepted/{desk.problem.outcomes}", first, last):
         try:
             facts = desk.lake.read([partition]).to_pandas()
+            known = facts.loc[facts["known_at"] < desk.problem.cutoff(desk.day)]
+            labels.append(label_facts(known, desk.problem)["label"].to_numpy())
         except DataError:
             continue
-        known = facts.loc[facts["known_at"] < desk.problem.cutoff(desk.day)]
-        labels.append(desk.problem.outcome(known)["label"].to_numpy(dtype="float64"))
     found = np.concatenate(labels)
     count = int(np.count_nonzero(~np.isnan(found)))
-    rate = historical_rate(found)
-    return rate, f"the rate {rate:.4f} of {count} outcomes of the last {BASELINE_DAYS} days"
+    level = task.baseline(found)
+    note = f"the {task.average} {level:.4f} of {count} outcomes of the last {BASELINE_DAYS} days"
+    return level, note

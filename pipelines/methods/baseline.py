@@ -1,4 +1,4 @@
-"""The answer that needs no model and cannot fail: how often it happened before."""
+"""The answer that needs no model and cannot fail: how it ended before."""
 
 from __future__ import annotations
 
@@ -12,3 +12,9 @@ def historical_rate(labels: np.ndarray) -> float:
     """
     known = labels[~np.isnan(labels)]
     return float((known.sum() + 1) / (len(known) + 2))
+
+
+def historical_mean(labels: np.ndarray) -> float:
+    """Mean of the known outcomes, NaN left out; without any it is 0."""
+    known = labels[~np.isnan(labels)]
+    return float(known.mean()) if len(known) else 0.0

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.core.errors import DataError
-from pipelines.core.records import Interval
-from pipelines.methods.metrics import LOWER_IS_BETTER, METRICS, Scored
+from pipelines.core.records import Interval, TaskName
+from pipelines.methods.metrics import Scored
+from pipelines.methods.task import TASKS
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Samples:
 
     numbers: Mapping[str, np.ndarray]
     n_days: int
+    task: TaskName = "binary"
 
     def __getitem__(self, metric: str) -> np.ndarray:
         return self.numbers[metric]
@@ -46,17 +48,18 @@ def day_weights(n_days: int, resamples: int, seed: int) -> np.ndarray:
 
 
 def measure(scored: Scored, weights: np.ndarray) -> Samples:
-    """Every metric of the scored events under every row of weights.
+    """Every metric of the task, of the scored events under every row of weights.
 
     Raises DataError when the events all ended the same way: nothing can be ranked then.
     """
-    if not 0 < scored.labels.sum() < len(scored.labels):
+    if len(np.unique(scored.labels)) < 2:
         raise DataError(
             f"evaluation: the {len(scored.labels)} outcomes of the test days are all alike, so no "
             f"model can be judged on them; raise train.test_days, or check the label"
         )
-    numbers = {name: metric(scored, weights) for name, metric in METRICS.items()}
-    return Samples(numbers, scored.n_days)
+    metrics = TASKS[scored.task].metrics
+    numbers = {name: metric.measure(scored, weights) for name, metric in metrics.items()}
+    return Samples(numbers, scored.n_days, scored.task)
 
 
 def interval(samples: np.ndarray, n_days: int) -> Interval:
@@ -79,5 +82,5 @@ def lift(candidate: Samples, other: Samples, metric: str) -> Interval:
 
     Both were measured with the same weights, so the difference is taken draw by draw.
     """
-    gain = candidate[metric] - other[metric]
-    return interval(-gain if metric in LOWER_IS_BETTER else gain, candidate.n_days)
+    gain = TASKS[candidate.task].metrics[metric].gain(candidate[metric], other[metric])
+    return interval(gain, candidate.n_days)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipelines.core.contracts import Problem
 from pipelines.core.errors import DataError
+from pipelines.methods.task import task_of
 
 SEPARATOR = "|"
 
@@ -47,6 +49,22 @@ def label_events(
         label=known["label"].astype("float64").to_numpy(),
         excluded=pd.Series(reasons, index=features.index, dtype=object),
     )
+
+
+def label_facts(facts: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """How each fact ended, as the problem says: `label` (float64, NaN: none) and `excluded`.
+
+    Raises DataError when a label is none of the problem's task: it would be learned from as it is.
+    """
+    ended, task = problem.outcome(facts), task_of(problem.task)
+    label = ended["label"].astype("float64")
+    odd = label.loc[label.notna() & ~task.is_label(label.to_numpy())]
+    if len(odd):
+        raise DataError(
+            f"outcome of problem {problem.name!r}: {len(odd)} labels are not {task.labels}, first "
+            f"{odd.iloc[0]:g}; correct it, and say NaN where there is none"
+        )
+    return ended.assign(label=label)
 
 
 def refuse_twins(keys: pd.Series[str], what: str) -> None:

@@ -14,20 +14,21 @@ import pyarrow.compute as pc
 
 from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
-from pipelines.core.records import FeatureTable, Partition
-from pipelines.methods.events import label_events
+from pipelines.core.records import FeatureTable, Partition, TaskName
+from pipelines.methods.events import label_events, label_facts
 
 Kind = Literal["number", "category"]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled events: a row of features, a label of 0.0 or 1.0 and a day (datetime64[D]) for each."""
+    """Labelled events: a row of features, a label of the task and a day (datetime64[D]) for each."""
 
     schema: Mapping[str, Kind]
     frame: pd.DataFrame
     labels: np.ndarray
     days: np.ndarray
+    task: TaskName = "binary"
 
     def between(self, first: date, last: date) -> Examples:
         """Those of the days from first to last."""
@@ -93,11 +94,12 @@ def join_examples(
     known = outcomes.filter(pc.less(outcomes["known_at"], pa.scalar(cutoff, pa.timestamp("us"))))
     ended = known.to_pandas()
     events = features.select(list(dict.fromkeys(["day", *problem.key, *names]))).to_pandas()
-    labelled = label_events(events, ended.assign(**problem.outcome(ended)), problem.key)
+    labelled = label_events(events, ended.assign(**label_facts(ended, problem)), problem.key)
     labelled = labelled.loc[labelled["label"].notna()].reset_index(drop=True)
     return Examples(
         schema=schema,
         frame=labelled[list(names)],
         labels=labelled["label"].to_numpy(dtype="float64"),
         days=labelled["day"].to_numpy(dtype="datetime64[D]"),
+        task=problem.task,
     )

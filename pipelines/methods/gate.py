@@ -8,6 +8,7 @@ from typing import Literal
 
 from pipelines.core.config import PromoteParams
 from pipelines.core.records import Evaluated, Evaluation, Interval, Verdict
+from pipelines.methods.task import BINARY, TASKS, Task
 
 Outcome = Literal["champion", "challenger", "kept", "refused"]
 
@@ -20,39 +21,31 @@ class Blessing:
     reason: str
 
 
-def quality(model: Evaluated, params: PromoteParams) -> Blessing:
+def quality(model: Evaluated, params: PromoteParams, task: Task = BINARY) -> Blessing:
     """Whether a candidate is good enough to serve at all, whoever the champion is: absolute floors.
 
-    It must beat the baseline's log loss by more than the interval, be calibrated, not overfit,
-    and rank better than chance.
+    It must beat the baseline's loss by more than the interval, and stay within the task's floors:
+    be calibrated and rank better than chance, or be right on average; and not overfit.
     """
-    gain, overfit = model.over_baseline, model.overfit
+    gain, overfit, limits = model.over_baseline, model.overfit, task.limits(params)
     if gain is None or overfit is None:
         return Blessing(passed=False, reason=f"{model.name} was not measured as a candidate")
-    error, auc = model.metrics["calibration_error"].mid, model.metrics["auc"].mid
-    failures = []
+    gained = f"gains {spell(gain)} {task.metrics[task.loss].words}"
+    found = {name: metric.mid for name, metric in model.metrics.items()} | {"overfit": overfit}
+    failures = [
+        floor.failure.format(found[floor.found], limits[floor.setting])
+        for floor in task.floors
+        if floor.breaks(found[floor.found], limits[floor.setting])
+    ]
     if gain.low <= 0:
-        failures.append(
-            f"does not beat the baseline by more than the interval: gains {spell(gain)} log loss"
-        )
-    if error > params.max_calibration_error:
-        failures.append(
-            f"is not calibrated: error {error:.3f} is above {params.max_calibration_error:g}"
-        )
-    if overfit > params.max_overfit:
-        failures.append(
-            f"overfits: log loss is {overfit:.3f} higher on test days than on training days, "
-            f"above {params.max_overfit:g}"
-        )
-    if auc < params.min_auc:
-        failures.append(f"hardly ranks: AUC {auc:.3f} is below {params.min_auc:g}")
+        failures.insert(0, f"does not beat the baseline by more than the interval: {gained}")
     if failures:
         return Blessing(passed=False, reason=f"{model.name} " + "; ".join(failures))
-    return Blessing(
-        passed=True,
-        reason=f"{model.name} gains {spell(gain)} log loss over the baseline; AUC {auc:.3f}, "
-        f"calibration error {error:.3f}, overfit {overfit:+.3f}",
-    )
+    told = [
+        f"{task.metrics[name].words} {found[name]:.3f}" for name in task.told if name != task.loss
+    ]
+    figures = ", ".join([*told, f"overfit {overfit:+.3f}"])
+    return Blessing(passed=True, reason=f"{model.name} {gained} over the baseline; {figures}")
 
 
 def judge(
@@ -88,7 +81,7 @@ def judge(
 
 
 def _compare(evaluation: Evaluation, params: PromoteParams) -> tuple[Outcome, str]:
-    metric = params.metric.replace("_", " ")
+    metric = TASKS[evaluation.task].metrics[params.metric].words
     if evaluation.champion is None:
         return "champion", "there is no champion yet, and the candidate passed both blessings"
     if not evaluation.comparable:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipelines.core.records import TaskName
 from pipelines.methods.examples import Examples
-from pipelines.methods.metrics import TINY
+from pipelines.methods.metrics import Scored
 from pipelines.methods.model import Model
+from pipelines.methods.task import TASKS
 
 ROWS = 1000
 
 
 def permutation_importance(model: Model, examples: Examples, seed: int) -> dict[str, float]:
-    """How much log loss rises when a feature's values are shuffled among events; largest first.
+    """How much the task's loss rises when a feature's values are shuffled among events; largest first.
 
     On a sample of the events that the model has not seen (Breiman 2001, Random Forests, section 10).
     """
@@ -24,11 +26,12 @@ def permutation_importance(model: Model, examples: Examples, seed: int) -> dict[
     variants = [frame, *(frame.assign(**{name: shuffled[name]}) for name in model.schema)]
     # Scored in one go: a model's call costs more than its rows.
     scores = model.scores(pd.concat(variants, ignore_index=True)).reshape(len(variants), -1)
-    known, *losses = (_surprise(labels, variant) for variant in scores)
+    known, *losses = (_loss(examples.task, labels, variant) for variant in scores)
     rises = {name: loss - known for name, loss in zip(model.schema, losses, strict=True)}
     return dict(sorted(rises.items(), key=lambda item: -item[1]))
 
 
-def _surprise(labels: np.ndarray, scores: np.ndarray) -> float:
-    likely = np.where(labels == 1.0, scores, 1 - scores)
-    return float(-np.log(np.clip(likely, TINY, 1.0)).mean())
+def _loss(task: TaskName, labels: np.ndarray, scores: np.ndarray) -> float:
+    nothing, one_day = np.zeros(len(labels)), np.zeros(len(labels), dtype=np.int64)
+    scored = Scored(labels, scores, nothing, one_day, 1, task)
+    return TASKS[task].metrics[TASKS[task].loss].of(scored)

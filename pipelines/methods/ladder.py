@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipelines.methods.bootstrap import Samples, lift
-from pipelines.methods.metrics import LOWER_IS_BETTER
+from pipelines.methods.task import TASKS
 
 
 def choose(
@@ -17,13 +17,13 @@ def choose(
     difference over whole days (the one-standard-error rule of Breiman et al. 1984, with an
     interval that knows of days).
     """
-    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-    best = max(simplest_first, key=lambda name: sign * samples[name].mid(metric))
+    judged = TASKS[samples[simplest_first[0]].task].metrics[metric]
+    best = max(simplest_first, key=lambda name: judged.gain(samples[name].mid(metric), 0.0))
     for name in simplest_first:
         gain = lift(samples[best], samples[name], metric)
         if name == best or gain.low <= 0:
             break
-    figure = f"{metric.replace('_', ' ')} {samples[name].mid(metric):.4f}"
+    figure = f"{judged.words} {samples[name].mid(metric):.4f}"
     if name == best:
         return name, f"{name} is best on the fold: {figure}" + _beaten(
             name, simplest_first, samples, metric

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
-from pipelines.methods.examples import Examples
+from pipelines.core.records import TaskName
+
+if TYPE_CHECKING:
+    from pipelines.methods.examples import Examples
+
+Numbers = TypeVar("Numbers", float, np.ndarray)  # one, or one a resample
 
 BINS = 10  # of equal mass, in the calibration error
 TINY = 1e-15  # a score of 0 or 1 that is wrong costs about 35, not infinity
@@ -20,8 +26,8 @@ TINY = 1e-15  # a score of 0 or 1 that is wrong costs about 35, not infinity
 
 @dataclass(frozen=True)
 class Scored:
-    """Events with outcome and score, aligned: labels 0.0 or 1.0, scores in [0, 1], `worth` of acting
-    on each score, and the number of its day, from 0 to n_days − 1.
+    """Events with outcome and score, aligned: a label and a score as the task has them, `worth` of
+    acting on each score, and the number of its day, from 0 to n_days − 1.
     """
 
     labels: np.ndarray
@@ -29,16 +35,39 @@ class Scored:
     worth: np.ndarray
     days: np.ndarray
     n_days: int
+    task: TaskName = "binary"
 
     def by_day(self, amounts: np.ndarray) -> np.ndarray:
         """Sum of the amounts of each day, shape (n_days,)."""
         return np.bincount(self.days, weights=amounts, minlength=self.n_days)
 
 
-Metric = Callable[[Scored, np.ndarray], np.ndarray]
+@dataclass(frozen=True)
+class Metric:
+    """A measure of scores, how people read it, and which way is better.
+
+    What does not `decide` is no ground for a promotion: the baseline is good at it too.
+    """
+
+    words: str
+    measure: Callable[[Scored, np.ndarray], np.ndarray]
+    better: Literal["higher", "lower", "nearer 0"] = "higher"
+    decides: bool = True
+
+    def of(self, scored: Scored) -> float:
+        """The number for the events as they are."""
+        return float(self.measure(scored, np.ones((1, scored.n_days)))[0])
+
+    def gain(self, mine: Numbers, other: Numbers) -> Numbers:
+        """How much better mine is than the other, in the metric's unit."""
+        if self.better == "nearer 0":
+            mine, other = abs(mine), abs(other)
+        gain: Numbers = mine - other if self.better == "higher" else other - mine
+        return gain
 
 
-def _mean(scored: Scored, weights: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+def mean(scored: Scored, weights: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+    """Mean amount of an event, of each resample."""
     counts = weights @ scored.by_day(np.ones(len(amounts)))
     return np.asarray((weights @ scored.by_day(amounts)) / counts)
 
@@ -47,17 +76,17 @@ def log_loss(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """Mean of −log of the probability given to what happened, in nats (Good 1952)."""
     scores = np.clip(scored.scores, TINY, 1 - TINY)
     surprise = -np.where(scored.labels == 1.0, np.log(scores), np.log1p(-scores))
-    return _mean(scored, weights, surprise)
+    return mean(scored, weights, surprise)
 
 
 def brier(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """Mean squared distance of score and outcome (Brier 1950)."""
-    return _mean(scored, weights, (scored.scores - scored.labels) ** 2)
+    return mean(scored, weights, (scored.scores - scored.labels) ** 2)
 
 
 def value(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """Mean worth of an event, in the unit of the problem's value."""
-    return _mean(scored, weights, scored.worth)
+    return mean(scored, weights, scored.worth)
 
 
 def auc(scored: Scored, weights: np.ndarray) -> np.ndarray:
@@ -120,14 +149,13 @@ def calibration_error(scored: Scored, weights: np.ndarray) -> np.ndarray:
 
 
 METRICS: Mapping[str, Metric] = {
-    "log_loss": log_loss,
-    "brier": brier,
-    "auc": auc,
-    "average_precision": average_precision,
-    "calibration_error": calibration_error,
-    "value": value,
+    "log_loss": Metric("log loss", log_loss, "lower"),
+    "brier": Metric("Brier score", brier, "lower"),
+    "auc": Metric("AUC", auc),
+    "average_precision": Metric("average precision", average_precision),
+    "calibration_error": Metric("calibration error", calibration_error, "lower", decides=False),
+    "value": Metric("value per event", value),
 }
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error"})
 
 
 def score_events(
@@ -137,4 +165,5 @@ def score_events(
 ) -> Scored:
     """The examples with a model's scores, and what acting on each would have been worth."""
     days, numbers = np.unique(examples.days, return_inverse=True)
-    return Scored(examples.labels, scores, worth(examples.labels, scores), numbers, len(days))
+    worths = worth(examples.labels, scores)
+    return Scored(examples.labels, scores, worths, numbers, len(days), examples.task)

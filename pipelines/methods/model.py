@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -12,9 +12,12 @@ import pandas as pd
 
 from pipelines.core.contracts import Recipe
 from pipelines.core.errors import ConfigError, DataError
+from pipelines.core.records import TaskName
 from pipelines.methods.examples import Examples, Kind
+from pipelines.methods.task import PROBABILITIES, TASKS, Bounds, Task
 
 Form = Literal["ubj", "skops"]
+FORMS: Mapping[str, Form] = {"xgboost": "ubj", "sklearn": "skops"}  # of each library's estimators
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Model:
 
     `vocabulary` holds each category's values among the training rows; a value outside it counts as
     missing, and so does a number that is not finite. `form` is how the estimator is kept: an
-    XGBoost booster as UBJSON, a scikit-learn estimator as skops.
+    XGBoost booster as UBJSON, a scikit-learn estimator as skops. Scores out of `bounds` are no answer.
     """
 
     name: str
@@ -32,9 +35,11 @@ class Model:
     vocabulary: Mapping[str, tuple[str, ...]]
     trained_until: date
     estimator: Any
+    task: TaskName = "binary"
+    bounds: Bounds = PROBABILITIES
 
     def scores(self, frame: pd.DataFrame) -> np.ndarray:
-        """Probability of the label for each row, float64 in [0, 1].
+        """What is expected of each row, float64: the probability of a yes, or the mean of a number.
 
         Raises DataError when the frame lacks a feature; further columns are ignored.
         """
@@ -49,7 +54,7 @@ class Model:
         if self.form == "ubj":
             raw = self.estimator.inplace_predict(self._matrix(frame), validate_features=False)
         else:
-            raw = self.estimator.predict_proba(self.inputs(frame))[:, 1]
+            raw = TASKS[self.task].ask(self.estimator, self.inputs(frame))
         return np.asarray(raw, dtype="float64")
 
     def inputs(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -84,35 +89,46 @@ class Model:
 def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
     """The recipe's estimator, fitted on all examples; threads 0: as many as the process may use.
 
-    Raises ConfigError when the recipe makes what Redeye cannot keep without pickle.
+    Raises ConfigError when the recipe makes what Redeye cannot keep without pickle, or what cannot
+    answer the examples' task.
     """
     from threadpoolctl import threadpool_limits
 
+    task = TASKS[examples.task]
+    estimator = recipe.build(examples.schema, seed, threads)
+    form = _form(recipe, estimator, task)
     vocabulary = {
         name: tuple(sorted(examples.frame[name].dropna().astype("str").unique()))
         for name, kind in examples.schema.items()
         if kind == "category"
     }
     until = date.fromisoformat(str(examples.days.max()))
-    blank = Model(recipe.name, "skops", examples.schema, vocabulary, until, None)
-    estimator = recipe.build(examples.schema, seed, threads)
+    bounds = task.trained_bounds(examples.labels)
+    model = Model(
+        recipe.name, form, examples.schema, vocabulary, until, estimator, task.name, bounds
+    )
     # Sums in another order give other bits: with one BLAS thread a model is the same on any machine.
     with threadpool_limits(limits=1, user_api="blas"):
-        estimator.fit(blank.inputs(examples.frame), examples.labels.astype("int64"))
-    form, kept = _kept(recipe, estimator)
-    return Model(recipe.name, form, examples.schema, vocabulary, until, kept)
+        estimator.fit(model.inputs(examples.frame), examples.labels.astype(task.dtype))
+    return replace(model, estimator=estimator.get_booster()) if form == "ubj" else model
 
 
-def _kept(recipe: Recipe, estimator: Any) -> tuple[Form, Any]:
-    library = type(estimator).__module__.partition(".")[0]
-    if library == "xgboost":
-        return "ubj", estimator.get_booster()
-    if library == "sklearn":
-        return "skops", estimator
-    raise ConfigError(
-        f"recipe {recipe.name!r}: makes a {type(estimator).__qualname__} of {library}, which cannot be "
-        f"kept without pickle; use scikit-learn or XGBoost"
-    )
+def _form(recipe: Recipe, estimator: Any, task: Task) -> Form:
+    """How the estimator will be kept."""
+    from sklearn.utils import get_tags
+
+    kind, library = type(estimator).__qualname__, type(estimator).__module__.partition(".")[0]
+    if library not in FORMS:
+        raise ConfigError(
+            f"recipe {recipe.name!r}: makes a {kind} of {library}, which cannot be "
+            f"kept without pickle; use scikit-learn or XGBoost"
+        )
+    if get_tags(estimator).estimator_type != task.estimator:
+        raise ConfigError(
+            f"recipe {recipe.name!r}: makes a {kind}, which is no {task.estimator}; build one, or say "
+            f"another task than {task.name!r} in your PROBLEM"
+        )
+    return FORMS[library]
 
 
 def _words(vocabulary: tuple[str, ...]) -> pd.Index[str]:

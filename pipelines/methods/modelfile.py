@@ -11,6 +11,7 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, GateRefused
 from pipelines.methods.model import Form, Model
+from pipelines.methods.task import task_of
 
 CARD = "redeye"  # the booster's attribute, or with .json the archive's member, that describes the model
 # What a scikit-learn model may contain beyond what skops itself vouches for. The list that a model
@@ -23,16 +24,17 @@ def pack(model: Model) -> bytes:
 
     Raises ConfigError when the estimator holds a type outside the closed list.
     """
-    card = json.dumps(
-        {
-            "name": model.name,
-            "schema": dict(model.schema),
-            "vocabulary": {name: list(words) for name, words in model.vocabulary.items()},
-            "trained_until": model.trained_until.isoformat(),
-        },
-        sort_keys=False,
-    )
-    return _pack_booster(model, card) if model.form == "ubj" else _pack_estimator(model, card)
+    card: dict[str, object] = {
+        "name": model.name,
+        "schema": dict(model.schema),
+        "vocabulary": {name: list(words) for name, words in model.vocabulary.items()},
+        "trained_until": model.trained_until.isoformat(),
+    }
+    if model.task != Model.task:  # a file that says nothing is of a binary model
+        card |= {"task": model.task, "bounds": model.bounds}
+    described = json.dumps(card)
+    pack_as = _pack_booster if model.form == "ubj" else _pack_estimator
+    return pack_as(model, described)
 
 
 def unpack(form: Form, content: bytes) -> Model:
@@ -40,6 +42,7 @@ def unpack(form: Form, content: bytes) -> Model:
     card, estimator = _unpack_booster(content) if form == "ubj" else _unpack_estimator(content)
     try:
         fields = json.loads(card)
+        low, high = fields.get("bounds", Model.bounds)
         return Model(
             name=fields["name"],
             form=form,
@@ -47,8 +50,10 @@ def unpack(form: Form, content: bytes) -> Model:
             vocabulary={name: tuple(words) for name, words in fields["vocabulary"].items()},
             trained_until=date.fromisoformat(fields["trained_until"]),
             estimator=estimator,
+            task=task_of(fields.get("task", Model.task)).name,
+            bounds=(float(low), float(high)),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise _refused("its description cannot be read") from error
 
 

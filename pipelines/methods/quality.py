@@ -9,7 +9,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipelines.methods.metrics import METRICS, Scored
+from pipelines.methods.metrics import Scored
+from pipelines.methods.task import BINARY, Task
 
 Worth = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -34,12 +35,13 @@ def subject(answered_by: str, model_version: str | None) -> str:
     return f"{answered_by} {model_version}" if model_version else answered_by
 
 
-def daily_quality(predictions: pd.DataFrame, worth: Worth) -> list[Quality]:
+def daily_quality(predictions: pd.DataFrame, worth: Worth, task: Task = BINARY) -> list[Quality]:
     """The quality of every day with known outcomes, oldest first; `predictions` are the warehouse's."""
     known = predictions.loc[predictions["label"].notna()]
     # All rows of a day are of one run, so the day's first row tells who answered.
     return [
-        Quality(*_who(rows), measure(rows, worth)) for _, rows in known.groupby("day", sort=True)
+        Quality(*_who(rows), measure(rows, worth, task))
+        for _, rows in known.groupby("day", sort=True)
     ]
 
 
@@ -49,20 +51,22 @@ def _who(rows: pd.DataFrame) -> tuple[date, str, str | None]:
     return first["day"], first["answered_by"], version if isinstance(version, str) else None
 
 
-def measure(known: pd.DataFrame, worth: Worth) -> dict[str, float]:
+def measure(known: pd.DataFrame, worth: Worth, task: Task = BINARY) -> dict[str, float]:
     """Metrics of scored events with a label; without any, only their number.
 
-    `rate_predicted` is the mean score, `rate_observed` the share that came true. What is not
-    defined, such as the AUC of a day on which nothing came true, is left out.
+    `rate_predicted` is the mean score, `rate_observed` the share that came true; of numbers they are
+    `mean_predicted` and `mean_observed`. What is not defined, such as the AUC of a day on which
+    nothing came true, is left out.
     """
     labels, scores = known["label"].to_numpy(dtype="float64"), known["score"].to_numpy()
     metrics = {"events": float(len(labels))}
     if not len(labels):
         return metrics
     days = np.zeros(len(labels), dtype=np.int64)
-    scored = Scored(labels, scores, worth(labels, scores), days, n_days=1)
-    metrics |= {"rate_predicted": float(scores.mean()), "rate_observed": float(labels.mean())}
-    metrics |= {name: float(metric(scored, np.ones((1, 1)))[0]) for name, metric in METRICS.items()}
+    scored = Scored(labels, scores, worth(labels, scores), days, n_days=1, task=task.name)
+    means = {"predicted": scores.mean(), "observed": labels.mean()}
+    metrics |= {f"{task.average}_{which}": float(mean) for which, mean in means.items()}
+    metrics |= {name: metric.of(scored) for name, metric in task.metrics.items()}
     return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 

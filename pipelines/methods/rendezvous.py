@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import LedgerEntry, ModelVersion
+from pipelines.methods.task import BINARY, Bounds, Task
 
 BASELINE = "baseline"
 NAMED = "version"  # a version that was asked for by its number
@@ -100,15 +101,19 @@ def refuse_model(contender: Contender, features: Sequence[str]) -> str | None:
     return None
 
 
-def refuse_scores(scores: np.ndarray, events: int) -> str | None:
-    """Why scores cannot be published, or None: one finite number in [0, 1] for each event, not all
-    alike where there are many.
+def refuse_scores(
+    scores: np.ndarray, events: int, task: Task = BINARY, bounds: Bounds | None = None
+) -> str | None:
+    """Why scores cannot be published, or None: one number for each event, within the task's bounds and
+    those of the model, not all alike where there are many.
     """
     if scores.shape != (events,):
         return f"gave {scores.size} scores for {events} events"
-    bad = int(np.count_nonzero(~(np.isfinite(scores) & (scores >= 0) & (scores <= 1))))
+    limits = np.array([task.bounds, bounds or task.bounds])
+    low, high = limits[:, 0].max(), limits[:, 1].min()
+    bad = int(np.count_nonzero(~((scores >= low) & (scores <= high))))
     if bad:
-        return f"gave {bad} scores that are no probabilities"
+        return f"gave {bad} scores that are no {task.scores.format(low, high)}"
     if events >= MANY and np.ptp(scores) == 0:
         return f"gave the same score {scores[0]:g} to all {events} events"
     return None

@@ -44,7 +44,7 @@ def view(night: Night, watched: Watched, told: Sequence[str]) -> dict[str, objec
         "headline": _headline(night),
         "tables": _tables(night),
         "models": _models(night),
-        "intervals": INTERVALS,
+        "metrics": {name: metric.words for name, metric in watched.task.metrics.items()},
         "promised": _promised(night, watched),
         "pooled": watched.pooled,
         "score_mean": float(watched.scores.mean()) if len(watched.scores) else None,
@@ -56,16 +56,6 @@ def view(night: Night, watched: Watched, told: Sequence[str]) -> dict[str, objec
         "psi_days": watched.psi_days,
         "facts": _facts(night),
     }
-
-
-INTERVALS = {
-    "log_loss": "log loss",
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
-    "value": "value per event",
-}
 
 
 def _drift_alert(watched: Watched) -> str:
@@ -125,8 +115,8 @@ def _promised(night: Night, watched: Watched) -> list[tuple[str, Interval, float
     if promised is None or not answer.model_version:
         return []
     pairs = [
-        (INTERVALS[name], promised.metrics[name], watched.pooled[name])
-        for name in INTERVALS
+        (metric.words, promised.metrics[name], watched.pooled[name])
+        for name, metric in watched.task.metrics.items()
         if name in promised.metrics and name in watched.pooled
     ]
     return [(name, span, came, span.low <= came <= span.high) for name, span, came in pairs]

@@ -19,6 +19,7 @@ from pipelines.core.records import (
 )
 from pipelines.methods.drift import Drift
 from pipelines.methods.quality import Quality
+from pipelines.methods.task import Task
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Night:
 class Watched:
     """What monitoring found."""
 
+    task: Task
     scores: pd.Series  # of the day
     known: pd.DataFrame  # published scores of recent days with a label
     quality: Sequence[Quality]  # of these days

@@ -22,8 +22,9 @@ from pipelines.core.records import (
 from pipelines.methods.bootstrap import Samples, day_weights, interval, lift, measure
 from pipelines.methods.examples import Examples, find_past, read_past
 from pipelines.methods.importance import permutation_importance
-from pipelines.methods.metrics import METRICS, score_events
+from pipelines.methods.metrics import score_events
 from pipelines.methods.plots import draw
+from pipelines.methods.task import TASKS
 
 BASELINE = "baseline"
 CHAMPION = "champion"
@@ -55,7 +56,7 @@ def evaluate(
             scores[CHAMPION] = registry.load(champion).scores(examples.frame)
         except (GateRefused, DataError) as error:
             obstacle = str(error)
-    scores[BASELINE] = np.full(len(examples.labels), candidates.base_rate)
+    scores[BASELINE] = np.full(len(examples.labels), candidates.baseline)
     scored = {name: score_events(examples, s, problem.value) for name, s in scores.items()}
     weights = day_weights(len(np.unique(examples.days)), params.resamples, params.seed)
     samples = {name: measure(events, weights) for name, events in scored.items()}
@@ -71,6 +72,7 @@ def evaluate(
         champion=champion.version if champion else None,
         comparable=champion is not None and not obstacle,
         reason=obstacle,
+        task=examples.task,
     )
     plots = draw(scored, permutation_importance(models[candidates.chosen], examples, params.seed))
     for name, picture in plots.items():
@@ -130,23 +132,27 @@ def _evaluated(
 
 def _as_candidate(candidate: Candidate, samples: Mapping[str, Samples]) -> Evaluated:
     mine = samples[candidate.name]
+    task = TASKS[mine.task]
+    trained = candidate.metrics[f"train_{task.overfit}"]
     return _as(candidate.name, candidate.version, candidate.trained_until, samples).model_copy(
         update={
-            "over_baseline": lift(mine, samples[BASELINE], "log_loss"),
-            "overfit": mine.mid("log_loss") - candidate.metrics["train_log_loss"],
+            "over_baseline": lift(mine, samples[BASELINE], task.loss),
+            "overfit": task.metrics[task.overfit].gain(trained, mine.mid(task.overfit)),
         }
     )
 
 
 def _as(name: str, version: str, until: date, samples: Mapping[str, Samples]) -> Evaluated:
-    metrics = {metric: interval(samples[name][metric], samples[name].n_days) for metric in METRICS}
+    numbers, n_days = samples[name].numbers, samples[name].n_days
+    metrics = {metric: interval(drawn, n_days) for metric, drawn in numbers.items()}
     return Evaluated(name=name, version=version, trained_until=until, metrics=metrics)
 
 
 def _lifts(samples: Mapping[str, Samples], chosen: str) -> dict[str, Interval]:
     if CHAMPION not in samples:
         return {}
-    return {metric: lift(samples[chosen], samples[CHAMPION], metric) for metric in METRICS}
+    mine, other = samples[chosen], samples[CHAMPION]
+    return {metric: lift(mine, other, metric) for metric in mine.numbers}
 
 
 def _flat(evaluation: Evaluation) -> dict[str, float]:

@@ -25,6 +25,7 @@ from pipelines.methods.drift import Drift, feature_drift, spread_blocks
 from pipelines.methods.page import render
 from pipelines.methods.quality import daily_quality, measure, score_metrics
 from pipelines.methods.report import alerts, view
+from pipelines.methods.task import task_of
 from pipelines.methods.watch import Night, Watched
 
 LOOKBACK_DAYS = 28  # of published answers whose outcomes are looked at
@@ -104,12 +105,13 @@ def _watch(
     drift: Sequence[Drift],
 ) -> Watched:
     lately = warehouse.predictions(day - timedelta(days=LOOKBACK_DAYS), day - timedelta(days=1))
-    known = lately.loc[lately["label"].notna()]
+    known, task = lately.loc[lately["label"].notna()], task_of(problem.task)
     return Watched(
+        task=task,
         scores=warehouse.predictions(day, day)["score"],
         known=known,
-        quality=daily_quality(lately, problem.value),
-        pooled=measure(known, problem.value),
+        quality=daily_quality(lately, problem.value, task),
+        pooled=measure(known, problem.value, task),
         drift=drift,
         psi_alert=params.psi_alert,
         psi_days=params.psi_days,

@@ -17,6 +17,7 @@ from pipelines.core.records import (
 )
 from pipelines.methods.gate import Blessing, judge, quality
 from pipelines.methods.golden import golden_day, scores_sha256
+from pipelines.methods.task import TASKS
 
 
 def promote(
@@ -37,9 +38,10 @@ def promote(
     golden = lake.path(golden_day(feature_table.history))
     measured = {model.name: model for model in evaluation.models}
     sound = _infra(params, candidates, golden, registry, workers)
-    blessings = {}
+    blessings, task = {}, TASKS[evaluation.task]
     for candidate in candidates.candidates:
-        good, safe = quality(measured[candidate.name], params), sound[candidate.name]
+        good = quality(measured[candidate.name], params, task)
+        safe = sound[candidate.name]
         registry.bless(candidate.version, "quality", good.passed, good.reason)
         registry.bless(candidate.version, "infra", safe.passed, safe.reason)
         blessings[candidate.name] = {"quality": good, "infra": safe}

@@ -10,7 +10,7 @@ import pandas as pd
 from pipelines.core.config import SettleParams
 from pipelines.core.contracts import Lake, Problem, Warehouse
 from pipelines.core.records import Settlement
-from pipelines.methods.events import event_keys, refuse_twins
+from pipelines.methods.events import event_keys, label_facts, refuse_twins
 
 
 def settle(
@@ -37,7 +37,7 @@ def _outcomes(day: date, problem: Problem, facts: pd.DataFrame) -> pd.DataFrame:
     known = facts.loc[facts["known_at"] < problem.cutoff(day)]
     keys = event_keys(known, problem.key)
     refuse_twins(keys, f"accepted/{problem.outcomes} {day}")
-    ended = problem.outcome(known)
+    ended = label_facts(known, problem)
     return known[["day", "known_at"]].assign(
         event_key=keys, label=ended["label"], excluded=ended["excluded"]
     )

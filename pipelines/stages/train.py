@@ -14,17 +14,16 @@ from pipelines.core.config import TrainParams
 from pipelines.core.contracts import Lake, Problem, Registry
 from pipelines.core.errors import DataError
 from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
-from pipelines.methods.baseline import historical_rate
 from pipelines.methods.bootstrap import Samples, day_weights, measure
 from pipelines.methods.examples import Examples, Past, find_past, read_past
 from pipelines.methods.golden import golden_day, golden_scores
 from pipelines.methods.ladder import choose
-from pipelines.methods.metrics import METRICS, log_loss, score_events
+from pipelines.methods.metrics import score_events
 from pipelines.methods.model import Model, fit
 from pipelines.methods.split import fold_days, split_days
+from pipelines.methods.task import task_of
 
 RESAMPLES = 500  # behind the choice among tonight's candidates
-FOLD_METRIC = "log_loss"  # a proper score: nothing but better probabilities wins it
 
 
 def train(
@@ -82,7 +81,7 @@ def train(
         chosen=chosen,
         reason=reason,
         first_test_day=split.first_test,
-        base_rate=historical_rate(examples.labels),
+        baseline=task_of(problem.task).baseline(examples.labels),
         candidates=tuple(fitted),
     )
 
@@ -104,23 +103,25 @@ def _choose(
     for recipe in problem.recipes:
         scores = fit(recipe, early, params.seed, params.threads).scores(late.frame)
         samples[recipe.name] = measure(score_events(late, scores, problem.value), weights)
-    chosen, reason = choose(names, samples, FOLD_METRIC)
-    folds = {n: {f"fold_{m}": s.mid(m) for m in METRICS} for n, s in samples.items()}
+    task = task_of(problem.task)
+    chosen, reason = choose(names, samples, task.loss)
+    folds = {n: {f"fold_{m}": s.mid(m) for m in task.metrics} for n, s in samples.items()}
     return chosen, reason, folds
 
 
 def _training_loss(model: Model, examples: Examples, problem: Problem) -> dict[str, float]:
-    """Log loss on the very events it was fitted on: what the test days' is compared with."""
+    """Loss on the very events it was fitted on, and what the test days' is compared with."""
     scored = score_events(examples, model.scores(examples.frame), problem.value)
-    return {"train_log_loss": float(log_loss(scored, np.ones((1, scored.n_days)))[0])}
+    task = task_of(examples.task)
+    names = dict.fromkeys((task.loss, task.overfit))
+    return {f"train_{name}": task.metrics[name].of(scored) for name in names}
 
 
 def _refuse_poor(examples: Examples, day: date) -> None:
-    positives = int(examples.labels.sum())
-    if not 0 < positives < len(examples.labels):
+    if len(np.unique(examples.labels)) < 2:
         raise DataError(
-            f"train {day}: {len(examples.labels)} labelled events, {positives} of them positive, "
-            f"teach nothing; raise ingest.history_days, or lower train.test_days"
+            f"train {day}: {len(examples.labels)} labelled events, all ending alike, teach nothing; "
+            f"raise ingest.history_days, or lower train.test_days"
         )
 
 
@@ -149,6 +150,7 @@ def _fingerprint(
         day.isoformat(),
         params.model_dump_json(exclude={"threads"}),
         code.get("lock_sha256", ""),
+        problem.task,
         *past.names,
         *(partition.sha256 for partition in (*past.features, *past.outcomes)),
         *sorted(sources),
@@ -170,7 +172,7 @@ def _facts(
         "last_day": str(last),
         "events": str(len(examples.labels)),
         "features": str(len(examples.schema)),
-        "share_positive": f"{examples.labels.mean():.4f}",
+        f"label_{task_of(examples.task).average}": f"{examples.labels.mean():.4f}",
     }
 
 
