@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -120,45 +119,67 @@ def promote(
     reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Judge the night's candidates; or, with --version, promote one by hand."""
-    if version is None:
-        if day is None:
-            raise UsageError(
-                "promote needs --day, to judge a night, or --version with --reason, to promote by hand"
-            )
+    """Judge a night's candidates (--day), promote a version by hand (--version), or, with neither, see
+    whether the alias was moved in MLflow, and check it.
+    """
+    if version is not None:
+        _promote_by_hand(open_redeye(ctx.obj), version, reason)
+    elif day is not None:
         _run(ctx.obj, "promote", day, as_json)
-        return
-    if not reason.strip():
-        raise UsageError("promote --version needs --reason, which will stand in the ledger")
-    _promote_by_hand(open_redeye(ctx.obj), version, reason)
+    else:
+        _see_promotion(open_redeye(ctx.obj), as_json)
 
 
 def _promote_by_hand(redeye: Redeye, version: str, reason: str) -> None:
-    from pipelines.core.records import LedgerEntry
+    from pipelines.methods.succession import promote_by_hand
 
-    services = redeye.services
-    registry, warehouse = services["registry"](), services["warehouse"]()
-    wanted = registry.version(version) if re.fullmatch(r"[0-9]{1,9}", version) else None
-    if wanted is None:
-        raise UsageError(
-            f"there is no version {version!r} of {services['problem']().model}; the MLflow UI lists them"
-        )
-    if not (wanted.quality and wanted.infra):
+    if not reason.strip():
+        raise UsageError("promote --version needs --reason, which will stand in the ledger")
+    registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
+    promote_by_hand(parse_model(version), reason, registry, warehouse)
+    typer.echo(f"version {version} is the champion; the next score uses it")
+
+
+def _see_promotion(redeye: Redeye, as_json: bool) -> None:
+    from pipelines.methods.succession import look
+
+    throne = look(redeye.services["registry"](), redeye.services["warehouse"]())
+    serving = throne.stand_in or (None if throne.refusal else throne.champion)
+    told = {
+        "serving": serving.version if serving else None,
+        "refusal": throne.refusal,
+        "new": throne.entry.model_dump() if throne.entry else None,
+    }
+    typer.echo(json.dumps(told) if as_json else f"champion: version {told['serving'] or 'none'}")
+    if throne.refusal and throne.champion:
         raise GateRefused(
-            f"version {version} has not passed both blessings (its tags in MLflow say why); it may not serve"
+            f"the alias `champion` is on version {throne.champion.version}, which may not serve: "
+            f"{throne.refusal}; version {told['serving']} goes on, move the alias to a blessed version"
         )
-    before = registry.version("champion")
-    if before is not None and before.version != wanted.version:
-        registry.point("previous-champion", before.version)
-    registry.point("champion", wanted.version)
-    entry = LedgerEntry(
-        version=wanted.version,
-        before=before.version if before else None,
-        actor="command line",
-        reason=reason,
-    )
-    warehouse.append(entry)
-    typer.echo(f"version {wanted.version} is the champion; the next score uses it")
+
+
+@app.command()
+def rollback(
+    ctx: typer.Context,
+    day: Annotated[
+        str | None,
+        typer.Option(
+            "--day", metavar="YYYY-MM-DD", help="Go back to what was published before of this day."
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "",
+) -> None:
+    """Give the place back to the champion before; or, with --day, a day back to its publication before."""
+    redeye = open_redeye(ctx.obj)
+    warehouse = redeye.services["warehouse"]()
+    if day is not None:
+        run = warehouse.roll_back(parse_day(day))
+        typer.echo(f"{run.day} is answered by run {run.run_id} again: {run.reason}")
+        return
+    from pipelines.methods.succession import roll_back
+
+    entry = roll_back(reason or "rolled back by hand", redeye.services["registry"](), warehouse)
+    typer.echo(f"version {entry.version} is champion again, in place of {entry.before}")
 
 
 @app.command()

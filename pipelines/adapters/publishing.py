@@ -127,6 +127,16 @@ def _move(database: Database, connection: Connection, run: ScoringRun, token: in
     return True
 
 
+def run_before(database: Database, day: date) -> str | None:
+    """The run that was published before the one that is."""
+    last = select(publication.c.before).where(publication.c.day == day)
+    with database.read() as connection:
+        found: str | None = connection.execute(
+            last.order_by(publication.c.token.desc()).limit(1)
+        ).scalar()
+    return found
+
+
 def _pointer(connection: Connection, day: date) -> tuple[str, int] | None:
     row = connection.execute(
         select(published.c.run_id, published.c.token).where(published.c.day == day)

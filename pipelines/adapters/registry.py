@@ -22,6 +22,7 @@ from pipelines.methods.model import Form, Model
 from pipelines.methods.modelfile import check_sha256, unpack
 
 ALIASES = ("champion", "challenger", "canary", "previous-champion")
+TAG_LENGTH = 4000
 
 
 class MlflowRegistry:
@@ -118,9 +119,18 @@ class MlflowRegistry:
         tag = f"redeye.{blessing}"
         with answering(self._places):
             # The reason first: a version that says `passed` always says why.
-            self._client.set_model_version_tag(self._name, version, f"{tag}.reason", reason[:4000])
+            self._client.set_model_version_tag(
+                self._name, version, f"{tag}.reason", reason[:TAG_LENGTH]
+            )
             self._client.set_model_version_tag(
                 self._name, version, tag, "passed" if passed else "refused"
+            )
+
+    def tell(self, version: str, what: str) -> None:
+        """Write what became of a version as champion on it, where a person sees it in the MLflow UI."""
+        with answering(self._places):
+            self._client.set_model_version_tag(
+                self._name, version, "redeye.champion", what[:TAG_LENGTH]
             )
 
     def fetch(self, version: ModelVersion) -> ModelFile:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Result, Select, and_, delete, select
+from sqlalchemy import ColumnElement, Result, Select, and_, delete, select
 
 from pipelines.adapters import keeping, publishing
 from pipelines.adapters.database import Database, records
@@ -21,7 +21,7 @@ from pipelines.adapters.schema import (
     quarantine_log,
     scoring_run,
 )
-from pipelines.core.errors import DataError
+from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, ScoringRun
 from pipelines.methods.fingerprint import checksum
 from pipelines.methods.rendezvous import Fared
@@ -58,12 +58,26 @@ class SqlWarehouse:
 
     def published(self, day: date) -> ScoringRun | None:
         """The run whose predictions of the day are current."""
+        current = select(published.c.run_id).where(published.c.day == day).scalar_subquery()
+        return self._run(scoring_run.c.run_id == current)
+
+    def roll_back(self, day: date) -> ScoringRun:
+        """Point the day to the run that was published before the present one; no score is computed."""
+        token = self.claim(day)
+        before = publishing.run_before(self._database, day)
+        run = self._run(scoring_run.c.run_id == before) if before else None
+        if run is None:
+            raise GateRefused(
+                f"predictions {day}: nothing was published before what is; `redeye score --day {day} "
+                f"--model VERSION` scores it with another version"
+            )
+        publishing.audit(self._database, run)
+        publishing.move(self._database, run, token)
+        return run
+
+    def _run(self, which: ColumnElement[bool]) -> ScoringRun | None:
         columns = [scoring_run.c[name] for name in ScoringRun.model_fields]
-        found = self._rows(
-            select(*columns)
-            .join(published, published.c.run_id == scoring_run.c.run_id)
-            .where(published.c.day == day)
-        )
+        found = self._rows(select(*columns).where(which))
         return ScoringRun(**found[0]) if found else None
 
     def predictions(self, first: date, last: date) -> pd.DataFrame:

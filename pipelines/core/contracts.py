@@ -256,6 +256,10 @@ class Registry(Protocol):
         """Write a blessing on a version, where a person sees it in the MLflow UI."""
         ...
 
+    def tell(self, version: str, what: str) -> None:
+        """Write what became of a version as champion on it, where a person sees it in the MLflow UI."""
+        ...
+
     def fetch(self, version: ModelVersion) -> ModelFile:
         """The model's file, not yet understood. Raises GateRefused when it is not the one that was
         registered; TemporaryError when the registry does not answer and there is no proven copy.
@@ -329,6 +333,10 @@ class Warehouse(Protocol):
 
     def published(self, day: date) -> ScoringRun | None:
         """The run whose predictions of the day are current."""
+        ...
+
+    def roll_back(self, day: date) -> ScoringRun:
+        """Point the day to the run that was published before. Raises GateRefused when there is none."""
         ...
 
     def predictions(self, first: date, last: date) -> pd.DataFrame:

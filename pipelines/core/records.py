@@ -169,8 +169,10 @@ class LedgerEntry(Record):
 
     version: str
     before: str | None
-    actor: str  # gate, a person's name, or mlflow: whoever moved the alias there
+    actor: str  # gate, command line, or mlflow: whoever moved the alias there
     reason: str
+    # refused: the alias points to a version that may not serve; gone: it, or its version, was deleted
+    kind: Literal["promoted", "rolled back", "refused", "gone"] = "promoted"
 
 
 class Interval(Record):

@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipelines.core.records import LedgerEntry, ModelVersion
+from pipelines.core.records import ModelVersion
 from pipelines.methods.task import BINARY, Bounds, Task
 
 BASELINE = "baseline"
@@ -89,16 +89,19 @@ def without_registry(schedule: Sequence[str], refusal: str) -> list[Turn]:
 
 def refuse_model(contender: Contender, features: Sequence[str]) -> str | None:
     """Why a contender may not answer, or None."""
-    model = contender.model
-    if model is None:
+    if contender.model is None:
         return f"there is no {contender.name}"
+    lack = find_lack(contender.model, features)
+    return f"{contender} {lack}, so it may not serve" if lack else None
+
+
+def find_lack(model: ModelVersion, features: Sequence[str]) -> str | None:
+    """What a version lacks to serve: a blessing, or features that there are; None if nothing."""
     if not (model.quality and model.infra):
         lacks = [b for b, ok in (("quality", model.quality), ("infra", model.infra)) if not ok]
-        return f"{contender} is not blessed for {' and '.join(lacks)}, so it may not serve"
+        return f"is not blessed for {' and '.join(lacks)}"
     missing = sorted(set(model.features) - set(features))
-    if missing:
-        return f"{contender} needs features that are not there: {', '.join(missing)}"
-    return None
+    return f"needs features that are not there: {', '.join(missing)}" if missing else None
 
 
 def refuse_scores(
@@ -147,19 +150,6 @@ def share_of(keys: pd.Series[str], share: float) -> np.ndarray:
     entities = keys.str.partition("|")[2].to_numpy(dtype=object)
     hashes = pd.util.hash_array(entities, hash_key="redeye's rollout")
     return np.asarray((hashes >> np.uint64(11)) / 2**53 < share)  # as many bits as a float has
-
-
-def see_move(champion: ModelVersion | None, ledger: Sequence[LedgerEntry]) -> LedgerEntry | None:
-    """What the ledger has to learn when the champion is another than its last entry says.
-
-    Somebody moved the alias in MLflow. An unblessed version is no champion, so there is nothing to learn.
-    """
-    last = ledger[-1].version if ledger else None
-    if champion is None or champion.version == last or not (champion.quality and champion.infra):
-        return None
-    return LedgerEntry(
-        version=champion.version, before=last, actor="mlflow", reason="alias moved in MLflow"
-    )
 
 
 def explain(answering: Contender, day: date, refusals: Sequence[str]) -> str:

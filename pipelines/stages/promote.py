@@ -17,6 +17,7 @@ from pipelines.core.records import (
 )
 from pipelines.methods.gate import Blessing, judge, quality
 from pipelines.methods.golden import golden_day, scores_sha256
+from pipelines.methods.succession import crown, made_champions, reigning
 from pipelines.methods.task import TASKS
 
 
@@ -47,11 +48,11 @@ def promote(
         blessings[candidate.name] = {"quality": good, "infra": safe}
     serving = registry.version("champion")
     mine = measured[evaluation.chosen].version
-    taken_down = frozenset(entry.version for entry in warehouse.ledger())
+    taken_down = frozenset(made_champions(warehouse.ledger()))
     if serving is not None and serving.version == mine:
         taken_down = frozenset()
     verdict = judge(evaluation, params, blessings[evaluation.chosen], taken_down)
-    return _enact(verdict, evaluation, registry, warehouse)
+    return _enact(verdict, registry, warehouse)
 
 
 def _infra(
@@ -98,28 +99,21 @@ def _fetch(params: PromoteParams, candidate: Candidate, registry: Registry) -> M
     return file
 
 
-def _enact(
-    verdict: Verdict, evaluation: Evaluation, registry: Registry, warehouse: Warehouse
-) -> Verdict:
+def _enact(verdict: Verdict, registry: Registry, warehouse: Warehouse) -> Verdict:
     """Move the aliases and write the ledger; done before, nothing moves."""
-    serving = registry.version("champion")
+    serving, ledger = registry.version("champion"), warehouse.ledger()
     now = serving.version if serving else None
     if verdict.outcome == "challenger" and now != verdict.version:
         registry.point("challenger", verdict.version)
     if verdict.outcome != "champion":
         return verdict.model_copy(update={"champion": now})
-    if now != verdict.version:
-        if now is not None:
-            registry.point("previous-champion", now)
-        registry.point("champion", verdict.version)
     # Also after a kill between the two: the alias has moved, and the ledger does not know.
-    if all(entry.version != verdict.version for entry in warehouse.ledger()):
-        warehouse.append(
-            LedgerEntry(
-                version=verdict.version,
-                before=evaluation.champion,
-                actor="gate",
-                reason=verdict.reason,
-            )
+    if now != verdict.version or verdict.version not in made_champions(ledger):
+        entry = LedgerEntry(
+            version=verdict.version,
+            before=reigning(ledger),
+            actor="gate",
+            reason=verdict.reason,
         )
+        crown(entry, registry, warehouse)
     return verdict

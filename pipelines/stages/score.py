@@ -27,9 +27,9 @@ from pipelines.methods.rendezvous import (
     first_that_can,
     line_up,
     refuse_model,
-    see_move,
     without_registry,
 )
+from pipelines.methods.succession import look
 
 
 def score(
@@ -101,20 +101,13 @@ def _resolve(
     params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
 ) -> list[Turn]:
     """Who stands where now. A registry that does not answer leaves the baseline."""
-    ledger = warehouse.ledger()
-    last = ledger[-1].version if ledger else None
     try:
+        throne = look(registry, warehouse, table.names)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
-        champion = models["champion"]
-        move = see_move(champion, ledger)
-        if move and move.before:
-            registry.point("previous-champion", move.before)
-        if last and (champion is None or champion.version != last):
-            models["previous-champion"] = registry.version(last) or models["previous-champion"]
     except TemporaryError as error:
         return without_registry(params.schedule, f"the registry does not answer ({error})")
-    if move:
-        warehouse.append(move)
+    models["champion"] = throne.champion  # resolved once: who is promoted from now on waits a night
+    models["previous-champion"] = throne.stand_in or models["previous-champion"]
     return line_up(params.schedule, models, table.names)
 
 

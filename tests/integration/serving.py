@@ -76,6 +76,7 @@ class MemoryRegistry:
     versions: dict[str, ModelVersion] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
     down: bool = False
 
     def add(
@@ -135,6 +136,9 @@ class MemoryRegistry:
         self, version: str, blessing: Literal["quality", "infra"], passed: bool, reason: str
     ) -> None:
         raise NotImplementedError
+
+    def tell(self, version: str, what: str) -> None:
+        self.told[version] = what
 
     def fetch(self, version: ModelVersion) -> ModelFile:
         self._answer()

@@ -111,7 +111,9 @@ def test_an_unblessed_version_does_not_answer_and_the_last_good_one_does(serving
     assert (publication.answered_by, publication.model_version) == ("previous-champion", "2")
     assert "champion (version 3) is not blessed for quality" in publication.reason
     assert set(serving.warehouse.predictions(DAY, DAY)["reason"]) == {publication.reason}
-    assert serving.warehouse.ledger()[-1].version == "2"
+    refused = serving.warehouse.ledger()[-1]
+    assert (refused.version, refused.before, refused.kind) == ("3", "2", "refused")
+    assert serving.registry.told["3"] == "refused as champion: it is not blessed for quality"
 
 
 def test_without_the_alias_the_last_good_one_answers(serving: Serving) -> None:

@@ -7,13 +7,12 @@ from datetime import date
 import numpy as np
 import pytest
 
-from pipelines.core.records import LedgerEntry, ModelVersion
+from pipelines.core.records import ModelVersion
 from pipelines.methods.rendezvous import (
     Contender,
     explain,
     line_up,
     refuse_scores,
-    see_move,
     without_registry,
 )
 
@@ -32,10 +31,6 @@ def a_model(version: str, *, quality: bool = True, infra: bool = True) -> ModelV
         quality=quality,
         infra=infra,
     )
-
-
-def an_entry(version: str) -> LedgerEntry:
-    return LedgerEntry(version=version, before=None, actor="gate", reason="better")
 
 
 def test_turns_follow_the_schedule() -> None:
@@ -89,20 +84,6 @@ def test_scores_are_probabilities_one_for_each_event() -> None:
     assert refuse_scores(np.array([0.5]), 2) == "gave 1 scores for 2 events"
     assert refuse_scores(np.array([[0.5], [0.5]]), 2) == "gave 2 scores for 2 events"
     assert refuse_scores(np.array([0.5, np.nan]), 2) == "gave 1 scores that are no probabilities"
-
-
-def test_a_move_that_the_ledger_does_not_know_is_seen() -> None:
-    seen = see_move(a_model("3"), [an_entry("1"), an_entry("2")])
-
-    assert seen == LedgerEntry(
-        version="3", before="2", actor="mlflow", reason="alias moved in MLflow"
-    )
-    assert see_move(a_model("3"), []) is not None
-
-
-@pytest.mark.parametrize("champion", [None, a_model("2"), a_model("3", quality=False)])
-def test_what_the_ledger_knows_or_need_not_know_is_no_move(champion: ModelVersion | None) -> None:
-    assert see_move(champion, [an_entry("2")]) is None
 
 
 def test_the_reason_names_those_who_could_not_and_the_one_who_did() -> None:

@@ -1,0 +1,169 @@
+"""Who is champion, who was before, and every move from one to the other.
+
+The alias in the registry is what people move; the ledger is what happened. An alias says nothing of
+who was there before, and anybody may put anything there: so each move is checked when it is seen, and
+written down with the champion before it. A version that is not proven never serves, wherever the
+alias points; the last one that was proven does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.core.contracts import Registry, Warehouse
+from pipelines.core.errors import GateRefused, UsageError
+from pipelines.core.records import LedgerEntry, ModelVersion
+from pipelines.methods.rendezvous import find_lack
+
+MADE = ("promoted", "rolled back")  # the entries that made a version champion
+
+
+@dataclass(frozen=True)
+class Throne:
+    """Who is champion as far as anybody is proven, who stands in, and why not the alias's version."""
+
+    champion: ModelVersion | None  # what the alias says
+    stand_in: ModelVersion | None  # the last proven champion, when it is another
+    refusal: str | None = None  # why the alias's version may not serve
+    entry: LedgerEntry | None = None  # what this look added to the ledger
+
+
+def made_champions(ledger: Sequence[LedgerEntry]) -> list[str]:
+    """Every version that was made champion, in that order."""
+    return [entry.version for entry in ledger if entry.kind in MADE]
+
+
+def reigning(ledger: Sequence[LedgerEntry]) -> str | None:
+    """The version that the ledger says is champion."""
+    return next(reversed(made_champions(ledger)), None)
+
+
+def look(registry: Registry, warehouse: Warehouse, features: Sequence[str] | None = None) -> Throne:
+    """See whether somebody moved the alias, check what it points to now, and write down what that means.
+
+    `features` are those that there are, if it is known: a version that needs others may not serve.
+    Looking again changes nothing. Raises TemporaryError when the registry does not answer.
+    """
+    ledger = warehouse.ledger()
+    last, champion = reigning(ledger), registry.version("champion")
+    if champion is not None and champion.version == last:
+        return Throne(champion, None)
+    good = registry.version(last) if last else None
+    if champion is None:
+        return _vacant(last, good, ledger, warehouse)
+    refusal = _unproven(champion, registry, features)
+    if refusal:
+        told = _entry(champion.version, last, refusal, "refused")
+        return Throne(champion, good, refusal, _tell_once(told, ledger, registry, warehouse))
+    entry = _entry(champion.version, last, "alias moved in MLflow", "promoted")
+    if last:
+        registry.point("previous-champion", last)
+    _tell_once(entry, ledger, registry, warehouse)
+    return Throne(champion, None, None, entry)
+
+
+def crown(entry: LedgerEntry, registry: Registry, warehouse: Warehouse) -> None:
+    """Make the entry's version champion, the one before it previous champion, and write it down.
+
+    The ledger is last: a move that was cut short is seen, checked and written down by `look`.
+    """
+    if entry.before and entry.before != entry.version:
+        registry.point("previous-champion", entry.before)
+    registry.point("champion", entry.version)
+    warehouse.append(entry)
+
+
+def promote_by_hand(version: str, reason: str, registry: Registry, warehouse: Warehouse) -> None:
+    """Make a version champion because a person says so; raises GateRefused when it is not proven."""
+    wanted = registry.version(version)
+    if wanted is None:
+        raise UsageError(f"there is no version {version!r}; the MLflow UI lists them")
+    refusal = _unproven(wanted, registry, None)
+    if refusal:
+        raise GateRefused(f"version {version} may not serve: {refusal}")
+    before = reigning(warehouse.ledger())
+    entry = LedgerEntry(version=version, before=before, actor="command line", reason=reason)
+    crown(entry, registry, warehouse)
+
+
+def roll_back(reason: str, registry: Registry, warehouse: Warehouse) -> LedgerEntry:
+    """Give the place back to the champion before: the last one that is proven still.
+
+    Raises GateRefused when there is none.
+    """
+    made = made_champions(warehouse.ledger())
+    if not made:
+        raise GateRefused("there was no champion yet, so there is nothing to roll back to")
+    refusals = []
+    for version in dict.fromkeys(one for one in reversed(made) if one != made[-1]):
+        found = registry.version(version)
+        refusal = _unproven(found, registry, None) if found else "it is gone from the registry"
+        if refusal is None:
+            entry = LedgerEntry(
+                version=version,
+                before=made[-1],
+                actor="command line",
+                reason=reason,
+                kind="rolled back",
+            )
+            crown(entry, registry, warehouse)
+            return entry
+        refusals.append(f"version {version}: {refusal}")
+    told = "; ".join(refusals) or "it is the only one there ever was"
+    raise GateRefused(
+        f"no champion before version {made[-1]} may serve ({told}); `redeye promote --version` another"
+    )
+
+
+def _unproven(
+    version: ModelVersion, registry: Registry, features: Sequence[str] | None
+) -> str | None:
+    """Why a version may not be champion, or None."""
+    lack = find_lack(version, version.features if features is None else features)
+    if lack:
+        return f"it {lack}"
+    try:
+        registry.fetch(version)
+    except GateRefused as error:
+        return str(error)
+    return None
+
+
+def _vacant(
+    last: str | None,
+    good: ModelVersion | None,
+    ledger: Sequence[LedgerEntry],
+    warehouse: Warehouse,
+) -> Throne:
+    """Nobody stands there: the alias was taken away, or its version deleted."""
+    if last is None:
+        return Throne(None, None, "there is no champion")
+    why = "the alias `champion` is gone" if good else f"version {last} is gone from the registry"
+    entry = _entry(last, last, why, "gone")
+    if entry == (ledger[-1] if ledger else None):
+        return Throne(None, good, why)
+    warehouse.append(entry)
+    return Throne(None, good, why, entry)
+
+
+def _entry(
+    version: str, before: str | None, reason: str, kind: Literal["promoted", "refused", "gone"]
+) -> LedgerEntry:
+    """What was seen in MLflow, which does not tell who did it."""
+    return LedgerEntry(version=version, before=before, actor="mlflow", reason=reason, kind=kind)
+
+
+def _tell_once(
+    entry: LedgerEntry,
+    ledger: Sequence[LedgerEntry],
+    registry: Registry,
+    warehouse: Warehouse,
+) -> LedgerEntry | None:
+    """Write an entry to the ledger, and on the version in MLflow, where whoever moved it sees it."""
+    if ledger and ledger[-1] == entry:
+        return None
+    registry.tell(entry.version, f"{entry.kind} as champion: {entry.reason}")
+    warehouse.append(entry)
+    return entry
