@@ -79,6 +79,16 @@ def log_loss(scored: Scored, weights: np.ndarray) -> np.ndarray:
     return mean(scored, weights, surprise)
 
 
+def information(scored: Scored, weights: np.ndarray) -> np.ndarray:
+    """How much less log loss an event has than by the rate of the very same days, in nats.
+
+    A month in which more is undecided is harder for everybody: this compares across months.
+    """
+    rate = np.clip(mean(scored, weights, scored.labels), TINY, 1 - TINY)
+    entropy = -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
+    return np.asarray(entropy - log_loss(scored, weights))
+
+
 def brier(scored: Scored, weights: np.ndarray) -> np.ndarray:
     """Mean squared distance of score and outcome (Brier 1950)."""
     return mean(scored, weights, (scored.scores - scored.labels) ** 2)
@@ -150,6 +160,7 @@ def calibration_error(scored: Scored, weights: np.ndarray) -> np.ndarray:
 
 METRICS: Mapping[str, Metric] = {
     "log_loss": Metric("log loss", log_loss, "lower"),
+    "information": Metric("information", information),
     "brier": Metric("Brier score", brier, "lower"),
     "auc": Metric("AUC", auc),
     "average_precision": Metric("average precision", average_precision),

@@ -95,7 +95,7 @@ BINARY = Task(
     name="binary",
     metrics=metrics.METRICS,
     loss="log_loss",  # a proper score: nothing but better probabilities wins it
-    overfit="log_loss",
+    overfit="information",  # a stormy month is as hard for its own rate
     told=("log_loss", "auc", "calibration_error"),
     floors=(
         Floor(
@@ -108,7 +108,7 @@ BINARY = Task(
             "max_overfit",
             "overfit",
             operator.gt,
-            "overfits: log loss is {:.3f} higher on test days than on training days, above {:g}",
+            "overfits: it tells {:.3f} nats less of a test day's event than of a training day's, above {:g}",
         ),
         Floor("min_auc", "auc", operator.lt, "hardly ranks: AUC {:.3f} is below {:g}"),
     ),
@@ -130,7 +130,7 @@ REGRESSION = Task(
     # What is published is an expectation, and squared error is what the mean minimises. The absolute
     # error is won by the median: a constant would beat the historical mean without knowing anything.
     loss="rmse",
-    overfit="r2",  # without a unit, and a stormy month is as hard for its own mean
+    overfit="r2",  # without a unit; a stormy month is as hard for its own mean
     told=("rmse", "r2", "bias"),
     floors=(
         Floor(

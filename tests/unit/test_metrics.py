@@ -12,6 +12,7 @@ from pipelines.methods.metrics import (
     average_precision,
     brier,
     calibration_error,
+    information,
     log_loss,
     value,
 )
@@ -44,6 +45,11 @@ def test_every_metric_equals_its_reference_in_every_resample() -> None:
         )
         assert log_loss(events, weights)[row] == pytest.approx(
             reference.log_loss(y_proba=events.scores, **known)
+        )
+        rate = np.full(len(events.labels), np.average(events.labels, weights=counts))
+        assert information(events, weights)[row] == pytest.approx(
+            reference.log_loss(y_proba=rate, **known)
+            - reference.log_loss(y_proba=events.scores, **known)
         )
         assert brier(events, weights)[row] == pytest.approx(
             reference.brier_score_loss(y_proba=events.scores, **known)
