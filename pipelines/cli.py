@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +18,11 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from pipelines.core.backfill import STAGES, Backfill, parse_model
-from pipelines.core.day import parse_day
-from pipelines.core.errors import GateRefused, RedeyeError, UsageError
+from pipelines.core.day import parse_day, parse_days
+from pipelines.core.errors import DataError, GateRefused, RedeyeError, UsageError
 from pipelines.runner import Night, run_chain
-from pipelines.services import Redeye, open_redeye
-from pipelines.summary import night_summary, show_night
+from pipelines.services import Redeye, open_redeye, stores_of
+from pipelines.summary import night_summary, show_night, show_verification
 
 app = typer.Typer(
     name="redeye",
@@ -285,6 +286,50 @@ def _fill(plan: Backfill, redeye: Redeye) -> list[RedeyeError]:
     options = {"score": {"model": plan.model, "republish": plan.republish}}
     nights = [redeye.night(day, options) for day in plan.days]
     return [e for night_ in nights for e in run_chain(night_, plan.stages).values() if e]
+
+
+@app.command()
+def verify(
+    ctx: typer.Context,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Only this day.")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="Only days from this one …")
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option("--to", metavar="YYYY-MM-DD", help="… to this one, itself included."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check on the real stores that what must always be true is true; change nothing."""
+    from pipelines.methods.verify import verify as verify_stores
+
+    days = _between(day, first, last)
+    verification = verify_stores(stores_of(open_redeye(ctx.obj), ctx.obj), *days)
+    if as_json:
+        typer.echo(verification.to_json(), nl=False)
+    else:
+        show_verification(verification)
+    if not verification.held:
+        first_breach = verification.broken[0].breaches[0]
+        raise DataError(
+            f"{', '.join(one.name for one in verification.broken)} broken; first {first_breach.where}: "
+            f"{first_breach.what}; next: {first_breach.next}"
+        )
+
+
+def _between(day: str | None, first: str | None, last: str | None) -> tuple[date, date]:
+    """One day, a range of days, or all of them."""
+    if day is not None and (first or last):
+        raise UsageError("give either --day, or --from and --to")
+    if day is not None:
+        first = last = day
+    if (first is None) != (last is None):
+        raise UsageError("a range needs both --from and --to")
+    days = parse_days(first, last) if first else [date.min, date.max]
+    return days[0], days[-1]
 
 
 @data_app.command("log")

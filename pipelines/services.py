@@ -15,7 +15,11 @@ from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError
 from pipelines.core.files import write_whole
 from pipelines.core.graph import Graph, read_graph
+from pipelines.methods.verify import Stores
+from pipelines.nights import nights_left, readable_texts, secrets_of
 from pipelines.runner import Factories, Night
+
+ASKED = ("problem", "lake", "registry", "warehouse", "books", "versions")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,17 @@ class Redeye:
         return Night(day, folder, sections, {**self.services, "pages": pages}, self.graph)
 
 
+def stores_of(redeye: Redeye, environ: Mapping[str, str]) -> Stores:
+    """Everything that `redeye verify` and `redeye repair` look at."""
+    made = {name: redeye.services[name]() for name in ASKED}
+    return Stores(
+        **made,
+        nights=nights_left(redeye.places, redeye.graph),
+        texts=readable_texts(redeye.places),
+        secrets=secrets_of(environ),
+    )
+
+
 class NightPages:
     """Pages in a night's own folder."""
 
@@ -60,7 +75,7 @@ def open_redeye(environ: Mapping[str, str]) -> Redeye:
     return Redeye(places, params, graph, _factories(places, params, environ))
 
 
-def _factories(  # noqa: C901  eleven flat one-liners: imports happen when a service is first asked for
+def _factories(  # noqa: C901  twelve flat one-liners: imports happen when a service is first asked for
     places: Places, params: Params, environ: Mapping[str, str]
 ) -> Factories:
     def lake() -> Any:
@@ -103,6 +118,11 @@ def _factories(  # noqa: C901  eleven flat one-liners: imports happen when a ser
 
         return SqlWarehouse(places.database_url)
 
+    def books() -> Any:
+        from pipelines.adapters.books import SqlBooks
+
+        return SqlBooks(places.database_url)
+
     def code() -> Any:
         from pipelines.adapters.code import code_version
 
@@ -116,7 +136,7 @@ def _factories(  # noqa: C901  eleven flat one-liners: imports happen when a ser
         task_of(problem.task).limits(params.promote)  # before a night begins, not at its end
         return problem
 
-    makers = (lake, source, versions, engine, validator, registry, workers, warehouse, code)
+    makers = (lake, source, versions, engine, validator, registry, workers, warehouse, books, code)
     return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}
 
 

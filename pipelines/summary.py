@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipelines.core.config import Places
@@ -19,8 +20,11 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
+from pipelines.methods.invariants import Verification
 from pipelines.methods.task import TASKS
 from pipelines.runner import Night
+
+SHOWN = 3  # breaches of one invariant
 
 
 def night_summary(night: Night) -> dict[str, Any]:
@@ -69,6 +73,23 @@ def show_night(night: Night, places: Places) -> None:
     table.add_section()
     for label, text in _where_next(night, places):
         table.add_row(label, text)
+    Console().print(table)
+
+
+def show_verification(verification: Verification) -> None:
+    """Print every invariant on a line, and under a broken one what is wrong and what to do."""
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for one in verification.invariants:
+        state = "[green]held[/]" if one.held else f"[red]{len(one.breaches)} broken[/]"
+        table.add_row(one.name, state, f"{escape(one.promise)} ({one.checked:,} checked)")
+        for breach in one.breaches[:SHOWN]:
+            table.add_row("", "", f"[red]{escape(breach.where)}[/]: {escape(breach.what)}")
+            table.add_row("", "", f"  next: {escape(breach.next)}")
+        if len(one.breaches) > SHOWN:
+            table.add_row("", "", f"… and {len(one.breaches) - SHOWN} more: --json tells all")
     Console().print(table)
 
 

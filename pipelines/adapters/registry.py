@@ -87,6 +87,19 @@ class MlflowRegistry:
                 found[0] if found else keep_version(client, self._name, run_id, model, metrics)
             )
 
+    def facts(self, run_id: str) -> Mapping[str, str] | None:
+        """What a run tells of itself: its parameters and tags; None when there is no such run."""
+        from mlflow.exceptions import MlflowException
+
+        with answering(self._places):
+            try:
+                run = self._client.get_run(run_id)
+            except MlflowException as error:
+                if error.error_code in ABSENT:
+                    return None
+                raise
+        return None if run.info.lifecycle_stage == "deleted" else run.data.params | run.data.tags
+
     def version(self, name: str) -> ModelVersion | None:
         """A version by its number, or by one of the aliases; None when there is none."""
         from mlflow.exceptions import MlflowException

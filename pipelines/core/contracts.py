@@ -238,6 +238,10 @@ class Registry(Protocol):
         """Keep a fitted model as a version; the same run and model name again give the same version."""
         ...
 
+    def facts(self, run_id: str) -> Mapping[str, str] | None:
+        """What a run tells of itself: its parameters and tags; None when there is no such run."""
+        ...
+
     def version(self, name: str) -> ModelVersion | None:
         """A version by its number, or by one of the aliases champion, challenger, canary, previous-champion."""
         ...

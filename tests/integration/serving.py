@@ -22,6 +22,7 @@ from pipelines.core.contracts import ModelFile, Outcome, Question, Reply, RuleRe
 from pipelines.core.errors import GateRefused, TemporaryError
 from pipelines.core.records import (
     FeatureTable,
+    Landed,
     LedgerEntry,
     ModelVersion,
     Partition,
@@ -124,6 +125,9 @@ class MemoryRegistry:
     def register(self, run_id: str, model: Model, metrics: Mapping[str, float]) -> ModelVersion:
         raise NotImplementedError
 
+    def facts(self, run_id: str) -> Mapping[str, str] | None:
+        return {"data_version": "data-1", "git_commit": "abc"} if run_id == "night" else None
+
     def version(self, name: str) -> ModelVersion | None:
         self._answer()
         return self.versions.get(self.aliases.get(name, name))
@@ -208,6 +212,7 @@ class Serving:
     root: Path
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     judge: Judge = field(default_factory=Judge)
+    url: str = ""  # of the warehouse; empty: SQLite in the folder
 
     def __post_init__(self) -> None:
         self.workers = MemoryWorkers(self.registry)
@@ -218,7 +223,7 @@ class Serving:
 
     @property
     def warehouse(self) -> SqlWarehouse:
-        return SqlWarehouse(f"sqlite:///{self.root}/redeye.db")
+        return SqlWarehouse(self.url or f"sqlite:///{self.root}/redeye.db")
 
     def ask(self, query: str) -> list[tuple[object, ...]]:
         with closing(sqlite3.connect(self.root / "redeye.db")) as connection:
@@ -243,6 +248,7 @@ class Serving:
                 "origin": ["EWR"] * len(said),
                 "sched_dep_time": pa.array([515] * len(said), pa.int16()),
                 "day": pa.array([day] * len(said), pa.date32()),
+                "cutoff": pa.array([PROBLEM.cutoff(day)] * len(said), pa.timestamp("us")),
                 "said": pa.array(said, pa.float64()),
             }
         )
@@ -279,6 +285,7 @@ class Serving:
         schedule: Sequence[str] = SCHEDULE,
         republish: bool = True,
         rollout: float = 0.0,
+        landed: Landed | None = None,
     ) -> Publication:
         params = ScoreParams(
             model=model,
@@ -293,7 +300,7 @@ class Serving:
             params,
             PROBLEM,
             table or self.features(day),
-            None,
+            landed,
             self.lake,
             self.registry,
             self.warehouse,

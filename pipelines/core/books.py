@@ -1,0 +1,59 @@
+"""What an auditor reads of the warehouse: everything kept about one day, as it stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+from pipelines.core.records import ScoringRun
+
+
+@dataclass(frozen=True)
+class Move:
+    """One move of a day's pointer."""
+
+    token: int
+    run_id: str
+    before: str | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Answers that stand somewhere: how many, of how many events, of which runs, and their checksum."""
+
+    rows: int
+    events: int
+    run_ids: tuple[str, ...]
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Book:
+    """One day in the warehouse."""
+
+    day: date
+    run_id: str | None = None  # the pointer …
+    token: int = 0  # … and the token it was moved with
+    fence: int = 0  # the last token that was given out
+    moves: tuple[Move, ...] = ()  # by token
+    runs: Mapping[str, ScoringRun] = field(default_factory=dict)  # every one that was begun
+    kept: Mapping[str, Rows] = field(default_factory=dict)  # answers of every run, by its id
+    current: Rows | None = None  # what consumers see
+    first_known_at: datetime | None = None  # the earliest outcome of the day's events
+    quarantined: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # table → rule → rows
+
+
+class Books(Protocol):
+    """The warehouse, as an auditor reads it, and as a caretaker clears it up."""
+
+    def days(self) -> list[date]:
+        """Every day that anything is kept of."""
+        ...
+
+    def open(self, day: date) -> Book:
+        """Everything kept about a day. Raises TemporaryError when the database does not answer."""
+        ...

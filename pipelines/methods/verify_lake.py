@@ -1,0 +1,173 @@
+"""The invariants of kept data (I1, I5, I8, I9, I10), asked of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import pairwise
+
+import pyarrow as pa
+
+from pipelines.core.contracts import Lake, Problem
+from pipelines.core.errors import DataError
+from pipelines.core.records import Partition
+from pipelines.methods.invariants import Breach
+from pipelines.methods.quarantine import counts
+
+Revisions = Mapping[date, Sequence[Partition]]
+
+KEEPERS = {"raw": "I9", "accepted": "I1", "quarantine": "I8", "features": "I5", "history": "I5"}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The partitions of one dataset."""
+
+    dataset: str
+    days: Revisions
+    readable: bool = True  # False: a manifest is broken, so that nobody knows what there is
+
+    @property
+    def invariant(self) -> str:
+        """The invariant that is broken when one of its files is."""
+        return KEEPERS[self.dataset.partition("/")[0]]
+
+
+def datasets(problem: Problem) -> list[str]:
+    """Every dataset of a problem that is kept in the lake."""
+    tables = [
+        f"{kind}/{t.name}" for t in problem.tables for kind in ("raw", "accepted", "quarantine")
+    ]
+    declared = problem.features.history if problem.features else ()
+    return [*tables, *dict.fromkeys(f"history/{one.name}" for one in declared), "features"]
+
+
+def check_files(lake: Lake, shelf: Shelf) -> Iterator[Breach]:
+    """Every file that a manifest names is there, and as it was written; raw data in all revisions."""
+    raw = shelf.dataset.startswith("raw/")
+    for day, revisions in shelf.days.items():
+        yield from _numbered(shelf, day, revisions) if raw else ()
+        for one in revisions if raw else revisions[-1:]:
+            if not one.there or (one.file.startswith("raw/") and not raw):
+                continue  # what is accepted as it landed is raw's to answer for
+            try:
+                lake.path(one)
+            except DataError as error:
+                yield Breach(
+                    invariant=shelf.invariant,
+                    where=f"{shelf.dataset} {day}",
+                    what=str(error).partition("; ")[0],
+                    next=_restore(shelf, day),
+                )
+
+
+def check_conserved(
+    table: str, raw: Revisions, accepted: Revisions, aside: Revisions
+) -> Iterator[Breach]:
+    """Accepted rows and those put aside with them are all the rows of something that landed."""
+    for day, revisions in accepted.items():
+        last = revisions[-1]
+        if not last.there or day not in raw:
+            continue
+        put = [one.rows for one in aside.get(day, ()) if one.origin == last.origin]
+        total = last.rows + (put[-1] if put else 0)
+        if all(one.rows != total for one in raw[day]):
+            yield Breach(
+                invariant="I1",
+                where=f"accepted/{table} {day}",
+                what=f"{last.rows} rows are accepted and {total - last.rows} quarantined, "
+                f"but {raw[day][-1].rows} landed",
+                next=f"redeye validate --day {day}",
+            )
+
+
+def check_landed(
+    table: str, raw: Revisions, accepted: Revisions, named: Sequence[Partition]
+) -> Iterator[Breach]:
+    """What was accepted, or what a night says that landed, is still known to have landed."""
+    known = {(day, one.file) for day, revisions in raw.items() for one in revisions}
+    adopted = [one for all_ in accepted.values() for one in all_ if one.file.startswith("raw/")]
+    lost = sorted({p.day for p in (*adopted, *named) if (p.day, p.file) not in known})
+    for day in lost:
+        yield Breach(
+            invariant="I9",
+            where=f"raw/{table} {day}",
+            what="a revision that landed is in no manifest",
+            next="redeye data log, then redeye data checkout VERSION",
+        )
+
+
+def check_aside(
+    lake: Lake, shelf: Shelf, accepted: Revisions, told: Mapping[date, Mapping[str, int]]
+) -> Iterator[Breach]:
+    """Every row put aside says why, and the warehouse counts the same rows.
+
+    A partition that is being judged right now is not counted yet: its rows are not accepted yet.
+    """
+    for day, revisions in shelf.days.items():
+        rows = _read(lake, revisions[-1])
+        if rows is None:
+            continue
+        mute = sum(_mute(rows, name) for name in ("rule", "reason"))
+        if mute:
+            yield _aside(shelf, day, f"{mute} rows do not say why they are there")
+        elif any(one.origin == revisions[-1].origin for one in accepted.get(day, ())[-1:]):
+            counted = dict(told.get(day, {}))
+            if counts(rows) != counted:
+                yield _aside(shelf, day, f"{rows.num_rows} rows, the warehouse tells of {counted}")
+
+
+def check_cutoff(lake: Lake, table: Partition, cutoff: datetime) -> Iterator[Breach]:
+    """A features table says of each row that it was made as of its own day's cutoff."""
+    rows = _read(lake, table)
+    if rows is None:
+        return
+    told = rows["cutoff"].to_pylist() if "cutoff" in rows.column_names else []
+    wrong = rows.num_rows - sum(one == cutoff for one in told)
+    if wrong:
+        yield Breach(
+            invariant="I10",
+            where=f"features {table.day}",
+            what=f"{wrong} rows are as of another time than the cutoff {cutoff}",
+            next=f"redeye features --day {table.day}",
+        )
+
+
+def _numbered(shelf: Shelf, day: date, revisions: Sequence[Partition]) -> Iterator[Breach]:
+    nights = [one.night for one in revisions if one.night]
+    if [one.revision for one in revisions] != list(range(len(revisions))):
+        what = "its revisions are not numbered one after the other"
+    elif any(later < earlier for earlier, later in pairwise(nights)):
+        what = "a revision says that it landed before the one before it"
+    else:
+        return
+    yield Breach(
+        invariant="I9", where=f"{shelf.dataset} {day}", what=what, next=_restore(shelf, day)
+    )
+
+
+def _read(lake: Lake, partition: Partition) -> pa.Table | None:
+    """The rows; None for what check_files has to tell about."""
+    try:
+        return lake.read([partition]) if partition.there else None
+    except DataError:
+        return None
+
+
+def _mute(rows: pa.Table, name: str) -> int:
+    said = rows[name].to_pylist() if name in rows.column_names else []
+    return int(rows.num_rows) - sum(bool(one) for one in said)
+
+
+def _aside(shelf: Shelf, day: date, what: str) -> Breach:
+    return Breach(
+        invariant="I8", where=f"{shelf.dataset} {day}", what=what, next=_restore(shelf, day)
+    )
+
+
+def _restore(shelf: Shelf, day: date) -> str:
+    kind = shelf.dataset.partition("/")[0]
+    if kind == "raw":
+        return "redeye data log, then redeye data checkout VERSION"
+    return f"redeye repair, then redeye {'features' if kind in ('features', 'history') else 'validate'} --day {day}"

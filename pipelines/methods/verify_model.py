@@ -1,0 +1,85 @@
+"""The invariants of models (I5, I6): where a score comes from, and who is champion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pipelines.core.contracts import Registry
+from pipelines.core.errors import DataError, GateRefused
+from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
+from pipelines.methods.invariants import Breach
+from pipelines.methods.rendezvous import find_lack
+from pipelines.methods.succession import reigning
+
+
+def check_origin(
+    run: ScoringRun, tables: Sequence[Partition], versions: set[str], registry: Registry
+) -> Iterator[Breach]:
+    """Every link from a published run back to where it comes from, up to the first that is broken.
+
+    `tables` are all revisions of the day's features table; `versions` are those of the raw data.
+    """
+    mine = [one for one in tables if one.sha256 == run.features_sha256]
+    if not mine:
+        yield _breach(run, f"features {run.features_sha256[:12]} are not in the lake")
+    elif mine[-1].rows != run.events:
+        yield _breach(run, f"{run.events} scores come from {mine[-1].rows} rows of features")
+    elif run.data_version not in versions:
+        yield _breach(run, f"data version {run.data_version[:12]} is in no pointer")
+    elif run.model_version is not None:
+        what = _model(run, run.model_version, versions, registry)
+        if what:
+            yield _breach(run, what)
+
+
+def check_champion(registry: Registry, ledger: Sequence[LedgerEntry]) -> Iterator[Breach]:
+    """The alias is where the ledger says, and its version is blessed, whole, and can be loaded."""
+    champion, last = registry.version("champion"), reigning(ledger)
+    if champion is None:
+        if last is not None:
+            yield _dethroned(
+                f"the alias is gone; the ledger says version {last}", "redeye rollback"
+            )
+        return
+    if champion.version != last:
+        what = f"the alias is on version {champion.version}; the ledger says {last or 'nobody'}"
+        yield _dethroned(what, "redeye promote")
+    elif lack := find_lack(champion, champion.features):
+        yield _dethroned(f"version {champion.version} {lack}", "redeye rollback")
+    elif damage := _damage(champion, registry):
+        yield _dethroned(damage, "redeye rollback")
+
+
+def _model(run: ScoringRun, number: str, versions: set[str], registry: Registry) -> str | None:
+    version = registry.version(number)
+    if version is None:
+        return f"model version {number} is gone from the registry"
+    if version.sha256 != run.model_sha256:
+        return f"model version {number} is not the one that answered"
+    facts = registry.facts(version.run_id)
+    if facts is None:
+        return f"the training run of version {number} is gone from MLflow"
+    if facts.get("data_version") not in versions:
+        return f"version {number} was trained on data version {facts.get('data_version')}, in no pointer"
+    return None if facts.get("git_commit") else f"version {number} does not say from which commit"
+
+
+def _damage(version: ModelVersion, registry: Registry) -> str | None:
+    try:
+        registry.load(version)
+    except (GateRefused, DataError) as error:
+        return str(error)
+    return None
+
+
+def _breach(run: ScoringRun, what: str) -> Breach:
+    return Breach(
+        invariant="I5",
+        where=f"predictions {run.day}, run {run.run_id}",
+        what=what,
+        next=f"redeye night --day {run.day}",
+    )
+
+
+def _dethroned(what: str, repair: str) -> Breach:
+    return Breach(invariant="I6", where="champion", what=what, next=repair)

@@ -1,0 +1,95 @@
+"""What nights left in their folders, read as it is found: nothing there is believed to be whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipelines.core.config import Places
+from pipelines.core.errors import DataError
+from pipelines.core.graph import Graph
+from pipelines.core.records import ARTEFACTS, Record
+from pipelines.methods.verify_night import NightLeft, Note
+
+READ_BY_PEOPLE = (".json", ".jsonl", ".html", ".log")
+SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "API_KEY")
+SHORTEST_SECRET = 6  # a shorter one would be found everywhere
+
+
+def nights_left(places: Places, graph: Graph) -> list[NightLeft]:
+    """Every night that left anything, oldest first."""
+    folders = sorted((places.root / "runs").glob("????-??-??"))
+    return [_night_left(folder, graph) for folder in folders if _day(folder.name)]
+
+
+def readable_texts(places: Places) -> Iterator[tuple[str, str]]:
+    """Every page, record and log of the nights: where it stands, and what it says."""
+    for path in sorted((places.root / "runs").rglob("*")):
+        if path.suffix in READ_BY_PEOPLE and path.is_file():
+            yield str(path.relative_to(places.root)), path.read_text(errors="replace")
+
+
+def secrets_of(environ: Mapping[str, str]) -> list[str]:
+    """Passwords and keys in the environment's variables and in the URLs of some."""
+    found = [v for name, v in environ.items() if any(word in name for word in SECRET_WORDS)]
+    found += [_password(v) for v in environ.values() if "://" in v and "@" in v]
+    return sorted({one for one in found if len(one) >= SHORTEST_SECRET})
+
+
+def _password(url: str) -> str:
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""
+
+
+def _night_left(folder: Path, graph: Graph) -> NightLeft:
+    files = frozenset(path.name for path in folder.iterdir())
+    stems = [stem for stem in ARTEFACTS if f"{stem}.json" in files]
+    records = {stem: _record(folder / f"{stem}.json", stem) for stem in stems}
+    return NightLeft(
+        day=date.fromisoformat(folder.name),
+        notes=tuple(_notes(folder / "stages.jsonl", graph)),
+        records={stem: record for stem, record in records.items() if record},
+        files=files,
+    )
+
+
+def _record(path: Path, stem: str) -> Record | None:
+    try:
+        return ARTEFACTS[stem].from_json(path.read_text(), str(path))
+    except (DataError, UnicodeDecodeError):
+        return None
+
+
+def _notes(path: Path, graph: Graph) -> Iterator[Note]:
+    """The last try of each stage."""
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    last = {note["stage"]: note for note in map(_line, lines) if note}
+    for stage, note in last.items():
+        if stage in graph.names:
+            yield Note(stage, _stem(graph, stage), note["exit_code"], note["error"])
+
+
+def _stem(graph: Graph, stage: str) -> str:
+    return next(Path(out).stem for out in graph[stage].outs if Path(out).stem in ARTEFACTS)
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    """A line of the log; None for one that a killed process did not finish."""
+    try:
+        note: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    return note
+
+
+def _day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name)
+    except ValueError:
+        return None
