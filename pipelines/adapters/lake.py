@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.adapters.checksums import Checksums, sha256_of
 from pipelines.adapters.manifests import Manifests
 from pipelines.core.errors import DataError
 from pipelines.core.files import write_whole
@@ -28,7 +29,7 @@ class LocalLake:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._manifests = Manifests(data)
-        self._verified: set[tuple[str, int, int]] = set()
+        self._checksums = Checksums(data)
 
     def write(
         self,
@@ -73,21 +74,11 @@ class LocalLake:
 
     def path(self, partition: Partition) -> Path:
         """The partition's file, its checksum verified once a process."""
-        path = self._data / partition.file
-        try:
-            stat = path.stat()
-            seen = (partition.sha256, stat.st_mtime_ns, stat.st_size)
-            if seen not in self._verified and _sha256(path) != partition.sha256:
-                raise DataError(
-                    f"{path}: its bytes are not those that were written (SHA-256 differs); "
-                    f"restore it with `redeye data checkout`, or delete the partition and land it again"
-                )
-        except FileNotFoundError as error:
-            raise DataError(
-                f"{path}: the file that its manifest names is gone; restore it with `redeye data checkout`"
-            ) from error
-        self._verified.add(seen)
-        return path
+        return self._checksums.verify(partition)
+
+    def check(self, partitions: Sequence[Partition]) -> None:
+        """Refuse files that are not those that were written, without reading all of them again."""
+        self._checksums.check(partitions)
 
     def read(self, partitions: Sequence[Partition]) -> pa.Table:
         """The rows of all partitions, in their order, each file verified."""
@@ -111,7 +102,7 @@ class LocalLake:
         sha256 = hashlib.sha256(content).hexdigest()
         file = f"{dataset}/day={day.isoformat()}/{sha256[:16]}.parquet"
         path = self._data / file
-        if not path.exists() or _sha256(path) != sha256:
+        if not path.exists() or sha256_of(path) != sha256:
             write_whole(path, content)
         return sha256, file
 
@@ -120,8 +111,3 @@ def _parquet(rows: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(rows, buffer, compression="zstd", write_page_checksum=True)
     return buffer.getvalue()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from datetime import date
 from itertools import groupby
 from pathlib import Path
-from uuid import uuid4
 
 from pydantic import ValidationError
 
-from pipelines.core.files import write_whole
+from pipelines.core.files import write_if_possible, write_whole
 from pipelines.core.records import Partition, Record
 
 MANIFEST = "manifest.json"
@@ -84,7 +83,7 @@ class Manifests:
     def _days(self, dataset: str, first: date, last: date) -> list[date]:
         """Days that have a folder; whether there is anything in it, its manifest says."""
         try:
-            names = os.listdir(self._data / dataset)  # noqa: PTH208  see _stat
+            names = os.listdir(self._data / dataset)  # noqa: PTH208  see stat_of
         except FileNotFoundError:
             return []
         days = (_day(name) for name in names)
@@ -100,7 +99,7 @@ class Manifests:
             folder = _folder(day)
             path = f"{self._data}/{dataset}/{folder}/{MANIFEST}"
             try:
-                stat = _stat(path)
+                stat = stat_of(path)
             except FileNotFoundError:
                 continue
             if folder not in seen or seen[folder].stat != stat:
@@ -108,7 +107,7 @@ class Manifests:
                 anew += 1
             yield day, seen[folder].revisions
         if anew > WORTH_REMEMBERING:
-            _remember(memory, seen)
+            write_if_possible(memory, Memory(seen=seen).model_dump_json().encode())
 
 
 def _day(folder: str) -> date | None:
@@ -124,7 +123,8 @@ def _folder(day: date) -> str:
     return f"day={day.isoformat()}"
 
 
-def _stat(path: str) -> Stat:
+def stat_of(path: str | Path) -> Stat:
+    """What changes when a file is replaced or written to: its inode, size and time of change."""
     stat = os.stat(path)  # noqa: PTH116  two thousand a night: a Path costs as much again
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
@@ -142,17 +142,6 @@ def _remembered(path: Path) -> dict[str, Seen]:
         return Memory.model_validate_json(path.read_bytes()).seen
     except (OSError, ValidationError):
         return {}
-
-
-def _remember(path: Path, seen: dict[str, Seen]) -> None:
-    """Neither flushed nor refused: what is lost or cannot be written is read from the manifests."""
-    beside = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(Memory(seen=seen).model_dump_json())
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -150,6 +150,13 @@ class Lake(Protocol):
         """The partition's file, its checksum verified. Raises DataError when it is missing or damaged."""
         ...
 
+    def check(self, partitions: Sequence[Partition]) -> None:
+        """Verify files that are relied upon and not read. Raises DataError as `path`.
+
+        A file's bytes are compared when its stat is not what it was when they were last right.
+        """
+        ...
+
     def read(self, partitions: Sequence[Partition]) -> pa.Table:
         """The rows of all partitions, in their order, each file verified."""
         ...

@@ -44,6 +44,14 @@ class Accepted:
         """A slow table as it was known on the day: the last partition that is not newer."""
         return between(self.tables[table], date.min, day)[-1:]
 
+    def relied_upon(self) -> list[Partition]:
+        """The facts in the day's windows: read on the nights that made their totals, not on this one."""
+        found, yesterday = [], self.day - timedelta(days=1)
+        for history in self.problem.features.history:
+            first = self.day - timedelta(days=max(history.days))
+            found += between(self.tables[history.table], first, yesterday)
+        return found
+
     def files(self, found: Sequence[Partition], kept: Kept) -> pa.Table | list[Path]:
         """The files of the partitions found; without any, an empty table of what is kept."""
         if found:

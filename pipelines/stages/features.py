@@ -37,7 +37,8 @@ def features(
 
     What was made by the same declaration from the same partitions stays as it is; the rest is
     computed: usually one day, on the first night a year. Raises DataError when a table is missing,
-    or when the day's features break their suite; nothing of the day is kept then.
+    when facts that the day's windows reach were changed since they were summed up, or when the day's
+    features break their suite; nothing of the day is kept then.
     """
     if not validation.passed:
         raise DataError(
@@ -45,6 +46,7 @@ def features(
         )
     first = max(problem.first_day, day - timedelta(days=params.history_days))
     accepted = find_accepted(problem, lake, first, day)
+    lake.check(accepted.relied_upon())
     totals = {one.name: _totals(accepted, one, engine) for one in problem.features.history}
     tables = _Tables(accepted, totals)
     kept = tables.kept()

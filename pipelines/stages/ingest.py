@@ -36,7 +36,8 @@ def ingest(
     `corrections_days`: what was corrected becomes a revision that counts from this night on, and the
     same rows change nothing. An older day that the source lacks is left out and told of, and when it
     comes, it counts only from then on; of the newest ones none may be missing. A night that changes
-    nothing gives back the record that it `landed` before.
+    nothing gives back the record that it `landed` before. Raises DataError when a file that it needs
+    is not the one that landed: what is asked for again is mended, the rest is for a person to restore.
     """
     if day < problem.first_day:
         raise DataError(
@@ -48,6 +49,7 @@ def ingest(
             landing.land(table, writers)
     arrived = landing.arrived()
     partitions = tuple(p for table in problem.tables for p in landing.there(table))
+    lake.check(partitions)  # before they become a version
     if landed is not None and landed.partitions == partitions:
         return landed
     version, recorded = versions.record(day)

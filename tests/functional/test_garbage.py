@@ -108,19 +108,53 @@ def test_a_day_without_a_file_ends_the_night_with_exit_3(world: World, source: P
     assert published(world) == before
 
 
+def cut(path: Path) -> bytes:
+    """Take half of a file away; what it was."""
+    whole = path.read_bytes()
+    path.unlink()  # DVC's snapshot may share the file's bytes
+    path.write_bytes(whole[: len(whole) // 2])
+    return whole
+
+
 def test_a_file_in_raw_that_was_cut_is_never_used(world: World) -> None:
-    before = published(world)
-    victim = next((world.root / "data/raw/flights/day=2013-03-18").glob("*.parquet"))
-    whole = victim.read_bytes()
-    victim.unlink()  # DVC's snapshot may share the file's bytes
-    victim.write_bytes(whole[: len(whole) // 2])
+    before, versions = published(world), world.redeye("data", "log", "--json").stdout
+    victim = next((world.root / "data/raw/flights/day=2013-03-05").glob("*.parquet"))
+    whole = cut(victim)
 
     done = world.redeye("night", "--day", SECOND)
     victim.write_bytes(whole)
 
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
+    assert victim.name in done.stderr.splitlines()[-1]
     assert published(world) == before
+    assert world.redeye("data", "log", "--json").stdout == versions
+
+
+def test_a_file_of_facts_that_features_rely_on_is_refused_although_they_read_only_totals(
+    world: World,
+) -> None:
+    victim = next((world.root / "data/raw/flights/day=2013-03-05").glob("*.parquet"))
+    whole = cut(victim)
+
+    done = world.redeye("features", "--day", FIRST)
+    victim.write_bytes(whole)
+
+    assert done.returncode == 3, done.stderr
+    assert victim.name in done.stderr.splitlines()[-1]
+    assert world.redeye("features", "--day", FIRST).returncode == 0
+
+
+def test_a_file_in_raw_that_was_cut_is_mended_where_the_source_is_asked_again(
+    world: World,
+) -> None:
+    victim = next((world.root / "data/raw/flights/day=2013-03-18").glob("*.parquet"))
+    whole = cut(victim)
+
+    done = world.redeye("ingest", "--day", SECOND)
+
+    assert done.returncode == 0, done.stderr
+    assert victim.read_bytes() == whole
 
 
 def test_a_few_impossible_rows_are_put_aside_and_the_rest_is_scored(

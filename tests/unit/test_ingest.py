@@ -196,12 +196,38 @@ def test_a_night_that_is_run_again_lists_what_it_listed_then(night: Night, tmp_p
     first = night(StrictSource(today=DAY, missing={("flights", gap)}))
     news = StrictSource(today=NEXT, rows={("flights", late): [9, 99]}, slow=[1, 2, 3])
     night(news, NEXT)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    before = {path: path.read_bytes() for path in tmp_path.glob("raw/*/*/*.*")}
 
     again = night(replace(news, today=DAY), DAY, first)
 
     assert again == first
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+    assert {path: path.read_bytes() for path in tmp_path.glob("raw/*/*/*.*")} == before
+
+
+def test_a_file_that_was_changed_is_never_made_part_of_a_version(
+    night: Night, lake: LocalLake, versions: CountingVersions, tmp_path: Path
+) -> None:
+    first = night(StrictSource(today=DAY))
+    (victim,) = lake.find("raw/flights", date(2020, 1, 6), date(2020, 1, 6))
+    (tmp_path / victim.file).write_bytes(b"something else")
+
+    for day, landed in ((DAY, first), (NEXT, None)):
+        with pytest.raises(DataError, match=r"2020-01-06.*SHA-256 differs"):
+            night(StrictSource(today=day), day, landed)
+
+    assert versions.recorded == [DAY]
+
+
+def test_a_file_that_was_changed_is_mended_where_the_source_is_asked_again(
+    night: Night, lake: LocalLake, tmp_path: Path
+) -> None:
+    first = night(StrictSource(today=DAY))
+    (victim,) = lake.find("raw/flights", date(2020, 1, 9), date(2020, 1, 9))
+    whole = (tmp_path / victim.file).read_bytes()
+    (tmp_path / victim.file).write_bytes(whole[:-9])
+
+    assert night(StrictSource(today=DAY), landed=first) == first
+    assert (tmp_path / victim.file).read_bytes() == whole
 
 
 def test_facts_that_the_source_has_no_more_stay_as_they_landed(

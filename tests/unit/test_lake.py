@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -198,3 +200,63 @@ def test_folders_that_are_no_days_are_left_alone(tmp_path: Path) -> None:
         (tmp_path / "raw/flights" / name / "manifest.json").write_text("{")
 
     assert lake.find("raw/flights", date.min, date.max) == [kept]
+
+
+def damaged(data: Path, partition: Partition, *, unnoticed: bool = False) -> None:
+    """Change a byte of a partition's file; unnoticed: as a disk does, and nobody who writes."""
+    path = data / partition.file
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(content)
+    if unnoticed:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def cut(data: Path, partition: Partition) -> None:
+    path = data / partition.file
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def removed(data: Path, partition: Partition) -> None:
+    (data / partition.file).unlink()
+
+
+@pytest.mark.parametrize("damage", [damaged, cut, removed])
+@pytest.mark.parametrize("checked_before", [True, False])
+def test_a_file_that_is_relied_upon_and_was_changed_is_refused(
+    tmp_path: Path, damage: Callable[[Path, Partition], None], checked_before: bool
+) -> None:
+    partitions = many(tmp_path)
+    if checked_before:
+        LocalLake(tmp_path).check(partitions)
+    damage(tmp_path, partitions[7])
+
+    for _ in range(2):
+        with pytest.raises(DataError, match=f"{partitions[7].day}.*data checkout"):
+            LocalLake(tmp_path).check(partitions)
+
+
+def test_a_file_that_was_right_is_not_read_again_to_be_relied_upon_but_to_be_read(
+    tmp_path: Path,
+) -> None:
+    partitions = many(tmp_path)
+    LocalLake(tmp_path).check(partitions)
+    damaged(tmp_path, partitions[7], unnoticed=True)
+
+    LocalLake(tmp_path).check(partitions)
+
+    with pytest.raises(DataError, match="SHA-256 differs"):
+        LocalLake(tmp_path).read(partitions)
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"raw', b"[]", b'{"raw/flights": 3}', b"\xff"])
+def test_what_is_remembered_of_checksums_may_be_lost(tmp_path: Path, content: bytes | None) -> None:
+    partitions = many(tmp_path)
+    LocalLake(tmp_path).check(partitions)
+    kept = tmp_path / ".manifests/raw/flights/files.json"
+    kept.unlink() if content is None else kept.write_bytes(content)
+    damaged(tmp_path, partitions[7], unnoticed=True)
+
+    with pytest.raises(DataError, match="SHA-256 differs"):
+        LocalLake(tmp_path).check(partitions)
