@@ -134,10 +134,20 @@ def _factories(  # noqa: C901  twelve flat one-liners: imports happen when a ser
 
         problem = load_problem(params.problem)
         task_of(problem.task).limits(params.promote)  # before a night begins, not at its end
+        _refuse_slices(problem)
         return problem
 
     makers = (lake, source, versions, engine, validator, registry, workers, warehouse, books, code)
     return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}
+
+
+def _refuse_slices(problem: Problem) -> None:
+    known = {*problem.key, *problem.features.names}
+    for name in set(problem.slices) - known:
+        raise ConfigError(
+            f"problem {problem.name!r}: slices: {name!r} is no feature and no part of the key; "
+            f"known are {', '.join(sorted(known))}"
+        )
 
 
 def load_problem(package: str) -> Problem:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Table, exc, text
+from sqlalchemy import Connection, Result, Table, exc, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.adapters import migration
@@ -116,3 +116,8 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     plain = frame.astype(object)
     rows: list[Any] = plain.where(plain.notna(), None).to_dict("records")
     return rows
+
+
+def frame(result: Result[Any]) -> pd.DataFrame:
+    """All rows of a result, under its columns' names."""
+    return pd.DataFrame.from_records(result.all(), columns=list(result.keys()))

@@ -158,7 +158,23 @@ daily_metric = Table(
     Column("subject", String, primary_key=True),
     Column("metric", String, primary_key=True),
     Column("value", Double, nullable=False),
+    Column("low", Double),  # of its 95 % interval, if it has one
+    Column("high", Double),
     sqlite_with_rowid=False,
+)
+
+# What was out of order, from the first day to the last on which it was noticed.
+incident = Table(
+    "incident",
+    metadata,
+    Column("subject", String, primary_key=True),
+    Column("first_day", Date, primary_key=True),
+    Column("last_day", Date, nullable=False, index=True),
+    Column("strength", Double, nullable=False),
+    Column("sentence", String, nullable=False),
+    Column("command", String, nullable=False),
+    Column("told", String, nullable=False),  # whether anybody was told, or why not
+    _now(),
 )
 
 quarantine_log = Table(

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Result, Select, and_, delete, select
+from sqlalchemy import ColumnElement, Select, and_, delete, select
 
-from pipelines.adapters import keeping, publishing
-from pipelines.adapters.database import Database, records
+from pipelines.adapters import keeping, publishing, watching
+from pipelines.adapters.database import Database, frame, records
 from pipelines.adapters.schema import (
-    daily_metric,
     ledger,
     outcome,
+    prediction,
     prediction_current,
     published,
     quarantine_log,
     scoring_run,
 )
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.core.records import LedgerEntry, ScoringRun
+from pipelines.core.records import Amount, Incident, LedgerEntry, ScoringRun
 from pipelines.methods.fingerprint import checksum
 from pipelines.methods.rendezvous import Fared
 
@@ -91,8 +90,27 @@ class SqlWarehouse:
             .order_by(view.day, view.event_key)
         )
         with self._database.read() as connection:
-            found = _frame(connection.execute(query))
+            found = frame(connection.execute(query))
         return found.astype({"score": float, "label": float, "excluded": object})
+
+    def scores(self, first: date, last: date) -> pd.DataFrame:
+        """All that contenders said beside the published runs, with outcomes, by day and contender."""
+        said = prediction.c
+        names = ("day", "event_key", "contender", "model_version", "score", "answers")
+        of_published = and_(published.c.day == said.day, published.c.run_id == said.run_id)
+        joined = and_(outcome.c.day == said.day, outcome.c.event_key == said.event_key)
+        ended = (outcome.c.label, outcome.c.excluded, outcome.c.known_at)
+        query = (
+            select(*(said[name] for name in names), *ended)
+            .join(published, of_published)
+            .join(outcome, joined, isouter=True)
+            .where(said.day.between(first, last))
+            .order_by(said.day, said.contender, said.event_key)
+        )
+        with self._database.read() as connection:
+            found = frame(connection.execute(query))
+        kinds = {"score": float, "label": float, "answers": bool, "excluded": object}
+        return found.astype({**kinds, "known_at": "datetime64[us]"})
 
     def settle(self, outcomes: pd.DataFrame) -> int:
         """Keep outcomes (day, event_key, label, excluded, known_at); the number that was new or changed."""
@@ -126,33 +144,21 @@ class SqlWarehouse:
         columns = [ledger.c[name] for name in LedgerEntry.model_fields]
         return [LedgerEntry(**row) for row in self._rows(select(*columns).order_by(ledger.c.entry))]
 
-    def measure(self, day: date, metrics: Mapping[str, Mapping[str, float]]) -> None:
+    def measure(self, day: date, metrics: Mapping[str, Mapping[str, Amount]]) -> None:
         """Keep a day's metrics by subject and name, in place of those that are there."""
-        rows = []
-        for subject, values in metrics.items():
-            for name, value in values.items():
-                if not math.isfinite(value):
-                    raise DataError(
-                        f"metrics {day}: {name} of {subject} is no number; leave out what is not known"
-                    )
-                rows.append({"day": day, "subject": subject, "metric": name, "value": value})
-        adding = self._database.insert(daily_metric)
-        replacing = adding.on_conflict_do_update(
-            index_elements=[*daily_metric.primary_key], set_={"value": adding.excluded.value}
-        )
-        if rows:
-            with self._database.write(alone=f"metrics {day}") as connection:
-                connection.execute(replacing, rows)
+        watching.measure(self._database, day, metrics)
 
     def measured(self, first: date, last: date) -> pd.DataFrame:
-        """Kept metrics: day, subject, metric, value."""
-        query = (
-            select(daily_metric)
-            .where(daily_metric.c.day.between(first, last))
-            .order_by(*daily_metric.primary_key)
-        )
-        with self._database.read() as connection:
-            return _frame(connection.execute(query)).astype({"value": float})
+        """Kept metrics: day, subject, metric, value, and low and high of those with an interval."""
+        return watching.measured(self._database, first, last)
+
+    def incidents(self, since: date) -> list[Incident]:
+        """What was out of order on a day since then, or later, oldest first."""
+        return watching.incidents(self._database, since)
+
+    def note(self, incidents: Sequence[Incident]) -> None:
+        """Keep incidents, in place of what was kept of them."""
+        watching.note(self._database, incidents)
 
     def quarantine(self, day: date, table: str, counts: Mapping[str, int]) -> None:
         """Keep how many rows of a partition each rule put aside, in place of what was kept of it."""
@@ -167,7 +173,3 @@ class SqlWarehouse:
     def _rows(self, query: Select[Any]) -> list[dict[str, Any]]:
         with self._database.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _frame(result: Result[Any]) -> pd.DataFrame:
-    return pd.DataFrame.from_records(result.all(), columns=list(result.keys()))

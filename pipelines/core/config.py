@@ -78,6 +78,7 @@ class SettleParams(Section):
 
 
 class MonitorParams(Section):
+    lookback_days: Annotated[int, Field(ge=2)]
     psi_alert: Annotated[float, Field(gt=0)]
     psi_days: Count
 

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlglot.expressions import Query
 
-    from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun, TaskName
+    from pipelines.core.records import (
+        Amount,
+        Incident,
+        LedgerEntry,
+        ModelVersion,
+        Partition,
+        ScoringRun,
+        TaskName,
+    )
     from pipelines.methods.declare import FeatureSet
     from pipelines.methods.model import Form, Model
     from pipelines.methods.rendezvous import Fared
@@ -91,6 +99,7 @@ class Problem:
         [np.ndarray, np.ndarray], np.ndarray
     ]  # labels, scores → what acting on each score was worth
     task: TaskName = "binary"  # a yes or no, scored by its probability; or a number, by its mean
+    slices: tuple[str, ...] = ()  # features by whose values the quality of answers is told apart
 
     @property
     def model(self) -> str:
@@ -356,6 +365,12 @@ class Warehouse(Protocol):
         """
         ...
 
+    def scores(self, first: date, last: date) -> pd.DataFrame:
+        """All that contenders said beside the published runs: day, event_key, contender, model_version,
+        score, answers (whether it is the published one), label, excluded and known_at.
+        """
+        ...
+
     def settle(self, outcomes: pd.DataFrame) -> int:
         """Keep outcomes (day, event_key, label, excluded, known_at); the number that was new or changed."""
         ...
@@ -368,12 +383,20 @@ class Warehouse(Protocol):
         """Every entry, oldest first."""
         ...
 
-    def measure(self, day: date, metrics: Mapping[str, Mapping[str, float]]) -> None:
+    def measure(self, day: date, metrics: Mapping[str, Mapping[str, Amount]]) -> None:
         """Keep a day's metrics by subject (a contender, a feature, the scores) and name."""
         ...
 
     def measured(self, first: date, last: date) -> pd.DataFrame:
-        """Kept metrics: day, subject, metric, value."""
+        """Kept metrics: day, subject, metric, value, and low and high of those with an interval."""
+        ...
+
+    def incidents(self, since: date) -> list[Incident]:
+        """What was out of order on a day since then, or later, oldest first."""
+        ...
+
+    def note(self, incidents: Sequence[Incident]) -> None:
+        """Keep incidents, in place of what was kept of them."""
         ...
 
     def quarantine(self, day: date, table: str, counts: Mapping[str, int]) -> None:

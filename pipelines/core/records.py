@@ -183,6 +183,9 @@ class Interval(Record):
     high: float
 
 
+Amount = float | Interval  # a metric, with its interval where there is one
+
+
 class Evaluated(Record):
     """How one model did on the test days."""
 
@@ -261,6 +264,18 @@ class Settlement(Record):
     day: date
     settled: dict[str, int]  # day of the event → outcomes known
     unlabelled: dict[str, int]  # reason → events without a label
+
+
+class Incident(Record):
+    """Something out of order, for as long as it is noticed without a longer pause: told once."""
+
+    subject: str  # what it is about: the same subject again is the same incident
+    first_day: date
+    last_day: date  # on which it was noticed
+    strength: float  # how far beyond its limit, at its worst; 1 is the limit
+    sentence: str
+    command: str  # the next one to run
+    told: str  # why nobody is told; or `sent`, or what came in between
 
 
 class Report(Record):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipelines.core.errors import DataError
-from pipelines.core.records import Interval, TaskName
+from pipelines.core.records import Amount, Interval, TaskName
 from pipelines.methods.metrics import Scored
 from pipelines.methods.task import TASKS
+
+RESAMPLES = 200  # of what is watched every day; a gate draws more
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,39 @@ def measure(scored: Scored, weights: np.ndarray) -> Samples:
     metrics = TASKS[scored.task].metrics
     numbers = {name: metric.measure(scored, weights) for name, metric in metrics.items()}
     return Samples(numbers, scored.n_days, scored.task)
+
+
+def intervals(scored: Scored, seed: int = 0) -> dict[str, Amount]:
+    """Every metric that is defined; those that the task tells have an interval over the days."""
+    weights, task = _weights(scored.n_days, seed), TASKS[scored.task]
+    alone = replace(scored, days=np.zeros_like(scored.days), n_days=1)
+    told = {name: task.metrics[name].measure(scored, weights) for name in task.watched}
+    plain = {n: np.array([m.of(alone)]) for n, m in task.metrics.items() if n not in told}
+    return _amounts({**told, **plain}, scored.n_days)
+
+
+def gains(mine: Scored, other: Scored, seed: int = 0) -> dict[str, Amount]:
+    """How much better mine are than the other scores of the same events, draw by draw of the same days."""
+    weights, task = _weights(mine.n_days, seed), TASKS[mine.task]
+    both = {
+        name: tuple(task.metrics[name].measure(one, weights) for one in (mine, other))
+        for name in task.watched
+    }
+    found = {name: task.metrics[name].gain(*pair) for name, pair in both.items()}
+    return _amounts(found, mine.n_days)
+
+
+def _weights(n_days: int, seed: int) -> np.ndarray:
+    return day_weights(n_days, RESAMPLES, seed) if n_days > 1 else np.ones((1, n_days))
+
+
+def _amounts(samples: Mapping[str, np.ndarray], n_days: int) -> dict[str, Amount]:
+    """Those that are defined, with an interval where a resample is defined too."""
+    return {
+        name: interval(numbers, n_days) if np.isfinite(numbers[1:]).any() else float(numbers[0])
+        for name, numbers in samples.items()
+        if np.isfinite(numbers[0])
+    }
 
 
 def interval(samples: np.ndarray, n_days: int) -> Interval:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.core.records import Interval
+
 WIDTH, HEIGHT = 520, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 30
 ROW, WIDE, NAME = 20, 1040, 300  # bars with names: height of one, width of all, of that their names
@@ -150,6 +152,34 @@ def named_bars(
     words.append(Word(x(limit), height - 10, f"{limit:g}"))
     return Chart(
         title, note, width=WIDE, height=height, bars=(*bars,), lines=(mark,), words=(*words,)
+    )
+
+
+def whiskers(title: str, note: str, rows: Sequence[tuple[str, Interval, bool]]) -> Chart:
+    """A dot and its interval for each (name, interval, whether to look at it), around a rule at 0."""
+    low = min(0.0, *(span.low for _, span, _ in rows))
+    high = max(0.0, *(span.high for _, span, _ in rows))
+    height = TOP + ROW * len(rows) + BOTTOM
+    x = _scale(low, high, NAME, WIDE - 44)
+    lines, dots, words = [], [], []
+    for n, (name, span, odd) in enumerate(rows):
+        y, kind = TOP + ROW * n + 10, "two" if odd else "one"
+        lines.append(Line(_points([(x(span.low), y), (x(span.high), y)]), kind))
+        told = f"{name}: {span.mid:+.3f} ({span.low:+.3f} to {span.high:+.3f})"
+        dots.append(Dot(x(span.mid), y, 3.4, kind, told))
+        words.append(Word(NAME - 8, y + 4, name, "end"))
+    mark = Line(_points([(x(0), TOP - 4), (x(0), height - BOTTOM + 4)]), "mark")
+    words += [
+        Word(x(tick), height - 10, f"{tick:+.3g}" if tick else "0") for tick in (low, 0.0, high)
+    ]
+    return Chart(
+        title,
+        note,
+        width=WIDE,
+        height=height,
+        lines=(mark, *lines),
+        dots=(*dots,),
+        words=(*words,),
     )
 
 

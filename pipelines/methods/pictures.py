@@ -13,8 +13,10 @@ from pipelines.methods.chart import (
     histogram,
     named_bars,
     over_time,
+    whiskers,
 )
-from pipelines.methods.quality import calibration
+from pipelines.methods.quality import calibration, middle
+from pipelines.methods.task import PROBABILITIES
 from pipelines.methods.watch import Night, Watched
 
 BARS = 40  # of the scores' histogram
@@ -26,14 +28,15 @@ def charts(night: Night, watched: Watched) -> list[Chart]:
     drawn = [
         _scores(watched),
         _rates(night, watched),
-        _ranking(night, watched),
+        _loss(night, watched),
         _calibrated(watched),
+        _arriving(watched),
     ]
     return [chart for chart in drawn if chart is not None]
 
 
 def _scores(watched: Watched) -> Chart | None:
-    if watched.scores.empty:
+    if watched.scores.empty or watched.task.bounds != PROBABILITIES:
         return None
     shares = np.histogram(watched.scores, bins=BARS, range=(0, 1))[0] / len(watched.scores)
     mean = float(watched.scores.mean())
@@ -42,18 +45,29 @@ def _scores(watched: Watched) -> Chart | None:
 
 
 def _rates(night: Night, watched: Watched) -> Chart | None:
+    average = watched.task.average
     series = {
-        "predicted": _series(night, watched, "rate_predicted"),
-        "observed": _series(night, watched, "rate_observed"),
+        "predicted": _series(night, watched, f"{average}_predicted"),
+        "observed": _series(night, watched, f"{average}_observed"),
     }
-    return _over_days(
-        night, watched, "Predicted and observed", "Mean score and share by day.", series
-    )
+    note = f"Mean score and {average} that came, by day."
+    return _over_days(night, watched, "Predicted and observed", note, series)
 
 
-def _ranking(night: Night, watched: Watched) -> Chart | None:
-    note = "How often an event that came true had the higher score, by day; 0.5 is chance."
-    return _over_days(night, watched, "AUC", note, {"AUC": _series(night, watched, "auc")})
+def _loss(night: Night, watched: Watched) -> Chart | None:
+    loss = watched.task.loss
+    words = watched.task.metrics[loss].words
+    note = f"{words[0].upper()}{words[1:]} of what was published, by day; lower is better."
+    return _over_days(night, watched, "Quality", note, {words: _series(night, watched, loss)})
+
+
+def _arriving(watched: Watched) -> Chart | None:
+    curve = watched.maturity
+    if len(curve) < 3:  # a sentence says it
+        return None
+    note = "Share of a day's outcomes that were known after so many nights."
+    nights = [str(one.nights) for one in curve]
+    return over_time("Maturity", note, nights, {"known": [one.arrived for one in curve]})
 
 
 def _over_days(
@@ -87,6 +101,15 @@ def drift_chart(watched: Watched) -> Chart | None:
     return named_bars("Drift", note, rows, watched.psi_alert)
 
 
+def slices_chart(watched: Watched) -> Chart | None:
+    """How far scores were from what came, by slice, those that are surest to be off first."""
+    rows = [(f"{one.name} ({one.events:,})", one.gap, one.is_off) for one in watched.slices[:SHOWN]]
+    if not rows:
+        return None
+    note = "Mean score less what came, with its 95 % interval over days; left of 0 too little was said."
+    return whiskers("Slices", note, rows)
+
+
 def _days(night: Night, watched: Watched) -> list[date]:
     first = watched.quality[0].day
     return [first + timedelta(days=n) for n in range((night.day - first).days)]
@@ -95,5 +118,5 @@ def _days(night: Night, watched: Watched) -> list[date]:
 def _series(night: Night, watched: Watched, metric: str) -> list[float | None]:
     if not watched.quality:
         return []
-    kept = {quality.day: quality.metrics.get(metric) for quality in watched.quality}
-    return [kept.get(day) for day in _days(night, watched)]
+    kept = {one.day: one.metrics[metric] for one in watched.quality if metric in one.metrics}
+    return [middle(kept[day]) if day in kept else None for day in _days(night, watched)]

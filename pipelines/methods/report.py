@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.core.records import Interval
-from pipelines.methods.pictures import charts, drift_chart
+from pipelines.core.records import Amount, Interval
+from pipelines.methods.pictures import charts, drift_chart, slices_chart
+from pipelines.methods.quality import middle
+from pipelines.methods.standing import Standing
 from pipelines.methods.watch import Night, Watched
 
 LISTED = 5  # features that an alert names
@@ -46,10 +48,18 @@ def view(night: Night, watched: Watched, told: Sequence[str]) -> dict[str, objec
         "models": _models(night),
         "metrics": {name: metric.words for name, metric in watched.task.metrics.items()},
         "promised": _promised(night, watched),
-        "pooled": watched.pooled,
+        "pooled": {name: middle(amount) for name, amount in watched.pooled.items()},
         "score_mean": float(watched.scores.mean()) if len(watched.scores) else None,
         "known_days": len(watched.quality),
         "charts": charts(night, watched),
+        "standings": [(one, _ahead(one, watched)) for one in watched.standings],
+        "shares": [(one, _ahead(one, watched)) for one in watched.shares],
+        "told": {name: watched.task.metrics[name].words for name in watched.task.watched},
+        "loss": watched.task.loss,
+        "slices_chart": slices_chart(watched),
+        "slices_off": sum(one.is_off for one in watched.slices),
+        "slices": watched.slices,
+        "maturity": _matured(watched),
         "drift_chart": drift_chart(watched),
         "drift": watched.drift,
         "drifted": {drift.feature for drift in watched.drifted},
@@ -106,6 +116,32 @@ def _models(night: Night) -> list[tuple[str, str, bool, dict[str, Interval]]]:
     return [(m.name, m.version, m.name == chosen, m.metrics) for m in night.evaluation.models]
 
 
+def _ahead(standing: Standing, watched: Watched) -> tuple[str, str, Amount] | None:
+    """A word's colour, the word, and the gain over the champion in the loss, if there is one."""
+    gain = standing.gains.get(watched.task.loss)
+    if gain is None:
+        return None
+    if not isinstance(gain, Interval) or gain.low <= 0 <= gain.high:
+        return "info", "as good", gain
+    return ("good", "ahead", gain) if gain.low > 0 else ("warn", "behind", gain)
+
+
+def _matured(watched: Watched) -> str:
+    """How outcomes arrive, in a sentence."""
+    curve = watched.maturity
+    if not curve:
+        return ""
+    loss, first = watched.task.metrics[watched.task.loss].words, curve[0]
+    moved = (
+        f"; by then the day's {loss} is {first.moved:.4f} from its last value"
+        if first.moved
+        else ""
+    )
+    last = curve[-1]
+    more = f", {last.arrived:.2%} after {last.nights} nights" if len(curve) > 1 else ""
+    return f"{first.arrived:.2%} of a day's outcomes are known one night later{moved}{more}."
+
+
 def _promised(night: Night, watched: Watched) -> list[tuple[str, Interval, float, bool]]:
     """Metric, interval on the test days, value on recent days, whether within; of the champion."""
     answer, evaluation = night.publication, night.evaluation
@@ -115,7 +151,7 @@ def _promised(night: Night, watched: Watched) -> list[tuple[str, Interval, float
     if promised is None or not answer.model_version:
         return []
     pairs = [
-        (metric.words, promised.metrics[name], watched.pooled[name])
+        (metric.words, promised.metrics[name], middle(watched.pooled[name]))
         for name, metric in watched.task.metrics.items()
         if name in promised.metrics and name in watched.pooled
     ]

@@ -58,6 +58,11 @@ class Task:
     trained_bounds: Callable[[np.ndarray], Bounds]  # of a model that learned from these labels
     scores: str  # what scores are, with places for both bounds
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The metrics that are looked at every day, with an interval."""
+        return tuple(dict.fromkeys((self.loss, *self.told, "value")))
+
     def limits(self, params: PromoteParams) -> dict[str, float]:
         """The setting of each floor; raises ConfigError when section `promote` is not one for the task."""
         deciding = [name for name, metric in self.metrics.items() if metric.decides]

@@ -9,6 +9,7 @@ from datetime import date
 import pandas as pd
 
 from pipelines.core.records import (
+    Amount,
     Candidates,
     Evaluation,
     Landed,
@@ -18,7 +19,10 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.methods.drift import Drift
+from pipelines.methods.maturity import Ripeness
 from pipelines.methods.quality import Quality
+from pipelines.methods.slices import Slice
+from pipelines.methods.standing import Standing
 from pipelines.methods.task import Task
 
 
@@ -45,10 +49,18 @@ class Watched:
     scores: pd.Series  # of the day
     known: pd.DataFrame  # published scores of recent days with a label
     quality: Sequence[Quality]  # of these days
-    pooled: Mapping[str, float]  # of all of them together
+    standings: Sequence[Standing]  # on these days: of what was published, then of each contender
+    shares: Sequence[Standing]  # of champion and challenger, where they shared the keys
+    slices: Sequence[Slice]
+    maturity: Sequence[Ripeness]
     drift: Sequence[Drift]
     psi_alert: float
     psi_days: int
+
+    @property
+    def pooled(self) -> Mapping[str, Amount]:
+        """Metrics of all that was published on these days."""
+        return self.standings[0].metrics if self.standings else {"events": 0.0}
 
     @property
     def drifted(self) -> list[Drift]:

@@ -30,4 +30,5 @@ PROBLEM = Problem(
     features=FEATURES,
     recipes=RECIPES,
     value=value,
+    slices=("origin", "carrier"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from itertools import groupby
 
 import pandas as pd
 
@@ -22,13 +23,15 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.methods.drift import Drift, feature_drift, spread_blocks
+from pipelines.methods.events import event_keys
+from pipelines.methods.maturity import maturity
 from pipelines.methods.page import render
-from pipelines.methods.quality import daily_quality, measure, score_metrics
+from pipelines.methods.quality import daily_quality, middle, published_quality, score_metrics
 from pipelines.methods.report import alerts, view
+from pipelines.methods.slices import find_slices
+from pipelines.methods.standing import shares, standings
 from pipelines.methods.task import task_of
 from pipelines.methods.watch import Night, Watched
-
-LOOKBACK_DAYS = 28  # of published answers whose outcomes are looked at
 
 
 def monitor(
@@ -63,15 +66,33 @@ def monitor(
         settlement=settlement,
         code=code,
     )
+    scores = warehouse.scores(day - timedelta(days=params.lookback_days), day)
+    lately = _slice(problem, feature_table, lake, scores.loc[scores["day"] < day])
     watched = _watch(
-        day, params, problem, warehouse, _drift(params, feature_table, publication, lake)
+        night, params, problem, scores, lately, _drift(params, feature_table, publication, lake)
     )
-    _keep(day, settlement, watched, warehouse)
+    _keep(night, params, problem, watched, lately, warehouse)
     told = alerts(night, watched)
     pages.write("report.html", render("report.html", view(night, watched, told)))
     return Report(
-        day=day, page=f"runs/{day}/report.html", alerts=tuple(told), metrics=_summary(watched)
+        day=day,
+        page=f"runs/{day}/report.html",
+        alerts=tuple(told),
+        metrics=_summary(watched, params),
     )
+
+
+def _slice(
+    problem: Problem, table: FeatureTable | None, lake: Lake, scores: pd.DataFrame
+) -> pd.DataFrame:
+    """The scores, each with its event's values of the columns that quality is sliced by."""
+    if table is None or not problem.slices or scores.empty:
+        return scores
+    days = set(scores["day"])
+    kept = lake.read([one for one in (*table.history, table.partition) if one.day in days])
+    events = kept.select(list(dict.fromkeys(["day", *problem.key, *problem.slices]))).to_pandas()
+    columns = events[list(problem.slices)].assign(event_key=event_keys(events, problem.key))
+    return scores.merge(columns, on="event_key", how="left")
 
 
 def _drift(
@@ -98,41 +119,62 @@ def _frame(lake: Lake, partitions: Sequence[Partition]) -> pd.DataFrame:
 
 
 def _watch(
-    day: date,
+    night: Night,
     params: MonitorParams,
     problem: Problem,
-    warehouse: Warehouse,
+    scores: pd.DataFrame,
+    lately: pd.DataFrame,
     drift: Sequence[Drift],
 ) -> Watched:
-    lately = warehouse.predictions(day - timedelta(days=LOOKBACK_DAYS), day - timedelta(days=1))
-    known, task = lately.loc[lately["label"].notna()], task_of(problem.task)
+    published, task = lately.loc[lately["answers"]], task_of(problem.task)
+    columns = [name for name in problem.slices if name in lately]
     return Watched(
         task=task,
-        scores=warehouse.predictions(day, day)["score"],
-        known=known,
-        quality=daily_quality(lately, problem.value, task),
-        pooled=measure(known, problem.value, task),
+        scores=scores.loc[(scores["day"] == night.day) & scores["answers"], "score"],
+        known=published.loc[published["label"].notna()],
+        quality=published_quality(lately, problem.value, task),
+        standings=standings(lately, problem.value, task),
+        shares=shares(lately, problem.value, task),
+        slices=find_slices(published, columns, problem.value, task),
+        maturity=maturity(published, night.day, problem.cutoff, problem.value, task),
         drift=drift,
         psi_alert=params.psi_alert,
         psi_days=params.psi_days,
     )
 
 
-def _keep(day: date, settlement: Settlement | None, watched: Watched, warehouse: Warehouse) -> None:
-    """Write daily metrics: of tonight's scores and features, and of days with new outcomes."""
+def _keep(
+    night: Night,
+    params: MonitorParams,
+    problem: Problem,
+    watched: Watched,
+    lately: pd.DataFrame,
+    warehouse: Warehouse,
+) -> None:
+    """Write daily metrics: of tonight's scores and features, of everybody lately, and once more of
+    each day whose outcomes are still arriving.
+    """
     features = {
         drift.feature: {"psi": drift.psi, "psi_usual": drift.usual} for drift in watched.drift
     }
-    warehouse.measure(day, {"scores": score_metrics(watched.scores), **features})
-    settled = settlement.settled if settlement else {}
-    for quality in watched.quality:
-        if quality.day.isoformat() in settled:
-            warehouse.measure(quality.day, {quality.subject: quality.metrics})
+    named = {
+        one.subject: one.named(params.lookback_days)
+        for one in (*watched.standings, *watched.shares)
+    }
+    warehouse.measure(night.day, {"scores": score_metrics(watched.scores), **features, **named})
+    settled = night.settlement.settled if night.settlement else {}
+    arriving = lately.loc[lately["day"].astype(str).isin(settled)]
+    columns = [name for name in problem.slices if name in lately]
+    for day, of_day in groupby(
+        daily_quality(arriving, problem.value, watched.task, columns), lambda one: one.day
+    ):
+        warehouse.measure(day, {one.subject: one.metrics for one in of_day})
 
 
-def _summary(watched: Watched) -> dict[str, float]:
+def _summary(watched: Watched, params: MonitorParams) -> dict[str, float]:
     worst = max((drift.psi for drift in watched.drift), default=None)
-    lately = {f"{name}_{LOOKBACK_DAYS}d": value for name, value in watched.pooled.items()}
+    days = f"{params.lookback_days}d"
+    lately = {f"{name}_{days}": middle(value) for name, value in watched.pooled.items()}
     drifted = {"psi_max": worst, "features_drifted": float(len(watched.drifted))}
     return {
         **score_metrics(watched.scores),

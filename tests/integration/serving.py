@@ -323,7 +323,7 @@ class Serving:
         pages = MemoryPages()
         report = monitor(
             day=day,
-            params=MonitorParams(psi_alert=0.25, psi_days=7),
+            params=MonitorParams(lookback_days=28, psi_alert=0.25, psi_days=7),
             problem=PROBLEM,
             landed=None,
             validation=validation,

@@ -34,6 +34,12 @@ def weeks_of_features(serving: Serving, shift: float = 0.0) -> FeatureTable:
     return table
 
 
+def table_of(table: FeatureTable, day: date) -> FeatureTable:
+    """An earlier day's table."""
+    partition = next(one for one in table.history if one.day == day)
+    return table.model_copy(update={"day": day, "partition": partition, "history": ()})
+
+
 def metrics(serving: Serving, day: date, subject: str) -> dict[str, float]:
     kept = serving.warehouse.measured(day, day)
     rows = kept.loc[kept["subject"] == subject]
@@ -68,6 +74,25 @@ def test_published_answers_are_measured_when_their_outcomes_are_known(serving: S
     assert kept["brier"] == pytest.approx(0.16)
     assert report.metrics["rate_observed_28d"] == 0.5
     assert "50.0 %" in page
+
+
+def test_every_contenders_answers_are_measured_not_only_the_published_ones(
+    serving: Serving,
+) -> None:
+    serving.registry.add("3", times=1.5)
+    serving.registry.aliases["challenger"] = "3"
+    serving.score()
+    serving.flew(DAY, [20, 0, 20])
+
+    _, page = serving.monitor(TOMORROW, settlement=serving.settle(TOMORROW))
+
+    assert (
+        metrics(serving, DAY, "published")["brier"] == metrics(serving, DAY, "champion 2")["brier"]
+    )
+    assert metrics(serving, DAY, "challenger 3")["rate_predicted"] == pytest.approx(0.6)
+    assert metrics(serving, DAY, "baseline")["events"] == 3
+    assert metrics(serving, TOMORROW, "challenger 3")["gain_log_loss_28d"] != 0
+    assert "challenger 3" in page
 
 
 def test_the_scores_of_the_day_are_measured(serving: Serving) -> None:
@@ -126,6 +151,41 @@ def test_days_that_the_model_did_not_learn_from_are_no_ground_for_comparison(
     report, _ = serving.monitor(publication=serving.score(table=table), table=table)
 
     assert report.metrics["features_drifted"] == 1
+
+
+def test_a_days_quality_is_measured_again_while_its_outcomes_arrive(serving: Serving) -> None:
+    serving.score()
+    serving.flew(DAY, [20, 0])
+    serving.monitor(TOMORROW, settlement=serving.settle(TOMORROW))
+    early = metrics(serving, DAY, "published")
+    serving.flew(DAY, [20, 0, 20])  # the third is known a day later
+
+    later = TOMORROW + timedelta(days=1)
+    _, page = serving.monitor(later, settlement=serving.settle(later))
+
+    late = metrics(serving, DAY, "published")
+    assert (early["events"], late["events"]) == (2, 3)
+    assert late["rate_observed"] == pytest.approx(2 / 3)
+    assert "of a day&#39;s outcomes are known one night later" in page
+
+
+def test_quality_is_told_by_slice_with_an_interval(serving: Serving) -> None:
+    table = weeks_of_features(serving)
+    for back in range(6, 0, -1):
+        day = DAY - timedelta(days=back)
+        serving.score(day, table_of(table, day))
+        serving.flew(day, [20.0 if n % 3 else 0.0 for n in range(60)])
+
+    _, page = serving.monitor(settlement=serving.settle(DAY), table=table)
+
+    yesterday = DAY - timedelta(days=1)
+    kept = serving.warehouse.measured(yesterday, yesterday)
+    told = kept.loc[kept["subject"] == "champion 2 origin=EWR"].set_index("metric")
+    assert told.loc["events", "value"] == 60
+    assert (
+        told.loc["log_loss", "low"] < told.loc["log_loss", "value"] < told.loc["log_loss", "high"]
+    )
+    assert "origin=EWR (360)" in page
 
 
 def test_another_than_the_champion_is_an_alert(serving: Serving) -> None:

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import date
+from datetime import date, timedelta
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -22,7 +22,7 @@ from pipelines.adapters import publishing
 from pipelines.adapters.database import Database
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
-from pipelines.core.records import LedgerEntry, ScoringRun
+from pipelines.core.records import Incident, Interval, LedgerEntry, ScoringRun
 from pipelines.methods.fingerprint import checksum
 
 DAY = date(2013, 10, 1)
@@ -441,6 +441,38 @@ def test_a_metric_measured_again_takes_the_place_of_the_first(url: str) -> None:
     kept = warehouse.measured(DAY, DAY)
     assert kept["metric"].tolist() == ["auc", "brier"]
     assert kept["value"].tolist() == [0.7, 0.2]
+
+
+def test_a_metric_is_kept_with_its_interval(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    span = Interval(low=0.4, mid=0.5, high=0.7)
+
+    warehouse.measure(DAY, {"champion 1": {"auc": span, "brier": 0.2}})
+
+    kept = warehouse.measured(DAY, DAY).set_index("metric")
+    assert kept.loc["auc", ["low", "value", "high"]].tolist() == [0.4, 0.5, 0.7]
+    assert kept.loc["brier", ["low", "high"]].isna().all()
+
+
+def test_an_incident_is_kept_until_it_ends_and_told_by_subject_and_first_day(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    first = Incident(
+        subject="drift temp",
+        first_day=DAY,
+        last_day=DAY,
+        strength=1.5,
+        sentence="temp moved",
+        command="redeye monitor --day 2013-10-01",
+        told="",
+    )
+    longer = first.model_copy(update={"last_day": DAY + timedelta(days=1), "told": "sent"})
+    other = first.model_copy(update={"subject": "drift wind"})
+
+    for found in ([first, other], [longer], []):
+        warehouse.note(found)
+
+    assert warehouse.incidents(DAY) == [longer, other]
+    assert warehouse.incidents(DAY + timedelta(days=1)) == [longer]
 
 
 def test_a_metric_that_is_no_number_is_refused(url: str) -> None:

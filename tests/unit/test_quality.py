@@ -8,8 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.core.records import Interval
 from pipelines.methods.fingerprint import checksum, run_name
-from pipelines.methods.quality import calibration, daily_quality, measure, score_metrics
+from pipelines.methods.quality import (
+    calibration,
+    daily_quality,
+    measure,
+    middle,
+    score_metrics,
+)
 
 DAY, NEXT = date(2013, 10, 1), date(2013, 10, 2)
 
@@ -21,25 +28,72 @@ def worth(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def answers(
     day: date, scores: list[float], labels: list[float], version: str | None = "3"
 ) -> pd.DataFrame:
-    who = "champion" if version else "baseline"
+    """What one contender said of events 0, 1, 2, … of a day, and what was published."""
     return pd.DataFrame(
-        {"day": day, "score": scores, "label": labels, "answered_by": who, "model_version": version}
+        {
+            "day": day,
+            "event_key": [f"{day}|{n}" for n in range(len(scores))],
+            "score": scores,
+            "label": labels,
+            "answers": True,
+            "contender": "champion" if version else "baseline",
+            "model_version": version,
+        }
     )
 
 
-def test_every_day_with_outcomes_is_measured_for_who_answered() -> None:
-    predictions = pd.concat(
+def many(n: int) -> pd.DataFrame:
+    """A day of so many events, answered well."""
+    generator = np.random.default_rng(1)
+    scores = generator.uniform(0, 1, n)
+    return answers(DAY, scores.tolist(), (generator.random(n) < scores).astype(float).tolist())
+
+
+def test_every_day_is_measured_for_what_was_published_and_for_every_contender() -> None:
+    kept = answers(DAY, [0.5, 0.5], [1.0, 0.0], version=None).assign(answers=False)
+    scores = pd.concat(
         [
             answers(DAY, [0.9, 0.1], [1.0, 0.0]),
+            kept,
             answers(NEXT, [0.5, 0.5], [1.0, np.nan], version=None),
             answers(date(2013, 10, 3), [0.5], [np.nan]),
         ]
     )
 
-    first, second = daily_quality(predictions, worth)
+    found = {(one.day, one.subject): one.metrics for one in daily_quality(scores, worth)}
 
-    assert (first.day, first.subject, first.metrics["auc"]) == (DAY, "champion 3", 1.0)
-    assert (second.day, second.subject, second.metrics["events"]) == (NEXT, "baseline", 1.0)
+    assert list(found) == [
+        (DAY, "published"),
+        (DAY, "baseline"),
+        (DAY, "champion 3"),
+        (NEXT, "published"),
+        (NEXT, "baseline"),
+    ]
+    assert found[DAY, "published"] == found[DAY, "champion 3"]
+    assert middle(found[DAY, "champion 3"]["auc"]) == 1.0
+    assert middle(found[DAY, "baseline"]["auc"]) == 0.5
+    assert found[NEXT, "baseline"]["events"] == 1.0
+
+
+def test_a_days_numbers_have_intervals_that_ten_times_the_events_make_narrower() -> None:
+    (few, *_), (more, *_) = (daily_quality(many(n), worth) for n in (200, 2000))
+
+    narrow, wide = more.metrics["log_loss"], few.metrics["log_loss"]
+    assert isinstance(narrow, Interval)
+    assert isinstance(wide, Interval)
+    assert wide.low <= wide.mid <= wide.high
+    assert narrow.high - narrow.low < (wide.high - wide.low) / 2
+
+
+def test_a_slice_is_measured_apart_for_every_contender() -> None:
+    said = answers(DAY, [0.9, 0.8, 0.1, 0.2], [1.0, 0.0, 0.0, 0.0])
+    scores = said.assign(origin=["EWR", "EWR", "JFK", None])
+
+    found = {one.subject: one.metrics for one in daily_quality(scores, worth, slices=["origin"])}
+
+    assert found["champion 3 origin=EWR"]["rate_observed"] == 0.5
+    assert found["champion 3 origin=JFK"]["events"] == 1.0
+    assert len(found) == 6
 
 
 def test_metrics_are_those_computed_by_hand() -> None:
