@@ -10,12 +10,13 @@ from sqlglot import exp
 
 from pipelines.methods.calendar import CUTOFF, DAYS, reach_table, since
 from pipelines.methods.declare import Column, Crowd, FeatureSet, Latest
+from pipelines.methods.portable import portable
 from pipelines.methods.resolve import Scope, Shape
 from pipelines.methods.sql import aliased, columns_of, of, same
 from pipelines.methods.totals import join_history
 
 
-def features_query(features: FeatureSet, shape: Shape) -> exp.Select:
+def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
     """The feature table: key, day, cutoff, features in declared order; rows in order of day and key.
 
     A feature that is a column of the key stands there only. Inputs: the events, `days`, the slow
@@ -34,7 +35,7 @@ def features_query(features: FeatureSet, shape: Shape) -> exp.Select:
         query = join_history(query, history)
     for latest in features.latest:
         query = _join_latest(query, latest, shape)
-    return query.order_by(*(of("b", name) for name in ("day", *shape.key)), copy=False)
+    return portable(query.order_by(*(of("b", name) for name in ("day", *shape.key)), copy=False))
 
 
 def _base(features: FeatureSet, shape: Shape) -> exp.Select:

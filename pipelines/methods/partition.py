@@ -23,6 +23,24 @@ def split_days(rows: pa.Table, days: Sequence[date]) -> dict[date, pa.Table]:
     return {day: rows.slice(*starts.get(day, (0, 0))).combine_chunks() for day in days}
 
 
+def wide(rows: pa.Table) -> pa.Table:
+    """Whole numbers as int64 and text as strings, whichever engine computed them."""
+    return pa.table({name: _wide(rows[name]) for name in rows.column_names})
+
+
+def _wide(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_integer(column.type):
+        return column.cast(pa.int64())
+    if pa.types.is_floating(column.type):
+        return _one_zero(column.cast(pa.float64()))
+    return column.cast(pa.string()) if _is_text(column.type) else column
+
+
+def _one_zero(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
+    """0 in place of -0, which equals it: an engine that sorts may or may not keep the sign."""
+    return pc.add(numbers, 0.0)
+
+
 def plain(rows: pa.Table, keep: Collection[str]) -> pa.Table:
     """Every column that is not to be kept as it is: text as strings, all else as float64, NaN as null."""
     columns = {
@@ -36,7 +54,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.string())
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    numbers = column.cast(pa.float64())
+    numbers = _one_zero(column.cast(pa.float64()))
     return pc.if_else(pc.is_nan(numbers), None, numbers)
 
 

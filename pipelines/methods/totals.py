@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from pipelines.methods.calendar import HISTORY, LOCAL_DAYS, PARTITIONS, since
 from pipelines.methods.declare import Column, FeatureSet, History, HistoryFeature
+from pipelines.methods.portable import portable
 from pipelines.methods.resolve import Scope, Shape
 from pipelines.methods.sql import aliased, columns_of, of, or_zero, real, same, whole
 
@@ -24,7 +25,7 @@ def totals_query(features: FeatureSet, history: History, shape: Shape) -> exp.Qu
     grains = [_grain(history, by) for by in history.by]
     query = exp.union(*grains, distinct=False) if len(grains) > 1 else grains[0]
     query = query.order_by(*map(exp.column, ("day", "known_on", "grain", *history.keys)))
-    return query.with_("known", as_=_known(features, history, shape))
+    return portable(query.with_("known", as_=_known(features, history, shape)))
 
 
 def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:

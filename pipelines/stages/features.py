@@ -17,7 +17,7 @@ from pipelines.methods import calendar
 from pipelines.methods.accepted import Accepted, Kept, between, find, find_accepted, fingerprint
 from pipelines.methods.compile import features_query
 from pipelines.methods.declare import History
-from pipelines.methods.partition import plain, split_days
+from pipelines.methods.partition import plain, split_days, wide
 from pipelines.methods.totals import totals_query
 
 DATASET = "features"
@@ -83,7 +83,7 @@ def _totals(accepted: Accepted, history: History, engine: Engine) -> Kept:
             calendar.PARTITIONS: calendar.partition_days(piece, cutoff, longest.days),
             calendar.LOCAL_DAYS: calendar.local_days(piece[0], piece[-1] + longest, cutoff),
         }
-        for day, rows in split_days(engine.run(query, tables), piece).items():
+        for day, rows in split_days(wide(engine.run(query, tables)), piece).items():
             kept[day] = accepted.lake.write(dataset, day, rows, origins[day])
     return kept
 
