@@ -34,7 +34,7 @@ night: $(VENV)/.installed ## one whole night without Airflow   [DAY=2013-10-01]
 repro: $(VENV)/.installed ## the same chain through DVC, for the day in params.yaml
 	@dvc repro
 
-test: $(VENV)/.installed ## every test, whole nights through real services included
+test: $(VENV)/.spark ## every test, whole nights through real services included
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.installed ## lint, types, layers
@@ -47,9 +47,12 @@ format: $(VENV)/.installed ## lay out the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-lock: $(VENV)/.installed ## resolve requirements.lock anew from pyproject.toml
+lock: $(VENV)/.installed ## resolve the two locks anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --upgrade --quiet -o requirements.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], sep="\n")' \
+	  | $(BIN)/uv pip compile - --constraint requirements.lock --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements-spark.lock
 
 clean: ## remove all state: data, runs, var (versions on the branch `data` and the environment stay)
 	rm -rf data runs var dvc.lock .dvc/cache .dvc/tmp
@@ -65,4 +68,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline --editable .
+	@touch $@
+
+# Spark is half a gigabyte, and no night of the reference problem needs it: only the tests do.
+$(VENV)/.spark: $(VENV)/.installed requirements-spark.lock
+	@echo "adding Spark to $(VENV) for the tests (a minute the first time)" >&2
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-build-isolation --require-hashes -r requirements-spark.lock \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements-spark.lock
 	@touch $@

@@ -95,8 +95,12 @@ def _factories(  # noqa: C901  twelve flat one-liners: imports happen when a ser
 
     def engine() -> Any:
         from pipelines.adapters.engine import DuckEngine
+        from pipelines.adapters.sparkengine import SparkEngine
 
-        return DuckEngine(params.features.memory_limit_gb, places.var / "spill")
+        memory, spill = params.features.memory_limit_gb, places.var / "spill"
+        if params.features.engine == "spark":
+            return SparkEngine(memory, spill, environ)
+        return DuckEngine(memory, spill)
 
     def validator() -> Any:
         from pipelines.adapters.gx import GxValidator

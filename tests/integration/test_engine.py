@@ -10,6 +10,7 @@ import sqlglot
 from sqlglot import exp
 
 from pipelines.adapters.engine import DuckEngine
+from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError, DataError, TemporaryError
 from pipelines.methods.calendar import (
     LOCAL_DAYS,
@@ -20,6 +21,7 @@ from pipelines.methods.calendar import (
 )
 from pipelines.methods.compile import features_query
 from pipelines.methods.declare import Column, FeatureSet, History
+from pipelines.methods.portable import portable
 from pipelines.methods.resolve import Shape
 from pipelines.methods.totals import totals_query
 
@@ -33,11 +35,17 @@ def query(text: str) -> exp.Query:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> DuckEngine:
+def duck(tmp_path: Path) -> DuckEngine:
     return DuckEngine(0.5, tmp_path / "spill", threads=2)
 
 
-def test_tables_and_files_are_read_by_name(tmp_path: Path, engine: DuckEngine) -> None:
+@pytest.fixture(params=["duck", "spark"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
+
+
+def test_tables_and_files_are_read_by_name(tmp_path: Path, engine: Engine) -> None:
     folder = tmp_path / "day=2013-10-02"  # a folder's name is no column
     folder.mkdir()
     files = [folder / "a.parquet", folder / "b.parquet"]
@@ -55,7 +63,7 @@ def test_tables_and_files_are_read_by_name(tmp_path: Path, engine: DuckEngine) -
     ]
 
 
-def test_a_local_variable_of_the_process_is_no_table(engine: DuckEngine) -> None:
+def test_a_local_variable_of_the_process_is_no_table(engine: Engine) -> None:
     secret = pa.table({"n": [1]})
 
     with pytest.raises(ConfigError, match="secret"):
@@ -63,16 +71,16 @@ def test_a_local_variable_of_the_process_is_no_table(engine: DuckEngine) -> None
     assert secret.num_rows == 1
 
 
-def test_no_extension_is_fetched_from_anywhere(engine: DuckEngine) -> None:
+def test_no_extension_is_fetched_from_anywhere(duck: DuckEngine) -> None:
     with pytest.raises((ConfigError, DataError, TemporaryError)):
-        engine.run(query("SELECT * FROM read_parquet('https://127.0.0.1:9/x.parquet')"), {})
+        duck.run(query("SELECT * FROM read_parquet('https://127.0.0.1:9/x.parquet')"), {})
 
 
-def test_memory_threads_and_clock_are_those_that_were_asked_for(engine: DuckEngine) -> None:
+def test_memory_threads_and_clock_are_those_that_were_asked_for(duck: DuckEngine) -> None:
     names = ("memory_limit", "threads", "autoload_known_extensions", "python_enable_replacements")
     settings = ", ".join(f"current_setting('{name}')::VARCHAR AS {name}" for name in names)
 
-    assert list(engine.run(query(f"SELECT {settings}"), {}).to_pylist()[0].values()) == [
+    assert list(duck.run(query(f"SELECT {settings}"), {}).to_pylist()[0].values()) == [
         "476.8 MiB",
         "2",
         "false",
@@ -93,7 +101,7 @@ def test_what_does_not_fit_into_memory_is_spilled(tmp_path: Path) -> None:
     assert rows.to_pylist() == [{"n": 2000000}]
 
 
-def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, engine: DuckEngine) -> None:
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, engine: Engine) -> None:
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"not a table")
 
@@ -101,9 +109,96 @@ def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, engine: DuckEngine) 
         engine.run(query("SELECT * FROM f"), {"f": [broken]})
 
 
-def test_a_value_that_cannot_be_computed_is_the_datas_fault(engine: DuckEngine) -> None:
+def test_a_value_that_cannot_be_computed_is_the_datas_fault(engine: Engine) -> None:
     with pytest.raises(DataError, match="land the tables again"):
         engine.run(query("SELECT n::INTEGER FROM t"), {"t": pa.table({"n": ["many"]})})
+
+
+def test_a_file_that_is_gone_is_looked_for_again_later(tmp_path: Path, engine: Engine) -> None:
+    with pytest.raises(TemporaryError, match=r"gone\.parquet"):
+        engine.run(query("SELECT * FROM f"), {"f": [tmp_path / "gone.parquet"]})
+
+
+def test_a_table_leaves_nothing_behind(engine: Engine) -> None:
+    engine.run(query("SELECT n FROM once"), {"once": pa.table({"n": [1]})})
+
+    with pytest.raises(ConfigError, match="once"):
+        engine.run(query("SELECT n FROM once"), {})
+
+
+def test_columns_keep_their_types_and_their_values(tmp_path: Path, engine: Engine) -> None:
+    moment = datetime(1969, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001  the lake's are UTC, without zone
+    rows = pa.table(
+        {
+            "day": pa.array([DAY, None], pa.date32()),
+            "at": pa.array([moment, None], pa.timestamp("us")),
+            "small": pa.array([-3, None], pa.int16()),
+            "whole": pa.array([2**53 + 1, None], pa.int64()),
+            "real": pa.array([0.1, None], pa.float64()),
+            "text": pa.array(["é", None], pa.string()),
+            "yes": pa.array([True, None], pa.bool_()),
+        }
+    )
+    pq.write_table(rows, tmp_path / "f.parquet")
+
+    for given in (rows, [tmp_path / "f.parquet"]):
+        assert engine.run(query("SELECT * FROM f ORDER BY whole"), {"f": given}).equals(rows)
+
+
+MEANINGS = {
+    "n // 2": [-4, 3, None],
+    "n % 3": [2, 1, None],
+    "n / 2": [-3.5, 3.5, None],
+    "n // zero": [None, None, None],
+    "n % zero": [None, None, None],
+    "n / zero": [None, None, None],
+    "half // 2": [-4, 3, None],
+    "half % 2": [0.5, 1.5, None],
+    "round(half)": [-8.0, 8.0, None],
+    "0.1 + 0.2": [0.1 + 0.2] * 3,
+    "greatest(n, zero)": [0, 7, 0],
+    "least(n, zero)": [-7, 0, 0],
+    "isodow(day)": [7, 6, None],
+    "year(day)": [2013, 2013, None],
+    "date_diff('day', day, DATE '2013-03-20')": [10, 4, None],
+    "cast(at AS DATE)": [date(2013, 3, 10), date(1969, 12, 31), None],
+    "text < 'a'": [False, True, None],
+    "not_a_number = not_a_number": [True, True, True],
+    "not_a_number > half": [True, True, None],
+    "n > 0 AND NULL": [False, None, None],
+    "row_number() OVER (ORDER BY n)": [1, 2, 3],
+    "row_number() OVER (ORDER BY n DESC)": [2, 1, 3],
+    "sum(n) OVER ()": [0, 0, 0],
+}
+
+
+def test_expressions_mean_the_same(engine: Engine) -> None:
+    rows = pa.table(
+        {
+            "id": [1, 2, 3],
+            "n": pa.array([-7, 7, None], pa.int16()),
+            "zero": pa.array([0, 0, 0], pa.int32()),
+            "half": [-7.5, 7.5, None],
+            "not_a_number": [float("nan")] * 3,
+            "day": pa.array([date(2013, 3, 10), date(2013, 3, 16), None]),
+            "at": pa.array(
+                [datetime.fromisoformat(at) for at in ("2013-03-10T23:59:59", "1969-12-31T23:00")]
+                + [None],
+                pa.timestamp("us"),
+            ),
+            "text": ["é", "Z", None],
+        }
+    )
+    asked = ", ".join(f"{text} AS c{n}" for n, text in enumerate(MEANINGS))
+
+    found = engine.run(portable(query(f"SELECT {asked} FROM t ORDER BY id")), {"t": rows})
+
+    assert dict(zip(MEANINGS, found.to_pydict().values(), strict=True)) == MEANINGS
+
+
+def test_what_overflows_is_refused_rather_than_wrong(engine: Engine) -> None:
+    with pytest.raises(DataError, match="verflow"):
+        engine.run(query("SELECT n * n AS n FROM t"), {"t": pa.table({"n": [2**62]})})
 
 
 def midnight(day: date) -> datetime:
@@ -115,7 +210,7 @@ def delay(arr_delay: Column) -> Column:
     return arr_delay
 
 
-def test_the_mean_of_a_number_counts_only_what_is_known(engine: DuckEngine) -> None:
+def test_the_mean_of_a_number_counts_only_what_is_known(engine: Engine) -> None:
     history = History("facts", delay, by=(("who",),), days=(1, 3), measures=("mean", "count"))
     declared = FeatureSet(columns={}, history=(history,))
     facts = pa.table(
