@@ -29,6 +29,11 @@ class Throne:
     refusal: str | None = None  # why the alias's version may not serve
     entry: LedgerEntry | None = None  # what this look added to the ledger
 
+    @property
+    def serving(self) -> ModelVersion | None:
+        """The proven champion: the alias's version, or who stands in for it."""
+        return self.stand_in if self.refusal else self.champion
+
 
 def made_champions(ledger: Sequence[LedgerEntry]) -> list[str]:
     """Every version that was made champion, in that order."""

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from pipelines.core.config import EvaluateParams
-from pipelines.core.contracts import Lake, Pages, Problem, Registry
+from pipelines.core.contracts import Lake, Pages, Problem, Registry, Warehouse
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import (
     Candidate,
@@ -24,6 +24,7 @@ from pipelines.methods.examples import Examples, find_past, read_past
 from pipelines.methods.importance import permutation_importance
 from pipelines.methods.metrics import score_events
 from pipelines.methods.plots import draw
+from pipelines.methods.succession import look
 from pipelines.methods.task import TASKS
 
 BASELINE = "baseline"
@@ -38,6 +39,7 @@ def evaluate(
     feature_table: FeatureTable,
     lake: Lake,
     registry: Registry,
+    warehouse: Warehouse,
     pages: Pages,
 ) -> Evaluation:
     """How every contender does on the days since `first_test_day` whose outcomes are known.
@@ -48,7 +50,7 @@ def evaluate(
     """
     examples = _test_examples(day, candidates, feature_table, problem, lake)
     models = {c.name: registry.load(_version(registry, c)) for c in candidates.candidates}
-    champion = _opponent(registry, candidates)
+    champion = _opponent(registry, warehouse, candidates)
     obstacle = _obstacle(champion, candidates)
     scores = {name: model.scores(examples.frame) for name, model in models.items()}
     if champion is not None and not obstacle:
@@ -99,10 +101,12 @@ def _version(registry: Registry, candidate: Candidate) -> ModelVersion:
     return version
 
 
-def _opponent(registry: Registry, candidates: Candidates) -> ModelVersion | None:
-    """The champion; on a rerun, when tonight's chosen one has taken its place, the one before."""
+def _opponent(
+    registry: Registry, warehouse: Warehouse, candidates: Candidates
+) -> ModelVersion | None:
+    """The proven champion; on a rerun, when tonight's chosen one has taken its place, the one before."""
     mine = next(c.version for c in candidates.candidates if c.name == candidates.chosen)
-    champion = registry.version("champion")
+    champion = look(registry, warehouse).serving
     if champion is not None and champion.version == mine:
         champion = registry.version("previous-champion")
     return None if champion is None or champion.version == mine else champion

@@ -256,6 +256,7 @@ class World:
             self.feature_table(candidates.day),
             self.lake,
             self.registry,
+            self.warehouse,
             self.pages,
         )
 

@@ -188,13 +188,29 @@ def test_a_promotion_that_was_killed_half_way_is_finished_by_the_rerun(tmp_path:
     world = World(tmp_path)
     candidates = world.train()
     evaluation = world.evaluate(candidates)
-    world.registry.point("champion", candidates.candidates[0].version)  # and then it was killed
+    killed = candidates.candidates[0].version
+    for blessing in ("quality", "infra"):
+        world.registry.bless(killed, blessing, True, "as it was")
+    world.registry.point("champion", killed)  # and then it was killed
 
     verdict = world.promote(candidates, world.evaluate(candidates))
 
     assert world.evaluate(candidates) == evaluation
     assert verdict.outcome == "champion"
-    assert [entry.actor for entry in world.warehouse.ledger()] == ["gate"]
+    assert [(e.kind, e.version) for e in world.warehouse.ledger()] == [("promoted", killed)]
+
+
+def test_a_version_that_is_not_proven_is_no_opponent_though_the_alias_stands_on_it(
+    world: World,
+) -> None:
+    first = world.night()
+    candidates = world.train(DAY + timedelta(days=1))
+    unproven = next(c.version for c in candidates.candidates if c.name != candidates.chosen)
+    world.registry.point("champion", unproven)
+
+    evaluation = world.evaluate(candidates)
+
+    assert evaluation.champion == first.version
 
 
 def test_a_rerun_does_not_claim_for_the_gate_what_a_person_did(world: World) -> None:
