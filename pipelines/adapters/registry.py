@@ -23,6 +23,7 @@ from pipelines.methods.modelfile import check_sha256, unpack
 
 ALIASES = ("champion", "challenger", "canary", "previous-champion")
 TAG_LENGTH = 4000
+CHAMPION = "champion.json"
 
 
 class MlflowRegistry:
@@ -145,6 +146,15 @@ class MlflowRegistry:
             self._client.set_model_version_tag(
                 self._name, version, "redeye.champion", what[:TAG_LENGTH]
             )
+
+    def remember(self, champion: ModelVersion) -> None:
+        """Keep, beside the registry, who is champion: for when it does not answer."""
+        write_whole(self._copies / CHAMPION, champion.to_json().encode())
+
+    def remembered(self) -> ModelVersion | None:
+        """Who was champion when the registry answered last."""
+        path = self._copies / CHAMPION
+        return ModelVersion.from_json(path.read_text(), str(path)) if path.exists() else None
 
     def fetch(self, version: ModelVersion) -> ModelFile:
         """The model's file, proven to be the one that was registered before any of it is understood.

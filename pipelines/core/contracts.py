@@ -280,6 +280,14 @@ class Registry(Protocol):
         """Write what became of a version as champion on it, where a person sees it in the MLflow UI."""
         ...
 
+    def remember(self, champion: ModelVersion) -> None:
+        """Keep, beside the registry, who is champion: for when it does not answer."""
+        ...
+
+    def remembered(self) -> ModelVersion | None:
+        """Who was champion when the registry answered last."""
+        ...
+
     def fetch(self, version: ModelVersion) -> ModelFile:
         """The model's file, not yet understood. Raises GateRefused when it is not the one that was
         registered; TemporaryError when the registry does not answer and there is no proven copy.

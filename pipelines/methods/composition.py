@@ -57,7 +57,7 @@ def name_run(
     version, identity = (model.version, model.sha256) if model else (None, main.note)
     features = table.partition.sha256
     name = run_name(table.day.isoformat(), features, who.name, str(version), identity, digest)
-    reason = explain(who, table.day, asked or refusals_before(main, turns, fared))
+    reason = explain(who, table.day, [*asked, *refusals_before(main, turns, fared)])
     return ScoringRun(
         day=table.day,
         run_id=name,

@@ -81,10 +81,18 @@ def line_up(
     return turns
 
 
-def without_registry(schedule: Sequence[str], refusal: str) -> list[Turn]:
-    """The turns when no model can be had: nobody's, for this reason, then the baseline's if it has one."""
-    baseline = [Turn(Contender(name, None)) for name in schedule if name == BASELINE]
-    return [Turn(Contender(schedule[0], None), refusal), *baseline]
+def without_registry(
+    schedule: Sequence[str], remembered: ModelVersion | None, features: Sequence[str], why: str
+) -> list[Turn]:
+    """The turns when the registry does not answer: the champion that it named last, from the copy that
+    was proven then, and the baseline. `why` is told when there is none.
+    """
+    if remembered and "champion" in schedule:
+        champion = Contender("champion", remembered)
+        first = Turn(champion, refuse_model(champion, features))
+    else:
+        first = Turn(Contender(schedule[0], None), why)
+    return [first, *(Turn(Contender(name, None)) for name in schedule if name == BASELINE)]
 
 
 def refuse_model(contender: Contender, features: Sequence[str]) -> str | None:

@@ -58,7 +58,7 @@ def score(
         return _publication(standing, {}, republished=False)
     events = read_events(problem, feature_table.partition, lake)
     desk = Desk(day, problem, lake, registry, validator, workers)
-    turns = _turns(params, feature_table, registry, warehouse)
+    turns, asked = _turns(params, feature_table, registry, warehouse)
     fared: dict[str, Fared] = {}
     run, republished = None, False
     for one in ask_all(desk, turns, events):
@@ -66,7 +66,6 @@ def score(
         if run is None and _is_decided(params, turns, fared):
             rows, rollout = compose(turns, fared, events, params.rollout)
             facts = {"rollout": rollout, "data_version": landed.version if landed else "unknown"}
-            asked = [f"version {params.model} was asked for"] if params.model != "current" else []
             run = name_run(feature_table, turns, fared, rows, asked).model_copy(
                 update=facts | _counts(problem, day, lake)
             )
@@ -84,7 +83,8 @@ def score(
 
 def _turns(
     params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
-) -> list[Turn]:
+) -> tuple[list[Turn], list[str]]:
+    """Who is asked, and what is to be said about that."""
     if params.model == "current":
         return _resolve(params, table, registry, warehouse)
     contender = Contender(NAMED, registry.version(params.model))
@@ -94,21 +94,25 @@ def _turns(
             f"score {table.day}: version {params.model} was asked for and {refusal}; "
             f"the MLflow UI lists the versions and their blessings"
         )
-    return [Turn(contender)]
+    return [Turn(contender)], [f"version {params.model} was asked for"]
 
 
 def _resolve(
     params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
-) -> list[Turn]:
-    """Who stands where now. A registry that does not answer leaves the baseline."""
+) -> tuple[list[Turn], list[str]]:
+    """Who stands where now; as long as the registry does not answer, who was champion when it did."""
     try:
         throne = look(registry, warehouse, table.names)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
     except TemporaryError as error:
-        return without_registry(params.schedule, f"the registry does not answer ({error})")
+        why, last = f"the registry does not answer ({error})", registry.remembered()
+        turns = without_registry(params.schedule, last, table.names, why)
+        return turns, [f"{why}, the champion is the one it named last"] if last else []
+    if throne.serving:
+        registry.remember(throne.serving)
     models["champion"] = throne.champion  # resolved once: who is promoted from now on waits a night
     models["previous-champion"] = throne.stand_in or models["previous-champion"]
-    return line_up(params.schedule, models, table.names)
+    return line_up(params.schedule, models, table.names), []
 
 
 def _is_decided(params: ScoreParams, turns: list[Turn], fared: dict[str, Fared]) -> bool:

@@ -335,6 +335,16 @@ def test_a_verified_copy_serves_while_the_server_is_down(shop: Shop, version: Mo
 
 
 @pytest.mark.usefixtures("impatient")
+def test_the_champion_is_remembered_for_when_the_server_is_down(
+    shop: Shop, version: ModelVersion
+) -> None:
+    assert down(shop.places).remembered() is None
+
+    shop.registry.remember(version)
+
+    assert down(shop.places).remembered() == version
+
+
 def test_a_damaged_copy_does_not_serve(shop: Shop, version: ModelVersion) -> None:
     shop.registry.load(version)
     (copy,) = (shop.places.var / "models").iterdir()

@@ -192,6 +192,19 @@ def test_while_the_registry_is_down_the_baseline_answers_and_says_so(serving: Se
     assert scores(serving) == [0.6, 0.6, 0.6]  # (2 + 1) / (3 + 2)
 
 
+def test_while_the_registry_is_down_the_champion_that_it_named_last_answers(
+    serving: Serving,
+) -> None:
+    serving.score()
+    serving.registry.down = True
+    tomorrow = DAY + timedelta(days=1)
+
+    publication = serving.score(tomorrow, serving.features(tomorrow))
+
+    assert (publication.answered_by, publication.model_version) == ("champion", "2")
+    assert publication.reason.startswith("the registry does not answer (MLflow did not answer)")
+
+
 def test_the_baseline_knows_nothing_of_what_was_not_known_at_the_cutoff(serving: Serving) -> None:
     serving.registry.down = True
     serving.flew(DAY - timedelta(days=2), [20])
@@ -213,7 +226,7 @@ def test_the_baseline_answers_without_any_outcome_and_with_damaged_ones(serving:
 
 def test_with_nobody_left_the_day_is_not_scored(serving: Serving) -> None:
     first = serving.score()
-    serving.registry.down = True
+    serving.registry.down, serving.registry.last = True, None
 
     with pytest.raises(GateRefused, match="nobody of the schedule can answer"):
         serving.score(schedule=["champion"])

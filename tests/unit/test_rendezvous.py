@@ -69,14 +69,21 @@ def test_who_may_not_answer_is_told_why(model: ModelVersion | None, reason: str)
     assert reason in (turn.refusal or "")
 
 
-def test_without_a_registry_only_the_baseline_is_left() -> None:
-    refused, baseline = without_registry(SCHEDULE, "MLflow is down")
+def test_without_a_registry_and_a_champion_of_before_only_the_baseline_is_left() -> None:
+    refused, baseline = without_registry(SCHEDULE, None, ["x"], "MLflow is down")
 
     assert refused.refusal == "MLflow is down"
     assert baseline.contender == Contender("baseline", None)
-    assert [t.refusal for t in without_registry(["champion"], "MLflow is down")] == [
-        "MLflow is down"
-    ]
+    alone = without_registry(["champion"], None, ["x"], "MLflow is down")
+    assert [turn.refusal for turn in alone] == ["MLflow is down"]
+
+
+def test_without_a_registry_the_champion_of_before_answers_if_its_features_are_there() -> None:
+    known, _ = without_registry(SCHEDULE, a_model("2"), ["x"], "MLflow is down")
+    changed, _ = without_registry(SCHEDULE, a_model("2"), ["y"], "MLflow is down")
+
+    assert (known.contender.name, known.refusal) == ("champion", None)
+    assert "needs features that are not there: x" in (changed.refusal or "")
 
 
 def test_scores_are_probabilities_one_for_each_event() -> None:
