@@ -1,4 +1,4 @@
-"""The operator that runs a stage's own command, and what its exit code means to Airflow."""
+"""The operators that run commands of `redeye`, and what an exit code means to Airflow."""
 
 from __future__ import annotations
 
@@ -31,8 +31,46 @@ PASSING = {BusyError.exit_code, TemporaryError.exit_code}
 LASTING = {e.exit_code for e in (UsageError, DataError, GateRefused, ConfigError)}
 
 
-class StageOperator(BaseOperator):
-    """Runs a stage's command for one day; its exit code tells Airflow whether to try again."""
+class CommandOperator(BaseOperator):
+    """Runs a command of `redeye`; its exit code tells Airflow whether to try again."""
+
+    _running: Command | None = None
+
+    def execute(self, context: Any) -> Any:
+        """Run the command to its end; what the task gives to others: nothing."""
+        self.command(context)
+
+    def command(self, context: Any) -> str:
+        """Run the command, line by line into the task's log: the last one. Raises what fits its exit code."""
+        try:
+            ending = self._run(self._argv(context))
+        except RedeyeError as error:
+            ending = Ending(error.exit_code, str(error))
+        if ending.exit_code:
+            told = {"exit_code": ending.exit_code, "sentence": ending.sentence}
+            context["ti"].xcom_push("failure", told)
+            raise failure(ending, context["ti"].try_number)
+        return ending.sentence
+
+    def _run(self, argv: list[str]) -> Ending:
+        self.log.info("$ %s", " ".join(argv))
+        self._running = Command(argv, REPOSITORY, stage_environ(os.environ))
+        try:
+            return self._running.follow(self.log.info)
+        finally:
+            self._running.stop()
+
+    def on_kill(self) -> None:
+        """Stop the command when the task is cleared, out of time, or its worker leaves."""
+        if self._running is not None:
+            self._running.stop()
+
+    def _argv(self, context: Any) -> list[str]:
+        raise NotImplementedError
+
+
+class StageOperator(CommandOperator):
+    """Runs a stage's command for one day."""
 
     # A backfill's task gets its day from the plan, and Airflow fills in template fields only. No
     # parameter of a run ever is a template.
@@ -48,31 +86,6 @@ class StageOperator(BaseOperator):
         )
         self.stage = stage
         self.day = day
-        self._running: Command | None = None
-
-    def execute(self, context: Any) -> None:
-        """Run the command to its end, line by line into the task's log."""
-        try:
-            ending = self._run(self._argv(context))
-        except RedeyeError as error:
-            ending = Ending(error.exit_code, str(error))
-        if ending.exit_code:
-            told = {"exit_code": ending.exit_code, "sentence": ending.sentence}
-            context["ti"].xcom_push("failure", told)
-            raise failure(ending, context["ti"].try_number)
-
-    def _run(self, argv: list[str]) -> Ending:
-        self.log.info("$ %s", " ".join(argv))
-        self._running = Command(argv, REPOSITORY, stage_environ(os.environ))
-        try:
-            return self._running.follow(self.log.info)
-        finally:
-            self._running.stop()
-
-    def on_kill(self) -> None:
-        """Stop the command when the task is cleared, out of time, or its worker leaves."""
-        if self._running is not None:
-            self._running.stop()
 
     def _argv(self, context: Any) -> list[str]:
         run = context["dag_run"]

@@ -37,6 +37,7 @@ app.add_typer(data_app, name="data")
 Day = Annotated[
     str, typer.Option("--day", metavar="YYYY-MM-DD", help="The day whose events are scored.")
 ]
+CHALLENGER_SAYS = {"version", "candidate", "trained_until", "reason"}
 Json = Annotated[bool, typer.Option("--json", help="Print a record for machines.")]
 
 
@@ -144,13 +145,20 @@ def _promote_by_hand(redeye: Redeye, version: str, reason: str) -> None:
 def _see_promotion(redeye: Redeye, as_json: bool) -> None:
     from pipelines.methods.succession import look
 
-    throne = look(redeye.services["registry"](), redeye.services["warehouse"]())
-    serving = throne.stand_in or (None if throne.refusal else throne.champion)
-    told = {
+    registry = redeye.services["registry"]()
+    throne, challenger = (
+        look(registry, redeye.services["warehouse"]()),
+        registry.version("challenger"),
+    )
+    serving = throne.serving
+    told: dict[str, Any] = {
         "serving": serving.version if serving else None,
         "refusal": throne.refusal,
         "new": throne.entry.model_dump() if throne.entry else None,
+        "challenger": None,
     }
+    if challenger is not None and challenger.version != told["serving"]:
+        told["challenger"] = challenger.model_dump(mode="json", include=CHALLENGER_SAYS)
     typer.echo(json.dumps(told) if as_json else f"champion: version {told['serving'] or 'none'}")
     if throne.refusal and throne.champion:
         raise GateRefused(

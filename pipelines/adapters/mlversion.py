@@ -73,4 +73,5 @@ def read_version(version: Any) -> ModelVersion:
         features=tuple(json.loads(tags.get("features", "[]"))),
         quality=tags.get("redeye.quality") == "passed",
         infra=tags.get("redeye.infra") == "passed",
+        reason=tags.get("redeye.quality.reason", ""),
     )

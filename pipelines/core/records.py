@@ -143,6 +143,7 @@ class ModelVersion(Record):
     features: tuple[str, ...]
     quality: bool  # blessed by the gate
     infra: bool  # loaded from the registry, and answered as in training
+    reason: str = ""  # why it is blessed for quality, or not
 
 
 class ScoringRun(Record):
