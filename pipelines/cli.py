@@ -22,6 +22,7 @@ from pipelines.core.day import parse_day, parse_days
 from pipelines.core.errors import DataError, GateRefused, RedeyeError, UsageError
 from pipelines.runner import Night, run_chain
 from pipelines.services import Redeye, open_redeye, stores_of
+from pipelines.story import as_record, show_story
 from pipelines.summary import night_summary, show_night, show_verification
 
 app = typer.Typer(
@@ -326,6 +327,30 @@ def verify(
             f"{', '.join(one.name for one in verification.broken)} broken; first {first_breach.where}: "
             f"{first_breach.what}; next: {first_breach.next}"
         )
+
+
+@app.command()
+def explain(
+    ctx: typer.Context,
+    day: Day,
+    event: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="One event, such as 2013-10-01|UA|1545|EWR|515."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Where a day's published scores come from: model, features, raw data, code; and why one is as it is."""
+    from pipelines.methods.lineage import Archive, tell_event, trace
+
+    services = open_redeye(ctx.obj).services
+    names = ("problem", "lake", "registry", "warehouse")
+    archive = Archive(**{name: services[name]() for name in names})
+    lineage = trace(parse_day(day), archive)
+    told = tell_event(event, lineage, archive) if event else None
+    if as_json:
+        typer.echo(json.dumps(as_record(lineage, told), indent=2))
+    else:
+        show_story(lineage, told, archive.problem.features.dictionary)
 
 
 def _between(day: str | None, first: str | None, last: str | None) -> tuple[date, date]:

@@ -1,0 +1,115 @@
+"""Where a published score comes from: back to its model, its features, the raw data and the code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import pandas as pd
+
+from pipelines.core.contracts import Lake, Problem, Registry, Warehouse
+from pipelines.core.errors import DataError, GateRefused
+from pipelines.core.records import ModelVersion, Partition, ScoringRun
+from pipelines.methods.attribution import contributions
+from pipelines.methods.events import event_keys
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where the traces are."""
+
+    problem: Problem
+    lake: Lake
+    registry: Registry
+    warehouse: Warehouse
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What stands behind the published scores of a day."""
+
+    run: ScoringRun
+    model: ModelVersion | None
+    facts: Mapping[str, str]  # what the night that trained the model wrote down of itself
+    features: Partition | None  # the very file that was scored; None: the lake has it no more
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event's answer, and what made it so."""
+
+    key: str
+    answered_by: str
+    score: float
+    label: float | None
+    excluded: str | None
+    said: Mapping[str, float]  # by every contender that answered
+    values: Mapping[str, object]  # of its features
+    mean: float | None = None  # score of the day's other events
+    gained: Mapping[str, float] | None = None  # by each feature, over the mean
+    again: float | None = None  # what the model says when it is asked again
+    gap: str = ""  # why there is no more to tell
+
+
+def trace(day: date, archive: Archive) -> Lineage:
+    """The lineage of what is published for the day; raises DataError when nothing is."""
+    run = archive.warehouse.published(day)
+    if run is None:
+        raise DataError(
+            f"predictions {day}: nothing is published for {archive.problem.name} on this day; "
+            f"`redeye status --day {day}` says what the night did"
+        )
+    model = archive.registry.version(run.model_version) if run.model_version else None
+    kept = archive.lake.revisions("features", day, day).get(day, ())
+    features = next((one for one in kept if one.sha256 == run.features_sha256), None)
+    return Lineage(
+        run, model, (archive.registry.facts(model.run_id) or {}) if model else {}, features
+    )
+
+
+def tell_event(key: str, lineage: Lineage, archive: Archive) -> Event:
+    """One event of the lineage's day; raises DataError when it was not scored."""
+    day = lineage.run.day
+    scores = archive.warehouse.scores(day, day)
+    mine = scores.loc[scores["event_key"] == key]
+    answer = mine.loc[mine["answers"]]
+    if answer.empty:
+        near = difflib.get_close_matches(key, scores["event_key"].unique().tolist(), 3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise DataError(f"predictions {day}: no event {key!r} was scored{hint}")
+    row = answer.iloc[0]
+    event = Event(
+        key=key,
+        answered_by=row["contender"],
+        score=float(row["score"]),
+        label=None if pd.isna(row["label"]) else float(row["label"]),
+        excluded=row["excluded"],
+        said=dict(zip(mine["contender"], mine["score"], strict=True)),
+        values={},
+    )
+    try:
+        return _attributed(event, row["model_version"], lineage, archive)
+    except (DataError, GateRefused) as error:
+        return replace(event, gap=str(error))
+
+
+def _attributed(event: Event, version: str | None, lineage: Lineage, archive: Archive) -> Event:
+    if lineage.features is None:
+        raise DataError("the features that were scored are not in the lake any more")
+    registry = archive.registry
+    model = registry.version(version) if version else None
+    if model is None:
+        raise DataError(f"{event.answered_by} is no model that the registry has")
+    fitted = registry.load(model)
+    frame = archive.lake.read([lineage.features]).to_pandas()
+    mine = (event_keys(frame, archive.problem.key) == event.key).to_numpy()
+    mean, gained = contributions(fitted, frame.loc[~mine], frame.loc[mine])
+    return replace(
+        event,
+        values=frame.loc[mine, list(fitted.schema)].iloc[0].to_dict(),
+        mean=mean,
+        gained={str(name): float(gain) for name, gain in gained.items()},
+        again=float(fitted.scores(frame)[mine][0]),
+    )

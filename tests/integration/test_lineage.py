@@ -1,0 +1,85 @@
+"""From a published score back to what made it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.errors import DataError
+from pipelines.methods.lineage import Archive, tell_event, trace
+from pipelines.problem import PROBLEM
+from tests.integration.serving import DAY, Serving
+
+KEY = f"{DAY}|UA|2|EWR|515"
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Serving:
+    serving = Serving(tmp_path)
+    serving.registry.add("1")
+    serving.serve("1")
+    return serving
+
+
+def archive(serving: Serving) -> Archive:
+    return Archive(PROBLEM, serving.lake, serving.registry, serving.warehouse)
+
+
+def test_a_day_leads_back_to_the_model_and_to_the_very_features_that_were_scored(
+    serving: Serving,
+) -> None:
+    scored = serving.features(said=(0.25, 0.5, 0.75))
+    serving.score(table=scored)
+    serving.features(said=(0.9, 0.9, 0.1))  # made anew since, and not scored
+
+    lineage = trace(DAY, archive(serving))
+
+    assert lineage.model == serving.registry.versions["1"]
+    assert lineage.features == scored.partition
+
+
+def test_an_event_is_told_with_what_all_said_and_what_its_features_gained(
+    serving: Serving,
+) -> None:
+    serving.score(table=serving.features(said=(0.25, 0.5, 0.75)))
+
+    event = tell_event(KEY, trace(DAY, archive(serving)), archive(serving))
+
+    assert (event.score, event.again, event.values) == (0.5, 0.5, {"said": 0.5})
+    assert event.said == {"baseline": 0.5, "champion": 0.5}
+    assert event.mean is not None
+    assert event.gained == {"said": pytest.approx(0.5 - event.mean)}
+
+
+def test_without_the_scored_features_the_answer_is_told_and_the_gap_as_well(
+    serving: Serving,
+) -> None:
+    scored = serving.features(said=(0.25, 0.5, 0.75))
+    serving.score(table=scored)
+    serving.lake.path(scored.partition).unlink()
+
+    event = tell_event(KEY, trace(DAY, archive(serving)), archive(serving))
+
+    assert event.score == 0.5
+    assert event.gained is None
+    assert "features" in event.gap
+
+
+def test_what_the_baseline_answered_has_no_contributions(serving: Serving) -> None:
+    serving.score(schedule=["baseline"])
+
+    event = tell_event(KEY, trace(DAY, archive(serving)), archive(serving))
+
+    assert (event.answered_by, event.gained) == ("baseline", None)
+    assert "baseline is no model" in event.gap
+
+
+def test_what_was_not_scored_is_refused_with_what_comes_near(serving: Serving) -> None:
+    serving.score()
+
+    with pytest.raises(DataError, match=r"did you mean .*\|UA\|2\|EWR\|515"):
+        tell_event(f"{DAY}|UA|2|EWR|516", trace(DAY, archive(serving)), archive(serving))
+    with pytest.raises(DataError, match="nothing is published"):
+        trace(DAY + timedelta(days=1), archive(serving))
