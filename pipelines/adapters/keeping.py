@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import pandas as pd
 from sqlalchemy import func, select
 
 from pipelines.adapters.database import Database
 from pipelines.adapters.publishing import COLUMNS, add_rows, copy_rows
-from pipelines.adapters.schema import contender_run, prediction
-from pipelines.core.records import ScoringRun
+from pipelines.adapters.schema import contender_run, outlier, prediction, sample
+from pipelines.core.records import Partition, ScoringRun
+from pipelines.methods.oddities import Outlier
 from pipelines.methods.rendezvous import Fared
 
 
@@ -66,3 +68,19 @@ def _row(run: ScoringRun, token: int, one: Fared) -> dict[str, object]:
         "seconds": one.seconds,
         "events": 0 if one.predictions is None else len(one.predictions),
     }
+
+
+def keep_rows(
+    database: Database,
+    table: Partition,
+    samples: Mapping[str, Mapping[str, object]],
+    outliers: Sequence[Outlier],
+) -> None:
+    """Keep features of some events by their keys, and outliers; what is there of this table stays."""
+    about = {"day": table.day, "features_sha256": table.sha256}
+    drawn = [{**about, "event_key": key, "features": kept} for key, kept in samples.items()]
+    strange = [{**about, **asdict(one)} for one in outliers]
+    with database.write(alone=f"samples {table.day}") as connection:
+        for target, rows in ((sample, drawn), (outlier, strange)):
+            if rows:
+                connection.execute(database.insert(target).on_conflict_do_nothing(), rows)

@@ -21,8 +21,9 @@ from pipelines.adapters.schema import (
     scoring_run,
 )
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.core.records import Amount, Incident, LedgerEntry, ScoringRun
+from pipelines.core.records import Amount, Incident, LedgerEntry, Partition, ScoringRun
 from pipelines.methods.fingerprint import checksum
+from pipelines.methods.oddities import Outlier
 from pipelines.methods.rendezvous import Fared
 
 
@@ -54,6 +55,15 @@ class SqlWarehouse:
     def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""
         keeping.keep_fared(self._database, run, token, fared)
+
+    def keep_rows(
+        self,
+        table: Partition,
+        samples: Mapping[str, Mapping[str, object]],
+        outliers: Sequence[Outlier],
+    ) -> None:
+        """Keep features of some events, by key, and outliers."""
+        keeping.keep_rows(self._database, table, samples, outliers)
 
     def published(self, day: date) -> ScoringRun | None:
         """The run whose predictions of the day are current."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from pipelines.methods.declare import FeatureSet
     from pipelines.methods.model import Form, Model
+    from pipelines.methods.oddities import Outlier
     from pipelines.methods.rendezvous import Fared
     from pipelines.methods.suite import Suite
 
@@ -357,6 +358,15 @@ class Warehouse(Protocol):
 
     def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""
+        ...
+
+    def keep_rows(
+        self,
+        table: Partition,
+        samples: Mapping[str, Mapping[str, object]],
+        outliers: Sequence[Outlier],
+    ) -> None:
+        """Keep features of some events of a features table, by key, and its outliers: for post-mortems."""
         ...
 
     def published(self, day: date) -> ScoringRun | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
@@ -25,6 +26,7 @@ from pipelines.core.records import (
 from pipelines.methods.drift import Drift, feature_drift, spread_blocks
 from pipelines.methods.events import event_keys
 from pipelines.methods.maturity import maturity
+from pipelines.methods.oddities import draw, find_outliers
 from pipelines.methods.page import render
 from pipelines.methods.quality import daily_quality, middle, published_quality, score_metrics
 from pipelines.methods.report import alerts, view
@@ -68,9 +70,11 @@ def monitor(
     )
     scores = warehouse.scores(day - timedelta(days=params.lookback_days), day)
     lately = _slice(problem, feature_table, lake, scores.loc[scores["day"] < day])
+    blocks = _blocks(params, feature_table, publication, lake)
     watched = _watch(
-        night, params, problem, scores, lately, _drift(params, feature_table, publication, lake)
+        night, params, problem, scores, lately, _drift(params, feature_table, blocks, lake)
     )
+    _keep_rows(problem, feature_table, blocks, lake, warehouse)
     _keep(night, params, problem, watched, lately, warehouse)
     told = alerts(night, watched)
     pages.write("report.html", render("report.html", view(night, watched, told)))
@@ -95,22 +99,51 @@ def _slice(
     return scores.merge(columns, on="event_key", how="left")
 
 
-def _drift(
+def _blocks(
     params: MonitorParams, table: FeatureTable | None, publication: Publication | None, lake: Lake
+) -> list[pd.DataFrame]:
+    """Days that stand for those that the model learned from, or for all before the last ones."""
+    if table is None:
+        return []
+    until = table.day - timedelta(days=params.psi_days)
+    trained = publication.trained_until if publication else None
+    last = min(trained, until) if trained else until
+    learned = [one for one in table.history if one.day <= last]
+    return [
+        _frame(lake, learned[place.start : place.stop])
+        for place in spread_blocks(len(learned), params.psi_days)
+    ]
+
+
+def _drift(
+    params: MonitorParams, table: FeatureTable | None, blocks: Sequence[pd.DataFrame], lake: Lake
 ) -> tuple[Drift, ...]:
-    """The last days' features against those that the model learned from, or all days before them."""
+    """The last days' features against those learned from."""
     if table is None:
         return ()
     until = table.day - timedelta(days=params.psi_days)
     recent = [one for one in (*table.history, table.partition) if one.day > until]
-    trained = publication.trained_until if publication else None
-    last = min(trained, until) if trained else until
-    learned = [one for one in table.history if one.day <= last]
-    blocks = [
-        _frame(lake, learned[place.start : place.stop])
-        for place in spread_blocks(len(learned), params.psi_days)
-    ]
     return feature_drift(blocks, _frame(lake, recent), table.names)
+
+
+def _keep_rows(
+    problem: Problem,
+    table: FeatureTable | None,
+    blocks: Sequence[pd.DataFrame],
+    lake: Lake,
+    warehouse: Warehouse,
+) -> None:
+    """Keep what a person will want to see of the day's features when something was wrong with it."""
+    if table is None or not table.partition.rows:
+        return
+    kept = lake.read([table.partition])
+    events, names = kept.to_pandas(), list(table.names)
+    keys = event_keys(events, problem.key)
+    places = draw(keys)
+    drawn = json.loads(events.iloc[places][names].to_json(orient="records", double_precision=15))
+    then = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame()
+    samples = dict(zip(keys.iloc[places], drawn, strict=True))
+    warehouse.keep_rows(table.partition, samples, find_outliers(then, events, keys, names))
 
 
 def _frame(lake: Lake, partitions: Sequence[Partition]) -> pd.DataFrame:

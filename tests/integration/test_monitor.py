@@ -248,3 +248,44 @@ def test_a_version_that_was_asked_for_is_no_alert(serving: Serving) -> None:
     report, _ = serving.monitor(publication=publication, settlement=serving.settle(DAY))
 
     assert report.alerts == ()
+
+
+# For the morning after
+
+
+def test_a_sample_of_the_day_and_what_was_never_seen_before_are_kept_once(
+    serving: Serving,
+) -> None:
+    table = weeks_of_features(serving, shift=0.3)
+    serving.score(table=table)
+
+    for _ in range(2):
+        serving.monitor(table=table)
+
+    (sampled,) = serving.ask("SELECT count(*), count(DISTINCT event_key) FROM sample")
+    assert sampled == (60, 60)
+    (kept,) = serving.ask("SELECT features FROM sample ORDER BY event_key LIMIT 1")
+    assert re.fullmatch(r'\{"said": 0\.\d+\}', str(kept[0]))
+    strange = serving.ask("SELECT feature, value, reason FROM outlier")
+    assert strange
+    assert all(float(str(value)) > 0.6 for _, value, _ in strange)
+    assert all("above the highest of" in str(reason) for *_, reason in strange)
+
+
+def test_the_queries_of_the_post_mortem_guide_answer(serving: Serving) -> None:
+    table = weeks_of_features(serving, shift=0.3)
+    publication = serving.score(table=table)
+    serving.flew(DAY, [20.0 * (number % 2) for number in range(60)])
+    serving.settle(TOMORROW)
+    serving.monitor(publication=publication, table=table)
+    guide = (Path(__file__).parents[2] / "docs" / "postmortem.md").read_text()
+    queries = re.findall(r"```sql\n(.*?)```", guide, re.DOTALL)
+    (worst,) = serving.ask("SELECT event_key FROM prediction_current ORDER BY 1 LIMIT 1")
+
+    found = {
+        query: serving.ask(query.replace("2013-10-01|UA|1545|EWR|515", str(worst[0])))
+        for query in queries
+    }
+
+    assert len(found) >= 6
+    assert [query for query, rows in found.items() if not rows] == []
