@@ -20,6 +20,7 @@ from rich.logging import RichHandler
 from pipelines.core.backfill import STAGES, Backfill, parse_model
 from pipelines.core.day import parse_day, parse_days
 from pipelines.core.errors import DataError, GateRefused, RedeyeError, UsageError
+from pipelines.core.faults import VARIABLE, arm
 from pipelines.runner import Night, run_chain
 from pipelines.services import Redeye, open_redeye, stores_of
 from pipelines.story import as_record, show_story
@@ -53,6 +54,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     logging.getLogger("redeye").setLevel(logging.INFO)
     command = " ".join(word for word in argv[:2] if not word.startswith("-"))
     try:
+        arm(environ.get(VARIABLE))
         app(argv, obj=dict(environ))
     except RedeyeError as error:
         typer.echo(f"redeye {command}: {error}", err=True)

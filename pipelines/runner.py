@@ -20,6 +20,7 @@ from typing import Any
 
 from pipelines.core.config import Section
 from pipelines.core.errors import ConfigError, DataError, RedeyeError
+from pipelines.core.faults import reach
 from pipelines.core.files import write_whole
 from pipelines.core.graph import Graph
 from pipelines.core.records import ARTEFACTS, Record
@@ -49,7 +50,9 @@ class Night:
             self._refuse(stage, error)
             self._note(stage, time.monotonic() - started, error)
             raise
+        reach("stage.before_record")
         write_whole(self.folder / f"{self._stem(stage)}.json", record.to_json().encode())
+        reach("stage.after_record")
         self._note(stage, time.monotonic() - started, None)
         return record
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.faults import reach
 
 WAIT_SECONDS = 30  # for a lock that somebody else holds
 CONNECT_SECONDS = 10
@@ -36,8 +37,11 @@ def parse_url(url: str) -> URL:
 def open_engine(url: URL) -> Engine:
     """An engine that waits for locks, for a while, and whose SQLite is safe against lost updates."""
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_pre_ping=True, connect_args=_limits(url))
+        engine = create_engine(url, pool_pre_ping=True, connect_args=_limits(url))
+        event.listen(engine, "before_cursor_execute", _on_statement)
+        return engine
     engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS})
+    event.listen(engine, "before_cursor_execute", _on_statement)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
@@ -50,6 +54,10 @@ def _limits(url: URL) -> dict[str, Any]:
         "options": f"-c lock_timeout={WAIT_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s",
     }
     return {name: value for name, value in limits.items() if name not in url.query}
+
+
+def _on_statement(*_: object) -> None:
+    reach("database.before_statement")
 
 
 def _on_connect(connection: Any, _record: object) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from pipelines.adapters import migration
 from pipelines.adapters.connection import open_engine, parse_url
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
+from pipelines.core.faults import reach
 
 MISCONFIGURED = ("authentication failed", "does not exist", "permission denied", "not a database")
 
@@ -67,6 +68,10 @@ class Database:
             connection = plain.execution_options(writes=writes)
             with connection.begin():
                 yield connection
+                if writes:
+                    reach("database.before_commit")
+            if writes:
+                reach("database.after_commit")
 
     def _prepare(self) -> None:
         """Bring the tables up to date; refuse those of a newer program."""

@@ -17,6 +17,7 @@ from pipelines.adapters.snapshot import is_snapshot
 from pipelines.adapters.store import DvcStore
 from pipelines.core.config import Places
 from pipelines.core.errors import UsageError
+from pipelines.core.faults import reach
 
 
 class DvcVersions:
@@ -30,8 +31,12 @@ class DvcVersions:
     def record(self, day: date) -> tuple[str, str]:
         """Version everything in data/raw, push it, keep the pointer: (version, where it is kept)."""
         with self._store.alone():
+            reach("versions.before_keep")
             pointer = self._store.keep(self._raw)
-            return pointer.version, self._keep(pointer, day.isoformat())
+            reach("versions.before_pointer")
+            kept = self._keep(pointer, day.isoformat())
+        reach("versions.after_pointer")
+        return pointer.version, kept
 
     def log(self) -> list[dict[str, str]]:
         """Known versions, newest first: version, day, commit, when, files, bytes."""

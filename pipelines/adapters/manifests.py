@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipelines.core.faults import reach
 from pipelines.core.files import write_if_possible, write_whole
 from pipelines.core.records import Partition, Record
 
@@ -77,7 +78,9 @@ class Manifests:
             nights = [one.night for one in (*before[-1:], partition) if one.night]
             update = {"revision": len(before), "night": max(nights, default=None)}
             current = partition.model_copy(update=update)
+            reach("lake.before_manifest")
             write_whole(path, Manifest(revisions=(*before, current)).to_json().encode())
+        reach("lake.after_manifest")
         return current
 
     def _days(self, dataset: str, first: date, last: date) -> list[date]:

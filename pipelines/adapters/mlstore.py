@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipelines.core.config import Places
-from pipelines.core.errors import TemporaryError
+from pipelines.core.errors import RegistryAway, TemporaryError
+from pipelines.core.faults import reach
 
 ABSENT = (
     "RESOURCE_DOES_NOT_EXIST",
@@ -20,16 +21,17 @@ ABSENT = (
 
 @contextmanager
 def answering(places: Places) -> Iterator[None]:
-    """Translate what MLflow, its database and its network raise into TemporaryError."""
+    """Translate what MLflow, its database and its network raise into RegistryAway."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
+        reach("registry.before_call")
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError, TemporaryError) as error:
         where = re.sub(r"//[^/@]*@", "//…@", places.tracking_uri)
         what = re.sub(r"//[^/@\s]*@", "//…@", str(error).strip().partition("\n")[0])[:300]
-        raise TemporaryError(
+        raise RegistryAway(
             f"registry {where}: does not answer as it should ({what}); "
             f"see that MLflow is up and its store is whole, and run the same command again"
         ) from error

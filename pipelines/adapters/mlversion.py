@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.adapters.mlmodel import write_folder
 from pipelines.adapters.mlrun import measure
+from pipelines.core.faults import reach
 from pipelines.core.records import ModelVersion
 from pipelines.methods.model import Model
 from pipelines.methods.modelfile import pack
@@ -33,6 +34,7 @@ def keep_version(
     client.finalize_logged_model(logged.model_id, "READY")
     grouped = {f"{model.name}/{metric}": number for metric, number in metrics.items()}
     measure(client, run_id, grouped, logged.model_id)
+    reach("registry.before_version")
     version = client.create_model_version(
         name,
         source=logged.artifact_location,
@@ -44,6 +46,7 @@ def keep_version(
             f"events up to {model.trained_until}."
         ),
     )
+    reach("registry.after_version")
     # What MLflow's own way of registering writes, so that its UI links the two.
     link = json.dumps([{"name": name, "version": version.version}])
     client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, case, exc, func, select
 from pipelines.adapters.database import Database, records
 from pipelines.adapters.schema import fence, prediction, publication, published, scoring_run
 from pipelines.core.errors import BusyError, DataError, TemporaryError
+from pipelines.core.faults import reach
 from pipelines.core.records import ScoringRun
 
 BATCH_ROWS = (
@@ -164,6 +165,7 @@ def _staged(connection: Connection, run: ScoringRun) -> int:
 
 def _batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     for start in range(0, len(rows), BATCH_ROWS):
+        reach("publish.before_batch")
         yield rows.iloc[start : start + BATCH_ROWS]
 
 

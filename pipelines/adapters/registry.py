@@ -16,6 +16,7 @@ from pipelines.adapters.mlversion import keep_version, read_version
 from pipelines.core.config import Places
 from pipelines.core.contracts import ModelFile, Problem
 from pipelines.core.errors import ConfigError, GateRefused, TemporaryError
+from pipelines.core.faults import reach
 from pipelines.core.files import write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.methods.model import Form, Model
@@ -136,6 +137,7 @@ class MlflowRegistry:
             self._client.set_model_version_tag(
                 self._name, version, f"{tag}.reason", reason[:TAG_LENGTH]
             )
+            reach("registry.before_blessing")
             self._client.set_model_version_tag(
                 self._name, version, tag, "passed" if passed else "refused"
             )

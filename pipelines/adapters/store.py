@@ -16,6 +16,7 @@ from typing import Any
 from pipelines.adapters.pointers import Pointer, read_pointer
 from pipelines.adapters.snapshot import take_snapshot
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
+from pipelines.core.faults import reach
 
 PATIENCE = 200  # times 3 seconds that DVC waits for its lock
 
@@ -66,6 +67,7 @@ class DvcStore:
             take_snapshot(folder, self.snapshot)
             (stage,) = repo.add(str(self.snapshot), relink=False)
             wanted = stage.get_used_objs()[None]
+            reach("versions.before_push")
             if repo.cloud.push(wanted).failed:
                 raise TemporaryError(
                     f"{self._where}: did not take all of data/raw; run the same command again"

@@ -21,6 +21,7 @@ from pipelines.adapters.schema import (
     scoring_run,
 )
 from pipelines.core.errors import DataError, GateRefused
+from pipelines.core.faults import reach
 from pipelines.core.records import Amount, Incident, LedgerEntry, Partition, ScoringRun
 from pipelines.methods.fingerprint import checksum
 from pipelines.methods.oddities import Outlier
@@ -48,9 +49,14 @@ class SqlWarehouse:
                 f"predictions {run.day}: the rows of run {run.run_id} are not those of its checksum; "
                 f"run score again"
             )
+        reach("publish.before_stage")
         publishing.stage(self._database, run, predictions)
+        reach("publish.before_audit")
         publishing.audit(self._database, run)
-        return run.run_id, publishing.move(self._database, run, token)
+        reach("publish.before_flip")
+        moved = publishing.move(self._database, run, token)
+        reach("publish.after_flip")
+        return run.run_id, moved
 
     def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""
@@ -132,6 +138,7 @@ class SqlWarehouse:
             index_elements=[outcome.c.day, outcome.c.event_key],
             set_={name: adding.excluded[name] for name in facts},
         )
+        reach("settle.before_write")
         with self._database.write(alone="settling") as connection:
             kept = connection.execute(select(outcome).where(outcome.c.day.in_(days)))
             known = {row["event_key"]: dict(row) for row in kept.mappings()}

@@ -7,6 +7,7 @@ RedeyeError         1   unexpected
 ├── GateRefused     4   a model is not proven, and may not serve
 ├── BusyError       5   somebody else is at it
 ├── TemporaryError  75  a service did not answer; the same command may work later
+│   └── RegistryAway 75 … the registry, without which a day can be answered all the same
 └── ConfigError     78  params.yaml, dvc.yaml or the environment is wrong
 """
 
@@ -64,6 +65,10 @@ class TemporaryError(RedeyeError):
     """A service did not answer. Fixed by: running the same command again, once it is back."""
 
     exit_code = 75
+
+
+class RegistryAway(TemporaryError):  # noqa: N818  it is a state, not a mishap
+    """The registry did not answer. Fixed by: as any other service; the night goes on without it."""
 
 
 class ConfigError(RedeyeError):

@@ -7,18 +7,23 @@ from pathlib import Path
 from uuid import uuid4
 
 from pipelines.core.errors import TemporaryError
+from pipelines.core.faults import reach
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Put the content at the path; the old file stays until the new one is safe on the disk."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
+        reach("files.before_write")
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
+            reach("files.before_sync")
             os.fsync(file.fileno())
+        reach("files.before_rename")
         beside.replace(path)
+        reach("files.before_folder_sync")
         _sync_folder(path.parent)
     except OSError as error:
         raise TemporaryError(

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pipelines.core.contracts import Registry, Warehouse
 from pipelines.core.errors import GateRefused, UsageError
+from pipelines.core.faults import reach
 from pipelines.core.records import LedgerEntry, ModelVersion
 from pipelines.methods.rendezvous import find_lack
 
@@ -74,9 +75,12 @@ def crown(entry: LedgerEntry, registry: Registry, warehouse: Warehouse) -> None:
 
     The ledger is last: a move that was cut short is seen, checked and written down by `look`.
     """
+    reach("promote.before_previous")
     if entry.before and entry.before != entry.version:
         registry.point("previous-champion", entry.before)
+    reach("promote.before_champion")
     registry.point("champion", entry.version)
+    reach("promote.before_ledger")
     warehouse.append(entry)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.core.config import EvaluateParams
 from pipelines.core.contracts import Lake, Pages, Problem, Registry, Warehouse
 from pipelines.core.errors import DataError, GateRefused
+from pipelines.core.faults import reach
 from pipelines.core.records import (
     Candidate,
     Candidates,
@@ -79,6 +80,7 @@ def evaluate(
     plots = draw(scored, permutation_importance(models[candidates.chosen], examples, params.seed))
     for name, picture in plots.items():
         pages.write(name, picture)
+    reach("evaluate.before_log")
     registry.log(candidates.run_id, _flat(evaluation), plots)
     return evaluation
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipelines.core.config import FeatureParams
 from pipelines.core.contracts import Engine, Lake, Problem, Validator
 from pipelines.core.errors import DataError
+from pipelines.core.faults import reach
 from pipelines.core.records import FeatureTable, Partition, Validation
 from pipelines.methods import calendar
 from pipelines.methods.accepted import Accepted, Kept, between, find, find_accepted, fingerprint
@@ -54,6 +55,7 @@ def features(
         for known, rows in tables.compute(piece, engine).items():
             if known == day:
                 _judge(validator, day, rows)
+            reach("features.before_write")
             kept[known] = lake.write(DATASET, known, rows, tables.origins[known])
     earlier = between(kept, first, day - timedelta(days=1))
     return FeatureTable(

@@ -6,7 +6,8 @@ from datetime import date
 
 from pipelines.core.config import ScoreParams
 from pipelines.core.contracts import Lake, Problem, Registry, Validator, Warehouse, Workers
-from pipelines.core.errors import GateRefused, TemporaryError
+from pipelines.core.errors import GateRefused, RegistryAway
+from pipelines.core.faults import reach
 from pipelines.core.records import (
     ContenderFared,
     FeatureTable,
@@ -69,6 +70,7 @@ def score(
             run = name_run(feature_table, turns, fared, rows, asked).model_copy(
                 update=facts | _counts(problem, day, lake)
             )
+            reach("score.before_publish")
             _, republished = warehouse.publish(run, rows, token)
     if run is None:
         told = "; ".join(one.refusal for one in fared.values())
@@ -76,6 +78,7 @@ def score(
             f"score {day}: nobody of the schedule can answer ({told}); "
             f"add `baseline` to score.schedule in params.yaml"
         )
+    reach("score.before_keep")
     warehouse.keep(run, token, list(fared.values()))
     warehouse.measure(day, {_subject(one): _measured(one) for one in fared.values()})
     return _publication(run, fared, republished=republished)
@@ -104,7 +107,7 @@ def _resolve(
     try:
         throne = look(registry, warehouse, table.names)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
-    except TemporaryError as error:
+    except RegistryAway as error:
         why, last = f"the registry does not answer ({error})", registry.remembered()
         turns = without_registry(params.schedule, last, table.names, why)
         return turns, [f"{why}, the champion is the one it named last"] if last else []

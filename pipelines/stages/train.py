@@ -13,6 +13,7 @@ import numpy as np
 from pipelines.core.config import TrainParams
 from pipelines.core.contracts import Lake, Problem, Registry
 from pipelines.core.errors import DataError
+from pipelines.core.faults import reach
 from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
 from pipelines.methods.bootstrap import Samples, day_weights, measure
 from pipelines.methods.examples import Examples, Past, find_past, read_past
@@ -61,6 +62,7 @@ def train(
         model = fit(recipe, examples, params.seed, params.threads)
         seconds = round(time.perf_counter() - started, 3)
         metrics = folds.get(recipe.name, {}) | _training_loss(model, examples, problem)
+        reach("train.before_register")
         version = registry.register(run_id, model, metrics)
         fitted.append(
             Candidate(

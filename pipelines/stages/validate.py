@@ -11,6 +11,7 @@ import pyarrow as pa
 from pipelines.core.config import ValidateParams
 from pipelines.core.contracts import Lake, Pages, Problem, RuleResult, Validator, Warehouse
 from pipelines.core.errors import DataError, RedeyeError
+from pipelines.core.faults import reach
 from pipelines.core.records import Landed, Partition, Validation
 from pipelines.methods.contract import conform, off_calendar, stray_numbers
 from pipelines.methods.door import Door, accept, current_of, leave_out, named_raws, recall_all
@@ -129,6 +130,7 @@ def _keep(lake: Lake, warehouse: Warehouse, door: Door, arrival: Arrival) -> Jud
             f"validate: {door.table} of {raw.day}: {landed.num_rows} rows landed, but {good.num_rows} "
             f"are accepted and {aside.num_rows} quarantined; nothing was accepted, report this"
         )
+    reach("validate.before_accept")
     accept(lake, door, raw, landed, good)
     return judgement
 

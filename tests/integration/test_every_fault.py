@@ -1,0 +1,156 @@
+"""Whatever fails or dies, wherever: nothing is lost, and run again a night ends as if nothing had been.
+
+The Nth operation fails, for every N until a stage passes (the way SQLite is tested); and at every
+named point a process is killed as the kernel kills. After each `verify` finds nothing broken.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from pipelines.core.errors import TemporaryError
+from pipelines.core.faults import POINTS, arm
+from tests.integration.killing import Killer
+from tests.integration.small_night import DAY, STAGES, Nights
+
+TONIGHT = DAY + timedelta(days=1)
+Copies = Callable[[str], Nights]
+
+
+@pytest.fixture(autouse=True)
+def nothing_armed() -> Iterator[None]:
+    yield
+    arm(None)
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """Before each stage of the night: the root; after it: the state."""
+    root = tmp_path_factory.mktemp("nights") / "root"
+    nights = Nights(root).found()
+    nights.run(DAY)
+    kept = {}
+    for stage in STAGES:
+        before = root.with_name(f"before-{stage}")
+        shutil.copytree(root, before)
+        nights.run(TONIGHT, [stage])
+        kept[stage] = (before, nights.state())
+    return kept
+
+
+def fail_the_nth(copy: Callable[[int], Nights], stage: str, point: str, golden: Any) -> set[str]:
+    """Fail the Nth reaching of the point, for each N there is: the points at which it failed."""
+    failed = set()
+    for n in count(1):
+        nights = copy(n)
+        fault = arm(f"{point}:{'enospc' if point.startswith('files') else 'error'}:{n}")
+        assert fault is not None
+        try:
+            nights.run(TONIGHT, [stage])
+        except TemporaryError:
+            assert fault.fired
+        arm(None)
+        if not fault.fired:
+            return failed
+        assert nights.broken() == {}, f"after {fault.fired} ({n})"
+        nights.run(TONIGHT, [stage])
+        assert nights.state() == golden, f"after {fault.fired} ({n})"
+        failed.add(fault.fired)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_survives_the_failure_of_its_nth_operation(
+    stage: str, stages: dict[str, tuple[Path, dict[str, Any]]], tmp_path: Path
+) -> None:
+    before, golden = stages[stage]
+
+    def copy(n: int) -> Nights:
+        shutil.copytree(before, tmp_path / str(n))
+        return Nights(tmp_path / str(n))
+
+    failed = fail_the_nth(copy, stage, "any", golden)
+
+    assert {"stage.before_record", "files.before_rename"} <= failed
+
+
+@pytest.mark.parametrize("point", ["files.before_write", "files.before_sync"])
+@pytest.mark.parametrize("stage", ["ingest", "validate", "features"])
+def test_a_stage_survives_a_full_disk(
+    stage: str, point: str, stages: dict[str, tuple[Path, dict[str, Any]]], tmp_path: Path
+) -> None:
+    before, golden = stages[stage]
+
+    def copy(n: int) -> Nights:
+        shutil.copytree(before, tmp_path / str(n))
+        return Nights(tmp_path / str(n))
+
+    assert fail_the_nth(copy, stage, point, golden) == {point}
+
+
+@pytest.mark.parametrize("stage", ["score", "settle"])
+@pytest.mark.parametrize(
+    "point", ["database.before_statement", "database.before_commit", "database.after_commit"]
+)
+def test_on_postgresql_a_stage_survives_the_failure_of_its_nth_statement(
+    stage: str, point: str, postgresql: str, tmp_path: Path
+) -> None:
+    server = make_url(postgresql).set(drivername="postgresql+psycopg")
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+
+    def database(name: str, template: str = "template1") -> str:
+        others = (
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"
+        )
+        with admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+            if template != "template1":
+                connection.execute(text(others))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return server.set(database=name).render_as_string(hide_password=False)
+
+    before = Nights(tmp_path / "before", database("before")).found()
+    before.run(DAY)
+    before.run(TONIGHT, STAGES[: STAGES.index(stage)])
+    shutil.copytree(tmp_path / "before", tmp_path / "golden")
+    golden = Nights(tmp_path / "golden", database("golden", "before"))
+    golden.run(TONIGHT, [stage])
+
+    def copy(n: int) -> Nights:
+        shutil.copytree(tmp_path / "before", tmp_path / str(n))
+        return Nights(tmp_path / str(n), database("copy", "before"))
+
+    assert fail_the_nth(copy, stage, point, golden.state()) == {point}
+    admin.dispose()
+
+
+LEARNING = ("train.", "evaluate.", "promote.", "registry.", "versions.")  # by tests of their own
+OF_A_NIGHT = sorted(point for point in POINTS if not point.startswith(LEARNING))
+
+
+@pytest.mark.parametrize("point", OF_A_NIGHT)
+def test_a_night_survives_being_killed_at_any_point(
+    point: str,
+    stages: dict[str, tuple[Path, dict[str, Any]]],
+    tmp_path: Path,
+    killer: Killer,
+) -> None:
+    root, golden = tmp_path / "root", stages["settle"][1]
+    shutil.copytree(stages["ingest"][0], root)
+    nights = Nights(root)
+
+    died = killer.live(root, nights.url, [TONIGHT], STAGES, f"{point}:kill")
+
+    assert died
+    assert nights.broken() == {}
+    nights.run(TONIGHT)
+    assert nights.state() == golden
+    assert nights.broken() == {}

@@ -1,0 +1,84 @@
+"""Fault points: a closed list that is the code's, refused by name, and nothing when off."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import pipelines
+from pipelines.cli import main
+from pipelines.core.errors import ConfigError, TemporaryError
+from pipelines.core.faults import POINTS, VARIABLE, arm, parse_fault, reach
+from pipelines.core.files import write_whole
+
+
+def test_the_list_of_points_is_that_of_the_code() -> None:
+    code = "".join(path.read_text() for path in Path(pipelines.__file__).parent.rglob("*.py"))
+
+    reached = set(re.findall(r"""reach\("([a-z_.]+)"\)""", code))
+
+    assert reached == POINTS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "publish.before_flop:kill",
+        "publish.before_flip:explode",
+        "publish.before_flip",
+        "publish.before_flip:kill:0",
+        "publish.before_flip:kill:many",
+        "publish.before_flip:enospc",
+        ":kill",
+    ],
+)
+def test_what_is_no_fault_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=VARIABLE):
+        parse_fault(text)
+
+
+def test_a_command_with_an_unknown_point_ends_with_exit_78(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = main(["status", "--day", "2013-10-01"], {VARIABLE: "nowhere:kill"})
+
+    assert code == 78
+    assert "no point 'nowhere'" in capsys.readouterr().err
+
+
+def test_a_point_fails_the_time_that_was_asked_for_and_only_then() -> None:
+    fault = arm("files.before_write:error:2")
+    try:
+        reach("files.before_write")
+        reach("files.before_sync")
+        with pytest.raises(TemporaryError, match=r"files\.before_write"):
+            reach("files.before_write")
+        reach("files.before_write")
+    finally:
+        arm(None)
+
+    assert fault is not None
+    assert fault.met == {"files.before_write": 3, "files.before_sync": 1}
+
+
+def test_points_that_are_off_do_nothing() -> None:
+    arm(None)
+
+    for point in POINTS:
+        reach(point)
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    write_whole(path, b"old")
+    arm("files.before_sync:enospc")
+    try:
+        with pytest.raises(TemporaryError, match="No space left"):
+            write_whole(path, b"new")
+    finally:
+        arm(None)
+
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
