@@ -92,14 +92,15 @@ def _translated(spill: Path) -> Iterator[None]:
 
 
 def _in_our_words(error: Exception, spill: Path) -> RedeyeError:
-    from py4j.protocol import Py4JJavaError, Py4JNetworkError
-    from pyspark.errors import AnalysisException
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import AnalysisException, PySparkException
 
+    thrown = isinstance(error, PySparkException | Py4JJavaError)  # otherwise Spark itself is gone
     said = _root(error.java_exception) if isinstance(error, Py4JJavaError) else str(error)
     first_line = f"spark: {said.partition(chr(10))[0]}"
     if any(word in said for word in GONE):
         return TemporaryError(f"{first_line}; try again, and land the tables again if it stays")
-    if isinstance(error, Py4JNetworkError | ConnectionError) or any(word in said for word in FULL):
+    if not thrown or any(word in said for word in FULL):
         return TemporaryError(
             f"{first_line}; make room for {spill}, or raise features.memory_limit_gb"
         )

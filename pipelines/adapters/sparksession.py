@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 INSTALL = "pip install '.[spark]', and Java 17 or 21 where JAVA_HOME or PATH finds it"
 LEAST_GB = 0.5  # Spark itself refuses to start with less
 # Whoever sets one of these has a Spark of their own: what it is told there, it is not told here.
-CONFIGURED = ("SPARK_CONF_DIR", "SPARK_HOME", "PYSPARK_SUBMIT_ARGS")
+CONFIGURED = ("SPARK_CONF_DIR", "SPARK_HOME", "PYSPARK_SUBMIT_ARGS", "PYSPARK_GATEWAY_PORT")
 # What a query means must not depend on where it runs.
 MEANING = {
     "spark.sql.ansi.enabled": "true",  # an overflow or a bad cast is an error, as in DuckDB
@@ -97,7 +97,11 @@ def _session(settings: tuple[tuple[str, str], ...], log: Path) -> Any:
 
 
 def _stop(session: SparkSession, gateway: Any) -> None:
+    started = gateway.proc  # none where spark-submit started it
+    if started and started.poll() is not None:
+        return  # it died before
     session.stop()
     gateway.shutdown()
-    gateway.proc.stdin.close()
-    gateway.proc.wait()
+    if started:
+        started.stdin.close()
+        started.wait()

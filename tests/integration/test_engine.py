@@ -162,6 +162,7 @@ MEANINGS = {
     "year(day)": [2013, 2013, None],
     "date_diff('day', day, DATE '2013-03-20')": [10, 4, None],
     "cast(at AS DATE)": [date(2013, 3, 10), date(1969, 12, 31), None],
+    "cast(day AS TIMESTAMP) <= at": [True, False, None],
     "text < 'a'": [False, True, None],
     "not_a_number = not_a_number": [True, True, True],
     "not_a_number > half": [True, True, None],

@@ -4,7 +4,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from pipelines.methods.partition import plain, split_days
+from pipelines.methods.partition import plain, split_days, wide
 
 DAYS = [date(2013, 10, day) for day in (1, 2, 3)]
 
@@ -47,3 +47,25 @@ def test_numbers_are_doubles_truths_are_numbers_and_nan_is_missing() -> None:
     assert made.to_pylist() == [
         {"flight": 1, "carrier": "UA", "weekend": 1.0, "seats": 55.0, "temp": None}
     ]
+
+
+def test_totals_have_one_type_and_one_zero_whichever_engine_computed_them() -> None:
+    rows = pa.table(
+        {
+            "hour": pa.array([5], pa.int16()),
+            "carrier": pa.array(["UA"], pa.large_string()),
+            "least": [-0.0],
+            "day": [DAYS[0]],
+        }
+    )
+
+    made = wide(rows)
+
+    assert [str(field.type) for field in made.schema] == [
+        "int64",
+        "string",
+        "double",
+        "date32[day]",
+    ]
+    assert str(made["least"][0]) == "0.0"
+    assert str(plain(rows, keep=("day",))["least"][0]) == "0.0"
