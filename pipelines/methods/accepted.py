@@ -37,8 +37,8 @@ class Accepted:
     def shape(self) -> Shape:
         """The columns of every table, as its newest partition has them."""
         newest = {table: kept[max(kept)] for table, kept in self.tables.items()}
-        columns = {t: tuple(self.lake.read([one]).column_names) for t, one in newest.items()}
-        return Shape(self.problem.events, self.problem.key, columns)
+        schemas = {table: self.lake.read([one]).schema for table, one in newest.items()}
+        return Shape(self.problem.events, self.problem.key, schemas)
 
     def slow(self, table: str, day: date) -> list[Partition]:
         """A slow table as it was known on the day: the last partition that is not newer."""
@@ -48,7 +48,7 @@ class Accepted:
         """The facts in the day's windows: read on the nights that made their totals, not on this one."""
         found, yesterday = [], self.day - timedelta(days=1)
         for history in self.problem.features.history:
-            first = self.day - timedelta(days=max(history.days))
+            first = self.day - timedelta(days=history.longest)
             found += between(self.tables[history.table], first, yesterday)
         return found
 

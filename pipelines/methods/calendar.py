@@ -7,13 +7,15 @@ from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
-from pipelines.methods.declare import Latest
+from pipelines.methods.declare import Latest, Window
 
 DAYS = "days"
 CUTOFF = "cutoff"
 HISTORY = "history_"
 PARTITIONS = "partitions"
 LOCAL_DAYS = "local_days"
+AGES = "ages"
+WHOLE = 1_000_000  # the weight of a fact of the day before the cutoff
 
 Cutoff = Callable[[date], datetime]
 
@@ -23,18 +25,34 @@ def since(days: int) -> str:
     return f"since_{days}"
 
 
+def weight(half_life: int) -> str:
+    """The column of `ages` with the weight of facts."""
+    return f"weight_half_{half_life}d"
+
+
 def reach_table(facts: str) -> str:
     """The table of days that tells which rows of facts may be the latest."""
     return f"reach_{facts}"
 
 
-def scored_days(days: Iterable[date], cutoff: Cutoff, windows: Iterable[int]) -> pa.Table:
+def scored_days(days: Iterable[date], cutoff: Cutoff, windows: Iterable[Window]) -> pa.Table:
     """`days`: day, its cutoff, and the first day of each window."""
     rows = list(days)
     columns = {"day": pa.array(rows, pa.date32()), CUTOFF: _instants(map(cutoff, rows))}
-    for window in sorted(set(windows)):
-        first = [day - timedelta(days=window) for day in rows]
-        columns[since(window)] = pa.array(first, pa.date32())
+    for span in sorted({window.days for window in windows}):
+        first = [day - timedelta(days=span) for day in rows]
+        columns[since(span)] = pa.array(first, pa.date32())
+    return pa.table(columns)
+
+
+def ages(windows: Iterable[Window]) -> pa.Table:
+    """`ages`: so many days before the cutoff, and for each half-life what facts of then weigh."""
+    found = list(windows)
+    spans = range(1, max(window.days for window in found) + 1)
+    columns = {"age": pa.array(spans, pa.int64())}
+    for half_life in sorted({one.half_life for one in found if one.half_life is not None}):
+        weights = [round(WHOLE * 0.5 ** ((age - 1) / half_life)) for age in spans]
+        columns[weight(half_life)] = pa.array(weights, pa.int64())
     return pa.table(columns)
 
 

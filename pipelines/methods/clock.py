@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from pipelines.methods.declare import Column
+from pipelines.methods.history import Column
 
 
 def iso_weekday(day: Column) -> Column:

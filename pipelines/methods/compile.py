@@ -13,7 +13,7 @@ from pipelines.methods.declare import Column, Crowd, FeatureSet, Latest
 from pipelines.methods.portable import portable
 from pipelines.methods.resolve import Scope, Shape
 from pipelines.methods.sql import aliased, columns_of, of, same
-from pipelines.methods.totals import join_history
+from pipelines.methods.windows import join_history
 
 
 def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
@@ -41,7 +41,7 @@ def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
 def _base(features: FeatureSet, shape: Shape) -> exp.Select:
     """Events of the days, with every column that a feature, a key or a window needs."""
     scope = _events_scope(features, shape)
-    windows = sorted({days for history in features.history for days in history.days})
+    windows = sorted({window.days for window in features.windows})
     edges = [of("d", name).as_(name) for name in ("day", CUTOFF, *map(since, windows))]
     needed = _needed(features) | dict.fromkeys(shape.key, "the key")
     base = (

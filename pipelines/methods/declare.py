@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import ceil
-from typing import Literal
-
-from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
+from pipelines.methods.history import Column, History, RowFeature, Window
 
-Column = exp.Expr
-RowFeature = Callable[..., Column]
-Measure = Literal["rate", "mean", "count"]
+__all__ = [
+    "Column",
+    "Crowd",
+    "FeatureSet",
+    "History",
+    "Latest",
+    "Lookup",
+    "RowFeature",
+    "Window",
+]
 
 
 @dataclass(frozen=True)
@@ -43,66 +47,6 @@ class Crowd:
     name: str
     by: tuple[str, ...]
     about: str
-
-
-@dataclass(frozen=True)
-class History:
-    """What facts known before the cutoff tell about events that share a key.
-
-    `value` is a function of fact columns: of a boolean ask the `rate`, of a number the `mean`;
-    null where there is nothing to know. Sums are kept in whole numbers, so that they are equal in
-    whichever order they are added: give a number in a unit whose fractions do not matter.
-    `count` counts all facts, with or without a value. One feature for each key × window × measure:
-    windows are whole days on which things happened, ending with the day before the cutoff; of
-    them counts what was known by the cutoff.
-    """
-
-    table: str
-    value: RowFeature
-    by: tuple[tuple[str, ...], ...]
-    days: tuple[int, ...]
-    measures: tuple[Measure, ...] = ("rate", "count")
-
-    @property
-    def name(self) -> str:
-        return self.value.__name__
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Every key column, once."""
-        return tuple(dict.fromkeys(key for by in self.by for key in by))
-
-    def features(self) -> tuple[HistoryFeature, ...]:
-        """Key by key, window by window."""
-        return tuple(
-            HistoryFeature(self, *one) for one in product(self.by, self.days, self.measures)
-        )
-
-
-@dataclass(frozen=True)
-class HistoryFeature:
-    """One column of a history."""
-
-    history: History
-    by: tuple[str, ...]
-    days: int
-    measure: Measure
-
-    @property
-    def name(self) -> str:
-        counted = self.history.table if self.measure == "count" else self.history.name
-        return f"{counted}_{self.measure}_{self.days}d_by_{'_'.join(self.by)}"
-
-    @property
-    def about(self) -> str:
-        """The feature's entry in the data dictionary."""
-        what = {
-            "rate": f"Share of {self.history.name} among {self.history.table}",
-            "mean": f"Mean {self.history.name} of {self.history.table}",
-            "count": f"Number of {self.history.table}",
-        }[self.measure]
-        same = " and ".join(self.by)
-        return f"{what} of the same {same} in the {self.days} days before the cutoff."
 
 
 @dataclass(frozen=True)
@@ -160,7 +104,12 @@ class FeatureSet:
     @property
     def longest_window(self) -> int:
         """Days of history that the longest window reads."""
-        return max((days for history in self.history for days in history.days), default=0)
+        return max((history.longest for history in self.history), default=0)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Every window of every history."""
+        return tuple(window for history in self.history for window in history.windows)
 
     @cached_property
     def dictionary(self) -> dict[str, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pyarrow as pa
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
-from pipelines.methods.declare import Column, RowFeature
+from pipelines.methods.history import Column, RowFeature
+from pipelines.methods.nearest import nearest_name
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,19 @@ class Shape:
 
     events: str
     key: tuple[str, ...]
-    columns: Mapping[str, tuple[str, ...]]  # of every table, by its name
+    schemas: Mapping[str, pa.Schema]  # of every table, by its name
 
     def of(self, table: str) -> tuple[str, ...]:
         """The columns of a table; raises ConfigError with the nearest name when there is none."""
-        if table not in self.columns:
+        return tuple(self.schema(table).names)
+
+    def schema(self, table: str) -> pa.Schema:
+        """The columns of a table and their types; raises as `of` does."""
+        if table not in self.schemas:
             raise ConfigError(
-                f"features: no table is {table!r}; {nearest_name(table, self.columns)}"
+                f"features: no table is {table!r}; {nearest_name(table, self.schemas)}"
             )
-        return self.columns[table]
+        return self.schemas[table]
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,3 @@ class Scope:
             return self.refused[name]
         known = [*self.columns, *self.functions]
         return f"which is no column of {self.table!r}; {nearest_name(name, known)}"
-
-
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Did you mean …?"""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from pipelines.methods.declare import Column
+from pipelines.methods.history import Column
 
 
 def of(table: str, name: str) -> exp.Column:
@@ -20,8 +20,9 @@ def columns_of(table: str, names: Iterable[str]) -> dict[str, Column]:
 
 
 def same(one: str, other: str, names: Iterable[str]) -> exp.Condition:
-    """The columns are equal in both; a null is equal to nothing."""
-    return exp.and_(*(of(one, name).eq(of(other, name)) for name in names))
+    """The columns are equal in both, be they none; a null is equal to nothing."""
+    equal = [of(one, name).eq(of(other, name)) for name in names]
+    return exp.and_(*equal) if equal else exp.true()
 
 
 def aliased(name: str, alias: str) -> exp.Table:
@@ -41,4 +42,24 @@ def real(column: Column) -> exp.Cast:
 
 def or_zero(column: Column) -> exp.Coalesce:
     """0 in place of null."""
-    return exp.Coalesce(this=column, expressions=[exp.Literal.number(0)])
+    return exp.Coalesce(this=column, expressions=[number(0)])
+
+
+def number(whole_number: int) -> exp.Literal:
+    """A whole number as it is written."""
+    return exp.Literal(this=str(whole_number), is_string=False)
+
+
+def pair(**columns: Column) -> exp.Struct:
+    """Columns as one value: compared by the first, and where that is equal by the next."""
+    return exp.Struct(
+        expressions=[
+            exp.PropertyEQ(this=exp.to_identifier(name), expression=column)
+            for name, column in columns.items()
+        ]
+    )
+
+
+def within(column: Column, name: str) -> exp.StructExtract:
+    """One column of a pair."""
+    return exp.StructExtract(this=column, expression=exp.Literal.string(name))

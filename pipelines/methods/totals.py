@@ -1,37 +1,49 @@
-"""History in two steps: daily totals per key, kept; and their sums over windows of days."""
+"""Daily totals of facts per key: the first of two steps from facts to history, and the one that is kept."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-from pipelines.methods.calendar import HISTORY, LOCAL_DAYS, PARTITIONS, since
-from pipelines.methods.declare import Column, FeatureSet, History, HistoryFeature
+from pipelines.methods.calendar import LOCAL_DAYS, PARTITIONS
+from pipelines.methods.declare import Column, FeatureSet, History
+from pipelines.methods.kind import kind_of, known_value, refuse_unsuited
+from pipelines.methods.measures import parts_of
 from pipelines.methods.portable import portable
 from pipelines.methods.resolve import Scope, Shape
-from pipelines.methods.sql import aliased, columns_of, of, or_zero, real, same, whole
+from pipelines.methods.sql import aliased, columns_of, of, or_zero, pair, whole
 
-SUMS = ("facts", "known", "total")
+# What a day's facts with one key come to; a part that has no line here is a column already.
+OF_FACTS: dict[str, Column] = {
+    "facts": whole(exp.Count(this=exp.Star())),
+    "known": whole(exp.Count(this=exp.column("value"))),
+    "total": whole(or_zero(exp.Sum(this=exp.column("amount")))),
+    "least": exp.Min(this=exp.column("value")),
+    "most": exp.Max(this=exp.column("value")),
+    "newest": exp.Max(this=exp.column("newest")),
+}
 
 
 def totals_query(features: FeatureSet, history: History, shape: Shape) -> exp.Query:
     """Daily totals of one history: a row for each day, day of knowing, grain (its keys) and key.
 
     Inputs: the facts, `partitions` and `local_days`. Columns: day, known_on, grain, every key column
-    (null where it is not of the grain), then `facts`, how many; `known`, how many with a value;
-    `total`, their sum. `known_on` is the local day on which the facts became known, never before
-    their own; those that no window waits for are left out. Each grain counts every fact once, also
-    one whose key is null: no event will ask for that.
+    (null where it is not of the grain), then what the measures need: `facts`, how many; `known`, how
+    many with a value; `total`, their sum; `least` and `most` of them; `newest`, the last value with
+    its time; and `value` itself when different ones are counted: a row for each, then. `known_on` is
+    the local day on which the facts became known, never before their own; those that no window waits
+    for are left out. Each grain counts every fact once, also one whose key is null: no event will
+    ask for that. Raises ConfigError when the value does not suit the measures.
     """
-    grains = [_grain(history, by) for by in history.by]
+    grains = [_grain(history, by) for by in history.grains]
     query = exp.union(*grains, distinct=False) if len(grains) > 1 else grains[0]
-    query = query.order_by(*map(exp.column, ("day", "known_on", "grain", *history.keys)))
+    order = ["day", "known_on", "grain", *history.keys, *_apart(history)]
+    query = query.order_by(*map(exp.column, order))
     return portable(query.with_("known", as_=_known(features, history, shape)))
 
 
 def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
     """Every fact with its keys, its value, and the day on which it became known."""
     scope = Scope(history.table, columns_of("f", shape.of(history.table)), features.functions)
-    value = scope.call(history.value)
     keys = [scope.column(key, history.name).as_(key) for key in history.keys]
     day, known_at = (scope.column(name, history.name) for name in ("day", "known_at"))
     in_time = exp.and_(of("p", "day").eq(day), known_at < of("p", "closes_at"))
@@ -44,85 +56,51 @@ def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
     known_on = exp.Case().when(known_at < of("p", "opens_at"), day).else_(of("k", "day"))
     return (
         exp.select(day.as_("day"), known_on.as_("known_on"), *keys)
-        .select(whole(exp.Round(this=value) if "mean" in history.measures else value).as_("value"))
+        .select(*_values(history, scope, shape))
         .from_(aliased(history.table, "f"))
         .join(aliased(PARTITIONS, "p"), on=in_time)
         .join(aliased(LOCAL_DAYS, "k"), on=on_that_day, join_type="left")
     )
 
 
+def _values(history: History, scope: Scope, shape: Shape) -> list[exp.Expr]:
+    """The value; what it adds to a sum; and the pair of its time and itself."""
+    declared = scope.call(history.value)
+    kind = kind_of(declared, shape.schema(history.table))
+    refuse_unsuited(history, kind)
+    value, parts = known_value(declared, kind), _parts(history)
+    values = [value.as_("value")]
+    if "total" in parts:
+        amount = whole(exp.Round(this=value)) if kind == "number" else value
+        values.append(amount.as_("amount"))
+    if "newest" in parts:
+        at = scope.column(history.at, history.name)
+        there = exp.and_(*(exp.not_(one.is_(exp.null())) for one in (value, at)))
+        newest = exp.Case().when(there, pair(time=at, value=value.copy()))
+        values.append(newest.as_("newest"))
+    return values
+
+
 def _grain(history: History, by: tuple[str, ...]) -> exp.Select:
-    days, value = [exp.column("day"), exp.column("known_on")], exp.column("value")
+    days, apart = [exp.column("day"), exp.column("known_on")], _apart(history)
     keys = [exp.column(key) if key in by else exp.null().as_(key) for key in history.keys]
+    made = [part for part in OF_FACTS if part in _parts(history)]
     return (
-        exp.select(*days, exp.Literal.string(_grain_name(by)).as_("grain"), *keys)
-        .select(
-            whole(exp.Count(this=exp.Star())).as_("facts"),
-            whole(exp.Count(this=value)).as_("known"),
-            whole(or_zero(exp.Sum(this=value.copy()))).as_("total"),
-        )
+        exp.select(*days, exp.Literal.string(grain_name(by)).as_("grain"), *keys)
+        .select(*map(exp.column, apart), *(OF_FACTS[part].copy().as_(part) for part in made))
         .from_(exp.to_table("known"))
-        .group_by(*days, *map(exp.column, by))
+        .group_by(*days, *map(exp.column, (*by, *apart)))
     )
 
 
-def join_history(query: exp.Select, history: History) -> exp.Select:
-    """Add a history's features to a query over `base` AS b, from the totals `history_<name>`.
-
-    The query itself grows: sqlglot would copy the whole of it with each step.
-    """
-    for by in history.by:
-        name = _windows_name(history, by)
-        on = same("b", name, ("day", *by))
-        query = query.with_(name, as_=_windows(history, by), copy=False)
-        query = query.join(name, on=on, join_type="left", copy=False)
-    return query.select(*(_measured(one).as_(one.name) for one in history.features()), copy=False)
+def _parts(history: History) -> set[str]:
+    return {part for by in history.grains for part in parts_of(history, by)}
 
 
-def _windows(history: History, by: tuple[str, ...]) -> exp.Select:
-    """Sums over each window, for every key and day that an event asks for.
-
-    Facts known before the day are of days before it: nothing is known before its own day.
-    """
-    longest = max(history.days)
-    edges = [since(days) for days in sorted(set(history.days))]
-    asked = exp.select(*map(exp.column, ("day", *edges, *by))).distinct().from_("base")
-    in_reach = exp.and_(
-        of("t", "grain").eq(exp.Literal.string(_grain_name(by))),
-        same("a", "t", by),
-        of("t", "day") >= of("a", since(longest)),
-        of("t", "known_on") < of("a", "day"),
-    )
-    sums = [
-        exp.Sum(this=_inside(of("t", name), days, longest)).as_(f"{name}_{days}")
-        for days in sorted(history.days)
-        for name in SUMS
-    ]
-    return (
-        exp.select(*(of("a", name) for name in ("day", *by)), *sums)
-        .from_(asked.subquery("a"))
-        .join(aliased(HISTORY + history.name, "t"), on=in_reach)
-        .group_by(*(of("a", name) for name in ("day", *by)))
-    )
+def _apart(history: History) -> list[str]:
+    return ["value"] if "distinct" in history.measures else []
 
 
-def _inside(column: Column, days: int, longest: int) -> Column:
-    if days == longest:
-        return column
-    return exp.Case().when(of("t", "day") >= of("a", since(days)), column)
-
-
-def _measured(one: HistoryFeature) -> Column:
-    table = _windows_name(one.history, one.by)
-    facts, known, total = (of(table, f"{name}_{one.days}") for name in SUMS)
-    if one.measure == "count":
-        return real(or_zero(facts))
-    return real(total) / exp.Nullif(this=known, expression=exp.Literal.number(0))
-
-
-def _grain_name(by: tuple[str, ...]) -> str:
+def grain_name(by: tuple[str, ...]) -> str:
+    """How daily totals name a key."""
     return " ".join(by)
-
-
-def _windows_name(history: History, by: tuple[str, ...]) -> str:
-    return f"{history.name}_by_{'_'.join(by)}"

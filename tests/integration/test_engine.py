@@ -12,18 +12,7 @@ from sqlglot import exp
 from pipelines.adapters.engine import DuckEngine
 from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError, DataError, TemporaryError
-from pipelines.methods.calendar import (
-    LOCAL_DAYS,
-    PARTITIONS,
-    local_days,
-    partition_days,
-    scored_days,
-)
-from pipelines.methods.compile import features_query
-from pipelines.methods.declare import Column, FeatureSet, History
 from pipelines.methods.portable import portable
-from pipelines.methods.resolve import Shape
-from pipelines.methods.totals import totals_query
 
 DAY = date(2013, 10, 1)
 
@@ -32,17 +21,6 @@ def query(text: str) -> exp.Query:
     parsed = sqlglot.parse_one(text, dialect="duckdb")
     assert isinstance(parsed, exp.Query)
     return parsed
-
-
-@pytest.fixture
-def duck(tmp_path: Path) -> DuckEngine:
-    return DuckEngine(0.5, tmp_path / "spill", threads=2)
-
-
-@pytest.fixture(params=["duck", "spark"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    engine: Engine = request.getfixturevalue(request.param)
-    return engine
 
 
 def test_tables_and_files_are_read_by_name(tmp_path: Path, engine: Engine) -> None:
@@ -200,49 +178,3 @@ def test_expressions_mean_the_same(engine: Engine) -> None:
 def test_what_overflows_is_refused_rather_than_wrong(engine: Engine) -> None:
     with pytest.raises(DataError, match="verflow"):
         engine.run(query("SELECT n * n AS n FROM t"), {"t": pa.table({"n": [2**62]})})
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time())
-
-
-def delay(arr_delay: Column) -> Column:
-    """Minutes late."""
-    return arr_delay
-
-
-def test_the_mean_of_a_number_counts_only_what_is_known(engine: Engine) -> None:
-    history = History("facts", delay, by=(("who",),), days=(1, 3), measures=("mean", "count"))
-    declared = FeatureSet(columns={}, history=(history,))
-    facts = pa.table(
-        {
-            "day": pa.array([date(2013, 9, day) for day in (28, 29, 30, 30)]),
-            "who": ["a", "a", "a", "a"],
-            "arr_delay": [10.0, None, 20.0, 31.0],
-            "known_at": [
-                datetime.fromisoformat(f"2013-09-{day}T12:00") for day in (28, 29, 30, 30)
-            ],
-        }
-    )
-    events = pa.table({"day": [DAY, DAY, DAY], "who": ["a", "b", None], "n": [1, 2, 3]})
-    shape = Shape(
-        "events", ("n",), {"events": ("day", "who", "n"), "facts": tuple(facts.column_names)}
-    )
-    days = [date(2013, 9, day) for day in (28, 29, 30)]
-
-    tables = {
-        "facts": facts,
-        PARTITIONS: partition_days(days, midnight, 3),
-        LOCAL_DAYS: local_days(days[0], DAY, midnight),
-    }
-    totals = engine.run(totals_query(declared, history, shape), tables)
-    scored = scored_days([DAY], midnight, history.days)
-    rows = engine.run(
-        features_query(declared, shape),
-        {"events": events, "days": scored, "history_delay": totals},
-    ).to_pydict()
-
-    assert rows["delay_mean_1d_by_who"] == [25.5, None, None]
-    assert rows["delay_mean_3d_by_who"] == [61 / 3, None, None]
-    assert rows["facts_count_1d_by_who"] == [2.0, 0.0, 0.0]
-    assert rows["facts_count_3d_by_who"] == [4.0, 0.0, 0.0]

@@ -13,7 +13,7 @@ from pipelines.methods.calendar import (
     runs_of,
     scored_days,
 )
-from pipelines.methods.declare import Latest
+from pipelines.methods.declare import Latest, Window
 from pipelines.problem import PROBLEM
 
 SPRING, AUTUMN = date(2013, 3, 10), date(2013, 11, 3)
@@ -67,7 +67,7 @@ def test_a_partition_opens_with_its_day_and_closes_with_its_last_window() -> Non
 
 
 def test_a_window_ends_before_the_cutoff_and_begins_so_many_days_earlier() -> None:
-    row = scored_days([SPRING], PROBLEM.cutoff, (28, 7, 7)).to_pylist()[0]
+    row = scored_days([SPRING], PROBLEM.cutoff, map(Window, (28, 7, 7))).to_pylist()[0]
 
     assert row == {
         "day": SPRING,

@@ -18,7 +18,7 @@ from pipelines.problem.tables import DAILY, SLOW
 SHAPE = Shape(
     events="schedule",
     key=PROBLEM.key,
-    columns={name: tuple(schema.names) for name, schema in {**DAILY, **SLOW}.items()},
+    schemas={**DAILY, **SLOW},
 )
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
-from pipelines.methods.declare import Column, Crowd, FeatureSet, History, Latest, Lookup
+from pipelines.methods.declare import Column, Crowd, FeatureSet, History, Latest, Lookup, Window
 from pipelines.problem.features import FEATURES
 
 
@@ -82,3 +84,64 @@ def test_the_longest_window_says_how_far_back_a_night_reads() -> None:
 
 def test_a_row_feature_is_a_plain_function_that_anybody_may_call() -> None:
     assert hour(exp.column("sched_dep_time")).sql("duckdb") == "sched_dep_time // 100"
+
+
+def delay(arr_delay: Column) -> Column:
+    """Minutes late."""
+    return arr_delay
+
+
+def test_one_line_is_a_family_of_features_and_each_says_what_it_is() -> None:
+    history = History(
+        "flights",
+        delay,
+        by=(("origin", "dest"), ()),
+        days=(28, Window(56, half_life=7)),
+        measures=("mean", "max", "days_since"),
+        smooth=20,
+    )
+
+    assert {one.name: one.about for one in history.features()} == {
+        "delay_smoothed_mean_28d_by_origin_dest": "Mean delay of flights of the same origin and dest "
+        "in the 28 days before the cutoff, drawn toward that of the same origin as if by 20 more.",
+        "delay_max_28d_by_origin_dest": "Largest delay of flights of the same origin and dest "
+        "in the 28 days before the cutoff.",
+        "flights_days_since_28d_by_origin_dest": "Days since the last of flights of the same origin "
+        "and dest in the 28 days before the cutoff.",
+        "delay_smoothed_mean_56d_half_7d_by_origin_dest": "Mean delay of flights of the same origin "
+        "and dest in the 56 days before the cutoff, counting half for each 7 days of age, drawn "
+        "toward that of the same origin as if by 20 more.",
+        "delay_mean_28d": "Mean delay of flights in the 28 days before the cutoff.",
+        "delay_max_28d": "Largest delay of flights in the 28 days before the cutoff.",
+        "flights_days_since_28d": "Days since the last of flights in the 28 days before the cutoff.",
+        "delay_mean_56d_half_7d": "Mean delay of flights in the 56 days before the cutoff, "
+        "counting half for each 7 days of age.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"days": (0,)}, "give whole days, 1 or more"),
+        ({"days": (-7,)}, "give whole days, 1 or more"),
+        ({"days": (7.5,)}, "give whole days, 1 or more"),
+        ({"days": (Window(7), 0)}, "give whole days, 1 or more"),
+        ({"days": ()}, "'late' needs keys, days and measures"),
+        ({"by": ()}, "'late' needs keys, days and measures"),
+        ({"by": ("origin",)}, r"has the key 'origin'; write \('origin',\)"),
+        ({"measures": ("raet",)}, "asks for the 'raet'; did you mean 'rate'"),
+        ({"measures": ("max",), "days": (Window(7, half_life=2),)}, "has nothing to weigh"),
+        ({"measures": ("max",), "smooth": 5}, "has nothing to smooth"),
+        ({"smooth": -1}, "smooths with -1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_where_it_is_declared(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        replace(DECLARED.history[0], **changes)
+
+
+def test_a_half_life_is_of_whole_days() -> None:
+    with pytest.raises(ConfigError, match="give whole days, 1 or more"):
+        Window(28, half_life=0)

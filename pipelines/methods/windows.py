@@ -1,0 +1,119 @@
+"""Daily totals over windows of days: the second step from facts to history."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from pipelines.methods.calendar import AGES, HISTORY, WHOLE, since, weight
+from pipelines.methods.history import Column, History, HistoryFeature, Key, Window
+from pipelines.methods.measures import NEEDS, parts_of
+from pipelines.methods.sql import aliased, number, of, or_zero, real, same, within
+from pipelines.methods.totals import grain_name
+
+WEIGHED = ("facts", "known", "total")
+
+
+def join_history(query: exp.Select, history: History) -> exp.Select:
+    """Add a history's features to a query over `base` AS b, from the totals `history_<name>`.
+
+    The query itself grows: sqlglot would copy the whole of it with each step.
+    """
+    for by in history.grains:
+        name = _windows_name(history, by)
+        on = same("b", name, ("day", *by))
+        query = query.with_(name, as_=_windows(history, by), copy=False)
+        query = query.join(name, on=on, join_type="left", copy=False)
+    return query.select(*(_measured(one).as_(one.name) for one in history.features()), copy=False)
+
+
+def _windows(history: History, by: Key) -> exp.Select:
+    """Totals over each window, for every key and day that an event asks for.
+
+    Facts known before the day are of days before it: nothing is known before its own day.
+    """
+    edges = sorted({since(window.days) for window in history.windows})
+    asked = exp.select(*map(exp.column, ("day", *edges, *by))).distinct().from_("base")
+    in_reach = exp.and_(
+        of("t", "grain").eq(exp.Literal.string(grain_name(by))),
+        same("a", "t", by),
+        of("t", "day") >= of("a", since(history.longest)),
+        of("t", "known_on") < of("a", "day"),
+    )
+    merged = [
+        _merged(part, window, history.longest).as_(_part_name(part, window))
+        for window in history.windows
+        for part in parts_of(history, by)
+        if window.half_life is None or part in WEIGHED
+    ]
+    query = (
+        exp.select(*(of("a", name) for name in ("day", *by)), *merged)
+        .from_(asked.subquery("a"))
+        .join(aliased(HISTORY + history.name, "t"), on=in_reach)
+        .group_by(*(of("a", name) for name in ("day", *by)))
+    )
+    if any(window.half_life for window in history.windows):
+        query = query.join(
+            aliased(AGES, "w"), on=_days_between(of("t", "day"), of("a", "day")).eq(of("w", "age"))
+        )
+    return query
+
+
+def _merged(part: str, window: Window, longest: int) -> Column:
+    """One part of the daily totals over a window."""
+    column: Column = of("t", part)
+    if window.half_life is not None:
+        column = column * of("w", weight(window.half_life))
+    if window.days < longest:
+        column = exp.Case().when(of("t", "day") >= of("a", since(window.days)), column)
+    if part == "value":
+        return exp.Count(this=exp.Distinct(expressions=[column]))
+    if part == "least":
+        return exp.Min(this=column)
+    return exp.Sum(this=column) if part in WEIGHED else exp.Max(this=column)
+
+
+def _days_between(earlier: Column, later: Column) -> exp.DateDiff:
+    return exp.DateDiff(this=later, expression=earlier, unit=exp.var("DAY"))
+
+
+def _measured(one: HistoryFeature) -> Column:
+    """The feature, from the parts that it needs."""
+    part = _part(one, NEEDS[one.measure][0], one.by)
+    match one.measure:
+        case "mean" | "rate":
+            return _drawn(one, one.by) if one.smoothed else _ratio(one, one.by)
+        case "count" | "sum" | "distinct":
+            total = real(or_zero(part))
+            return total if one.window.half_life is None else total / number(WHOLE)
+        case "last":
+            return within(part, "value")
+        case "days_since":
+            return real(_days_between(part, of("b", "day")))
+        case "min" | "max":
+            return real(part)
+
+
+def _drawn(one: HistoryFeature, by: Key) -> Column:
+    """The mean of a key, with `smooth` facts more that have the mean of its parent."""
+    if not by:
+        return _ratio(one, by)
+    more = number(one.history.smooth * (1 if one.window.half_life is None else WHOLE))
+    known, total = (real(or_zero(_part(one, part, by))) for part in ("known", "total"))
+    return (total + more * _drawn(one, by[:-1])) / (known + more.copy())
+
+
+def _ratio(one: HistoryFeature, by: Key) -> Column:
+    known, total = (_part(one, part, by) for part in ("known", "total"))
+    return real(total) / exp.Nullif(this=known, expression=number(0))
+
+
+def _part(one: HistoryFeature, part: str, by: Key) -> exp.Column:
+    return of(_windows_name(one.history, by), _part_name(part, one.window))
+
+
+def _part_name(part: str, window: Window) -> str:
+    return f"{part}_{window.name}"
+
+
+def _windows_name(history: History, by: Key) -> str:
+    return f"{history.name}_by_{'_'.join(by)}"

@@ -1,0 +1,191 @@
+"""What a history tells: each measure over a handful of facts, by both of its queries."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from pipelines.core.contracts import Engine
+from pipelines.core.errors import ConfigError
+from pipelines.methods import calendar
+from pipelines.methods.compile import features_query
+from pipelines.methods.declare import Column, FeatureSet, History
+from pipelines.methods.resolve import Shape
+from pipelines.methods.totals import totals_query
+
+DAY = date(2013, 10, 1)
+Fact = tuple[int, str | None, float | None]  # day of September, key, value
+FACTS: list[Fact] = [
+    (28, "a", 10.0),
+    (29, "a", None),
+    (30, "a", 20.0),
+    (30, "a", 31.0),
+    (30, "b", 7.0),
+    (30, None, 99.0),
+]
+
+
+def delay(arr_delay: Column) -> Column:
+    """Minutes late."""
+    return arr_delay
+
+
+def late(arr_delay: Column) -> Column:
+    """Whether it was late."""
+    return arr_delay > 15
+
+
+def place(where: Column) -> Column:
+    """Where it was."""
+    return where
+
+
+def facts_of(*facts: Fact) -> pa.Table:
+    days = [date(2013, 9, day) for day, _, _ in facts]
+    return pa.table(
+        {
+            "day": pa.array(days, pa.date32()),
+            "who": pa.array([who for _, who, _ in facts], pa.string()),
+            "where": pa.array([f"place {day}" for day, _, _ in facts], pa.string()),
+            "arr_delay": pa.array([value for _, _, value in facts], pa.float64()),
+            "known_at": [midnight(day) + timedelta(hours=12) for day in days],
+        }
+    )
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time())
+
+
+def told(engine: Engine, history: History, facts: pa.Table) -> dict[str, list[object]]:
+    """The features of one day's events, whose keys are a, b, one nobody knows, and none."""
+    declared = FeatureSet(columns={}, history=(history,))
+    whose = pa.array(["a", "b", "x", None], pa.string())
+    events = pa.table({"day": pa.array([DAY] * 4, pa.date32()), "who": whose, "n": range(4)})
+    shape = Shape("events", ("n",), {"events": events.schema, "facts": facts.schema})
+    days = [DAY - timedelta(days=n) for n in range(history.longest, 0, -1)]
+    tables = {
+        "facts": facts,
+        calendar.PARTITIONS: calendar.partition_days(days, midnight, history.longest),
+        calendar.LOCAL_DAYS: calendar.local_days(days[0], DAY, midnight),
+    }
+    totals = engine.run(totals_query(declared, history, shape), tables)
+    inputs = {
+        "events": events,
+        calendar.DAYS: calendar.scored_days([DAY], midnight, history.windows),
+        calendar.AGES: calendar.ages(history.windows),
+        calendar.HISTORY + history.name: totals,
+    }
+    return engine.run(features_query(declared, shape), inputs).to_pydict()
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [
+        ("count", [4.0, 1.0, 0.0, 0.0]),
+        ("sum", [61.0, 7.0, 0.0, 0.0]),
+        ("mean", [61 / 3, 7.0, None, None]),
+        ("min", [10.0, 7.0, None, None]),
+        ("max", [31.0, 7.0, None, None]),
+        ("distinct", [3.0, 1.0, 0.0, 0.0]),
+        ("last", [31.0, 7.0, None, None]),  # of the two known at the same time the larger
+        ("days_since", [1.0, 1.0, None, None]),
+    ],
+)
+def test_each_measure_is_of_the_facts_in_its_window(
+    engine: Engine, measure: str, expected: list[float | None]
+) -> None:
+    history = History("facts", delay, by=(("who",),), days=(3,), measures=(measure,))
+
+    found = told(engine, history, facts_of(*FACTS))
+
+    assert found[history.features()[0].name] == expected
+
+
+def test_all_measures_stand_side_by_side_and_each_window_has_its_own(engine: Engine) -> None:
+    history = History(
+        "facts",
+        delay,
+        by=(("who",), ()),
+        days=(3, 1),
+        measures=("mean", "count", "min", "distinct", "last", "days_since"),
+    )
+
+    found = told(engine, history, facts_of(*FACTS))
+
+    assert list(found)[3:] == [one.name for one in history.features()]
+    assert found["delay_mean_1d_by_who"] == [25.5, 7.0, None, None]
+    assert found["delay_mean_3d_by_who"] == [61 / 3, 7.0, None, None]
+    assert found["facts_count_1d_by_who"] == [2.0, 1.0, 0.0, 0.0]
+    assert found["delay_min_1d_by_who"] == [20.0, 7.0, None, None]
+    assert found["delay_distinct_1d_by_who"] == [2.0, 1.0, 0.0, 0.0]
+
+
+def test_without_a_key_it_is_of_everybody_also_of_those_without_a_name(engine: Engine) -> None:
+    history = History("facts", late, by=((),), days=(3,))
+
+    found = told(engine, history, facts_of(*FACTS))
+
+    assert found["late_rate_3d"] == [3 / 5] * 4
+    assert found["facts_count_3d"] == [6.0] * 4
+
+
+@pytest.mark.parametrize("odd", [float("inf"), -float("inf"), float("nan"), 2.0**53 + 2, -1e300])
+def test_a_number_that_is_not_finite_or_beyond_exactness_is_no_value(
+    engine: Engine, odd: float
+) -> None:
+    measures = ("count", "sum", "mean", "min", "max", "distinct", "last")
+    history = History("facts", delay, by=(("who",),), days=(3,), measures=measures)
+
+    found = told(engine, history, facts_of((29, "a", 5.0), (30, "a", odd)))
+
+    assert [found[one.name][0] for one in history.features()] == [2.0, *[5.0] * 3, 5.0, 1.0, 5.0]
+
+
+def test_words_have_a_last_one_and_different_ones(engine: Engine) -> None:
+    history = History("facts", place, by=(("who",),), days=(3,), measures=("last", "distinct"))
+
+    found = told(engine, history, facts_of(*FACTS))
+
+    assert found["place_last_3d_by_who"] == ["place 30", "place 30", None, None]
+    assert found["place_distinct_3d_by_who"] == [3.0, 1.0, 0.0, 0.0]
+
+
+def test_the_last_is_of_the_newest_time_that_is_asked_for(engine: Engine) -> None:
+    facts = facts_of((29, "a", 1.0), (30, "a", 2.0), (30, "a", 3.0))
+    started = [midnight(DAY) - timedelta(hours=hours) for hours in (5, 30, 31)]
+    facts = facts.append_column("started_at", pa.array(started, pa.timestamp("us")))
+    history = History(
+        "facts", delay, by=(("who",),), days=(3,), measures=("last",), at="started_at"
+    )
+
+    assert told(engine, history, facts)["delay_last_3d_by_who"][0] == 1.0
+
+
+def test_zero_has_one_spelling(engine: Engine) -> None:
+    measures = ("min", "max", "distinct", "last")
+    history = History("facts", delay, by=(("who",),), days=(3,), measures=measures)
+
+    found = told(engine, history, facts_of((29, "a", 0.0), (30, "a", -0.0)))
+
+    spelt = [str(found[one.name][0]) for one in history.features()]
+    assert spelt == ["0.0", "0.0", "1.0", "0.0"]
+
+
+@pytest.mark.parametrize(
+    ("value", "measure", "message"),
+    [
+        (delay, "rate", "'rate' of a value that is number; that is for boolean"),
+        (place, "mean", "'mean' of a value that is text"),
+        (place, "max", "'max' of a value that is text"),
+    ],
+)
+def test_a_measure_that_does_not_suit_its_value_is_refused(
+    engine: Engine, value: object, measure: str, message: str
+) -> None:
+    history = History("facts", value, by=(("who",),), days=(3,), measures=(measure,))
+
+    with pytest.raises(ConfigError, match=message):
+        told(engine, history, facts_of(*FACTS))
