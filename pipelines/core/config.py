@@ -81,6 +81,7 @@ class MonitorParams(Section):
     lookback_days: Annotated[int, Field(ge=2)]
     psi_alert: Annotated[float, Field(gt=0)]
     psi_days: Count
+    lost_alert: Annotated[float, Field(gt=0, le=1)]
 
 
 class Params(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -105,11 +106,16 @@ def interval(samples: np.ndarray, n_days: int) -> Interval:
     over 28 days it then calls one better 3 times in a hundred, plain quantiles 4 times. Resamples in
     which the metric is not defined, such as the AUC of a draw without positives, do not count.
     """
+    low, high = np.nanquantile(samples[1:], _expanded(n_days))
+    return Interval(low=float(low), mid=float(samples[0]), high=float(high))
+
+
+@cache
+def _expanded(n_days: int) -> tuple[float, float]:
     from scipy.stats import norm, t
 
     reach = np.sqrt(n_days / (n_days - 1)) * t.ppf(0.975, n_days - 1)
-    low, high = np.nanquantile(samples[1:], [norm.cdf(-reach), norm.cdf(reach)])
-    return Interval(low=float(low), mid=float(samples[0]), high=float(high))
+    return float(norm.cdf(-reach)), float(norm.cdf(reach))
 
 
 def lift(candidate: Samples, other: Samples, metric: str) -> Interval:

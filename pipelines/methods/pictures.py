@@ -15,7 +15,8 @@ from pipelines.methods.chart import (
     over_time,
     whiskers,
 )
-from pipelines.methods.quality import calibration, middle
+from pipelines.methods.quality import PUBLISHED, calibration, middle
+from pipelines.methods.reconcile import PREFIX
 from pipelines.methods.task import PROBABILITIES
 from pipelines.methods.watch import Night, Watched
 
@@ -57,8 +58,20 @@ def _rates(night: Night, watched: Watched) -> Chart | None:
 def _loss(night: Night, watched: Watched) -> Chart | None:
     loss = watched.task.loss
     words = watched.task.metrics[loss].words
-    note = f"{words[0].upper()}{words[1:]} of what was published, by day; lower is better."
-    return _over_days(night, watched, "Quality", note, {words: _series(night, watched, loss)})
+    guesses = {
+        one.day: one.estimated
+        for one in watched.reconciled
+        if (one.subject, one.metric) == (PUBLISHED, loss)
+    }
+    expected = watched.expected.get(PUBLISHED, {}).get(f"{PREFIX}{loss}")
+    if expected is not None:
+        guesses[night.day] = middle(expected)
+    note = f"{words[0].upper()}{words[1:]} of what was published, by day, and what was to be expected before it was known; lower is better."
+    series = {
+        "came": _series(night, watched, loss),
+        "estimated": [guesses.get(day) for day in _days(night, watched)],
+    }
+    return _over_days(night, watched, "Quality", note, series)
 
 
 def _arriving(watched: Watched) -> Chart | None:
@@ -94,11 +107,13 @@ def drift_chart(watched: Watched) -> Chart | None:
     if not watched.drift:
         return None
     rows = [
-        (drift.feature, drift.psi, "bad" if drift.is_above(watched.psi_alert) else "one")
+        (drift.feature, drift.psi, "bad" if drift.is_above(watched.limits.psi) else "one")
         for drift in watched.drift[:SHOWN]
     ]
-    note = f"Population stability index of the last {watched.psi_days} days against training data."
-    return named_bars("Drift", note, rows, watched.psi_alert)
+    note = (
+        f"Population stability index of the last {watched.limits.days} days against training data."
+    )
+    return named_bars("Drift", note, rows, watched.limits.psi)
 
 
 def slices_chart(watched: Watched) -> Chart | None:
@@ -111,8 +126,8 @@ def slices_chart(watched: Watched) -> Chart | None:
 
 
 def _days(night: Night, watched: Watched) -> list[date]:
-    first = watched.quality[0].day
-    return [first + timedelta(days=n) for n in range((night.day - first).days)]
+    first = watched.quality[0].day if watched.quality else night.day
+    return [first + timedelta(days=n) for n in range((night.day - first).days + 1)]
 
 
 def _series(night: Night, watched: Watched, metric: str) -> list[float | None]:

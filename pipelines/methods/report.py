@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pipelines.core.records import Amount, Interval
 from pipelines.methods.pictures import charts, drift_chart, slices_chart
-from pipelines.methods.quality import middle
+from pipelines.methods.quality import PUBLISHED, middle
+from pipelines.methods.reconcile import PREFIX
 from pipelines.methods.standing import Standing
 from pipelines.methods.watch import Night, Watched
 
@@ -51,6 +52,9 @@ def view(night: Night, watched: Watched, told: Sequence[str]) -> dict[str, objec
         "pooled": {name: middle(amount) for name, amount in watched.pooled.items()},
         "score_mean": float(watched.scores.mean()) if len(watched.scores) else None,
         "known_days": len(watched.quality),
+        "diagnosis": watched.diagnosis,
+        "expected": _expected(watched),
+        "reconciled": _reconciled(watched),
         "charts": charts(night, watched),
         "standings": [(one, _ahead(one, watched)) for one in watched.standings],
         "shares": [(one, _ahead(one, watched)) for one in watched.shares],
@@ -63,7 +67,7 @@ def view(night: Night, watched: Watched, told: Sequence[str]) -> dict[str, objec
         "drift_chart": drift_chart(watched),
         "drift": watched.drift,
         "drifted": {drift.feature for drift in watched.drifted},
-        "psi_days": watched.psi_days,
+        "psi_days": watched.limits.days,
         "facts": _facts(night),
     }
 
@@ -74,7 +78,7 @@ def _drift_alert(watched: Watched) -> str:
     more = f" and {len(drifted) - LISTED} more" if len(drifted) > LISTED else ""
     plural = "features look" if len(drifted) > 1 else "feature looks"
     return (
-        f"{len(drifted)} {plural} unlike the training data over the last {watched.psi_days} days: "
+        f"{len(drifted)} {plural} unlike the training data over the last {watched.limits.days} days: "
         f"{names}{more}. If the source changed, mend it; if the world did, see that retraining follows."
     )
 
@@ -124,6 +128,25 @@ def _ahead(standing: Standing, watched: Watched) -> tuple[str, str, Amount] | No
     if not isinstance(gain, Interval) or gain.low <= 0 <= gain.high:
         return "info", "as good", gain
     return ("good", "ahead", gain) if gain.low > 0 else ("warn", "behind", gain)
+
+
+def _expected(watched: Watched) -> tuple[str, Amount] | None:
+    """The loss to expect of the day's answers, by its name."""
+    loss = watched.task.loss
+    found = watched.expected.get(PUBLISHED, {}).get(f"{PREFIX}{loss}")
+    return None if found is None else (watched.task.metrics[loss].words, found)
+
+
+def _reconciled(watched: Watched) -> list[tuple[str, int, float, float]]:
+    """Metric, days, mean estimate less what came, and mean distance, of what was published."""
+    mine = [one for one in watched.reconciled if one.subject == PUBLISHED]
+    found = []
+    for name, metric in watched.task.metrics.items():
+        errors = [-one.error for one in mine if one.metric == name]
+        if errors:
+            apart = sum(map(abs, errors)) / len(errors)
+            found.append((metric.words, len(errors), sum(errors) / len(errors), apart))
+    return found
 
 
 def _matured(watched: Watched) -> str:

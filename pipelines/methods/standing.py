@@ -12,8 +12,8 @@ from pipelines.methods.bootstrap import gains
 from pipelines.methods.quality import PUBLISHED, Worth, measure, score_rows, subject
 from pipelines.methods.task import Task
 
-CHAMPION, CHALLENGER = "champion", "challenger"
-ORDER = (CHAMPION, CHALLENGER, "previous-champion", "canary", "baseline")
+CHAMPION, CHALLENGER, CANARY = "champion", "challenger", "canary"
+ORDER = (CHAMPION, CHALLENGER, "previous-champion", CANARY, "baseline")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ def standings(scores: pd.DataFrame, worth: Worth, task: Task) -> list[Standing]:
     A contender is its model version, whatever its name was on earlier days. `scores` are the
     warehouse's.
     """
-    known, versions = _known(scores), _last_versions(scores)
-    champion = _of_version(known, CHAMPION, versions)
+    known, versions = scores.loc[scores["label"].notna()], last_versions(scores)
+    champion = of_version(known, CHAMPION, versions)
     mine = {PUBLISHED: known.loc[known["answers"]]}
     for name in sorted(versions, key=_place):
-        mine[subject(name, versions[name])] = _of_version(known, name, versions)
+        mine[subject(name, versions[name])] = of_version(known, name, versions)
     return [_stand(name, rows, champion, worth, task) for name, rows in mine.items() if len(rows)]
 
 
@@ -55,11 +55,11 @@ def shares(scores: pd.DataFrame, worth: Worth, task: Task) -> list[Standing]:
     The challenger's gain is on its own keys: the champion's answers to them are kept. Where acting on
     an answer changes what comes, only the two rows tell the truth, not the gain.
     """
-    known, versions = _known(scores), _last_versions(scores)
+    known, versions = scores.loc[scores["label"].notna()], last_versions(scores)
     if CHALLENGER not in versions:
         return []
-    champion = _of_version(known, CHAMPION, versions)
-    challenger = _of_version(known, CHALLENGER, versions)
+    champion = of_version(known, CHAMPION, versions)
+    challenger = of_version(known, CHALLENGER, versions)
     tried = challenger.loc[challenger["answers"]]
     kept = champion.loc[champion["answers"] & champion["day"].isin(set(tried["day"]))]
     return [
@@ -69,11 +69,7 @@ def shares(scores: pd.DataFrame, worth: Worth, task: Task) -> list[Standing]:
     ]
 
 
-def _known(scores: pd.DataFrame) -> pd.DataFrame:
-    return scores.loc[scores["label"].notna()]
-
-
-def _last_versions(scores: pd.DataFrame) -> dict[str, object]:
+def last_versions(scores: pd.DataFrame) -> dict[str, object]:
     """Who was asked on the last day, with which model version."""
     last = scores.loc[scores["day"] == scores["day"].max(), ["contender", "model_version"]]
     return {str(c): v for c, v in last.drop_duplicates().itertuples(index=False)}
@@ -83,13 +79,14 @@ def _place(contender: str) -> tuple[int, str]:
     return (ORDER.index(contender) if contender in ORDER else len(ORDER)), contender
 
 
-def _of_version(
-    known: pd.DataFrame, contender: str, versions: Mapping[str, object]
+def of_version(
+    scores: pd.DataFrame, contender: str, versions: Mapping[str, object]
 ) -> pd.DataFrame:
+    """What the contender's version said, whatever its name was; the baseline's, if it has none."""
     version = versions.get(contender)
     if isinstance(version, str):
-        return known.loc[known["model_version"] == version]
-    return known.loc[(known["contender"] == contender) & known["model_version"].isna()]
+        return scores.loc[scores["model_version"] == version]
+    return scores.loc[(scores["contender"] == contender) & scores["model_version"].isna()]
 
 
 def _stand(

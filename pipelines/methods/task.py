@@ -15,6 +15,7 @@ from pipelines.core.errors import ConfigError
 from pipelines.core.records import TaskName
 from pipelines.methods import metrics, residuals
 from pipelines.methods.baseline import historical_mean, historical_rate
+from pipelines.methods.estimate import Estimate, estimate_numbers, estimate_probabilities
 from pipelines.methods.metrics import Metric
 
 Bounds = tuple[float, float]
@@ -57,6 +58,7 @@ class Task:
     bounds: Bounds  # of scores, whoever gave them
     trained_bounds: Callable[[np.ndarray], Bounds]  # of a model that learned from these labels
     scores: str  # what scores are, with places for both bounds
+    estimate: Estimate  # what to expect of scores before outcomes come
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -127,6 +129,7 @@ BINARY = Task(
     bounds=PROBABILITIES,
     trained_bounds=lambda labels: PROBABILITIES,  # noqa: ARG005  whatever they were
     scores="probabilities",
+    estimate=estimate_probabilities,
 )
 
 REGRESSION = Task(
@@ -161,6 +164,7 @@ REGRESSION = Task(
     bounds=FINITE,
     trained_bounds=_widened,
     scores="numbers between {:g} and {:g}",
+    estimate=estimate_numbers,
 )
 
 TASKS: Mapping[str, Task] = {task.name: task for task in (BINARY, REGRESSION)}

@@ -1,4 +1,4 @@
-"""What the report of a night is made from."""
+"""What monitoring finds in a night: the pure part of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from datetime import date
 
 import pandas as pd
 
+from pipelines.core.config import MonitorParams
+from pipelines.core.contracts import Problem
 from pipelines.core.records import (
     Amount,
     Candidates,
@@ -18,12 +20,23 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
+from pipelines.methods.course import Course, Limits, find_course
+from pipelines.methods.diagnose import Diagnosis, diagnose
 from pipelines.methods.drift import Drift
-from pipelines.methods.maturity import Ripeness
-from pipelines.methods.quality import Quality
-from pipelines.methods.slices import Slice
-from pipelines.methods.standing import Standing
-from pipelines.methods.task import Task
+from pipelines.methods.maturity import Ripeness, maturity
+from pipelines.methods.quality import Quality, Worth, published_quality, subject
+from pipelines.methods.reconcile import Reconciled, estimate_day, reconcile
+from pipelines.methods.slices import Slice, find_slices
+from pipelines.methods.standing import (
+    CANARY,
+    CHAMPION,
+    Standing,
+    last_versions,
+    of_version,
+    shares,
+    standings,
+)
+from pipelines.methods.task import Task, task_of
 
 
 @dataclass(frozen=True)
@@ -53,9 +66,11 @@ class Watched:
     shares: Sequence[Standing]  # of champion and challenger, where they shared the keys
     slices: Sequence[Slice]
     maturity: Sequence[Ripeness]
+    expected: Mapping[str, Mapping[str, Amount]]  # of the day's answers, by subject and metric
+    reconciled: Sequence[Reconciled]
     drift: Sequence[Drift]
-    psi_alert: float
-    psi_days: int
+    diagnosis: Diagnosis
+    limits: Limits
 
     @property
     def pooled(self) -> Mapping[str, Amount]:
@@ -65,4 +80,54 @@ class Watched:
     @property
     def drifted(self) -> list[Drift]:
         """Features that are further away than they should be."""
-        return [drift for drift in self.drift if drift.is_above(self.psi_alert)]
+        return [drift for drift in self.drift if drift.is_above(self.limits.psi)]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What there is to look at."""
+
+    scores: (
+        pd.DataFrame
+    )  # the warehouse's, of the day and those before it, with the slices' columns
+    measured: pd.DataFrame  # the warehouse's metrics of the days before
+    drift: Sequence[Drift]
+
+
+def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> Watched:
+    """Everything that can be said of the day's answers, and of those before it."""
+    scores, task, worth = seen.scores, task_of(problem.task), problem.value
+    tonight, lately = scores.loc[scores["day"] == night.day], scores.loc[scores["day"] < night.day]
+    published, reconciled = lately.loc[lately["answers"]], reconcile(seen.measured)
+    columns = [name for name in problem.slices if name in lately]
+    limits = Limits(params.psi_days, params.psi_alert, params.lost_alert)
+    drifted = [one.feature for one in seen.drift if one.is_above(limits.psi)]
+    courses = _courses(scores, night.day, limits, (worth, task))
+    return Watched(
+        task=task,
+        scores=tonight.loc[tonight["answers"], "score"],
+        known=published.loc[published["label"].notna()],
+        quality=published_quality(lately, worth, task),
+        standings=standings(lately, worth, task),
+        shares=shares(lately, worth, task),
+        slices=find_slices(published, columns, worth, task),
+        maturity=maturity(published, night.day, problem.cutoff, worth, task),
+        expected=estimate_day(tonight, lately, worth, task, reconciled),
+        reconciled=reconciled,
+        drift=seen.drift,
+        diagnosis=diagnose(drifted, courses.get(CHAMPION), courses.get(CANARY)),
+        limits=limits,
+    )
+
+
+def _courses(
+    scores: pd.DataFrame, day: date, limits: Limits, judge: tuple[Worth, Task]
+) -> dict[str, Course]:
+    versions = last_versions(scores)
+    return {
+        name: find_course(
+            subject(name, versions[name]), of_version(scores, name, versions), day, limits, judge
+        )
+        for name in (CHAMPION, CANARY)
+        if name in versions
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
@@ -12,6 +13,7 @@ import pandas as pd
 from pipelines.core.config import MonitorParams
 from pipelines.core.contracts import Lake, Pages, Problem, Warehouse
 from pipelines.core.records import (
+    Amount,
     Candidates,
     Evaluation,
     FeatureTable,
@@ -25,15 +27,12 @@ from pipelines.core.records import (
 )
 from pipelines.methods.drift import Drift, feature_drift, spread_blocks
 from pipelines.methods.events import event_keys
-from pipelines.methods.maturity import maturity
 from pipelines.methods.oddities import draw, find_outliers
 from pipelines.methods.page import render
-from pipelines.methods.quality import daily_quality, middle, published_quality, score_metrics
+from pipelines.methods.quality import PUBLISHED, daily_quality, middle, score_metrics
 from pipelines.methods.report import alerts, view
-from pipelines.methods.slices import find_slices
-from pipelines.methods.standing import shares, standings
 from pipelines.methods.task import task_of
-from pipelines.methods.watch import Night, Watched
+from pipelines.methods.watch import Night, Seen, Watched, watch
 
 
 def monitor(
@@ -68,14 +67,15 @@ def monitor(
         settlement=settlement,
         code=code,
     )
-    scores = warehouse.scores(day - timedelta(days=params.lookback_days), day)
-    lately = _slice(problem, feature_table, lake, scores.loc[scores["day"] < day])
+    first, last = day - timedelta(days=params.lookback_days), day - timedelta(days=1)
+    scores = _slice(problem, feature_table, lake, warehouse.scores(first, day))
+    _keep_settled(night, problem, scores, warehouse)
     blocks = _blocks(params, feature_table, publication, lake)
-    watched = _watch(
-        night, params, problem, scores, lately, _drift(params, feature_table, blocks, lake)
-    )
+    drift = _drift(params, feature_table, blocks, lake)
     _keep_rows(problem, feature_table, blocks, lake, warehouse)
-    _keep(night, params, problem, watched, lately, warehouse)
+    seen = Seen(scores, warehouse.measured(first, last), drift)
+    watched = watch(night, params, problem, seen)
+    warehouse.measure(day, _tonight(watched, params))
     told = alerts(night, watched)
     pages.write("report.html", render("report.html", view(night, watched, told)))
     return Report(
@@ -151,66 +151,42 @@ def _frame(lake: Lake, partitions: Sequence[Partition]) -> pd.DataFrame:
     return frame
 
 
-def _watch(
-    night: Night,
-    params: MonitorParams,
-    problem: Problem,
-    scores: pd.DataFrame,
-    lately: pd.DataFrame,
-    drift: Sequence[Drift],
-) -> Watched:
-    published, task = lately.loc[lately["answers"]], task_of(problem.task)
-    columns = [name for name in problem.slices if name in lately]
-    return Watched(
-        task=task,
-        scores=scores.loc[(scores["day"] == night.day) & scores["answers"], "score"],
-        known=published.loc[published["label"].notna()],
-        quality=published_quality(lately, problem.value, task),
-        standings=standings(lately, problem.value, task),
-        shares=shares(lately, problem.value, task),
-        slices=find_slices(published, columns, problem.value, task),
-        maturity=maturity(published, night.day, problem.cutoff, problem.value, task),
-        drift=drift,
-        psi_alert=params.psi_alert,
-        psi_days=params.psi_days,
-    )
-
-
-def _keep(
-    night: Night,
-    params: MonitorParams,
-    problem: Problem,
-    watched: Watched,
-    lately: pd.DataFrame,
-    warehouse: Warehouse,
+def _keep_settled(
+    night: Night, problem: Problem, scores: pd.DataFrame, warehouse: Warehouse
 ) -> None:
-    """Write daily metrics: of tonight's scores and features, of everybody lately, and once more of
-    each day whose outcomes are still arriving.
-    """
-    features = {
-        drift.feature: {"psi": drift.psi, "psi_usual": drift.usual} for drift in watched.drift
-    }
-    named = {
-        one.subject: one.named(params.lookback_days)
-        for one in (*watched.standings, *watched.shares)
-    }
-    warehouse.measure(night.day, {"scores": score_metrics(watched.scores), **features, **named})
+    """Write the quality of each day whose outcomes are still arriving, in place of what it was."""
     settled = night.settlement.settled if night.settlement else {}
-    arriving = lately.loc[lately["day"].astype(str).isin(settled)]
-    columns = [name for name in problem.slices if name in lately]
-    for day, of_day in groupby(
-        daily_quality(arriving, problem.value, watched.task, columns), lambda one: one.day
-    ):
+    arriving = scores.loc[scores["day"].astype(str).isin(settled)]
+    columns = [name for name in problem.slices if name in scores]
+    found = daily_quality(arriving, problem.value, task_of(problem.task), columns)
+    for day, of_day in groupby(found, lambda one: one.day):
         warehouse.measure(day, {one.subject: one.metrics for one in of_day})
+
+
+def _tonight(watched: Watched, params: MonitorParams) -> dict[str, dict[str, Amount]]:
+    """Metrics of the day itself: its scores and features, what to expect of its answers, and how
+    everybody has done lately.
+    """
+    metrics: defaultdict[str, dict[str, Amount]] = defaultdict(dict)
+    metrics["scores"].update(score_metrics(watched.scores))
+    for drift in watched.drift:
+        metrics[drift.feature].update({"psi": drift.psi, "psi_usual": drift.usual})
+    for subject, expected in watched.expected.items():
+        metrics[subject].update(expected)
+    for standing in (*watched.standings, *watched.shares):
+        metrics[standing.subject].update(standing.named(params.lookback_days))
+    return metrics
 
 
 def _summary(watched: Watched, params: MonitorParams) -> dict[str, float]:
     worst = max((drift.psi for drift in watched.drift), default=None)
     days = f"{params.lookback_days}d"
     lately = {f"{name}_{days}": middle(value) for name, value in watched.pooled.items()}
+    expected = watched.expected.get(PUBLISHED, {})
     drifted = {"psi_max": worst, "features_drifted": float(len(watched.drifted))}
     return {
         **score_metrics(watched.scores),
+        **{name: middle(value) for name, value in expected.items()},
         **lately,
         **{name: value for name, value in drifted.items() if value is not None},
     }

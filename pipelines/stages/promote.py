@@ -103,6 +103,8 @@ def _enact(verdict: Verdict, registry: Registry, warehouse: Warehouse) -> Verdic
     """Move the aliases and write the ledger; done before, nothing moves."""
     serving, ledger = registry.version("champion"), warehouse.ledger()
     now = serving.version if serving else None
+    if verdict.blessed and registry.version("canary") is None:
+        registry.point("canary", verdict.version)  # the ruler: Redeye never moves it again
     if verdict.outcome == "challenger" and now != verdict.version:
         registry.point("challenger", verdict.version)
     if verdict.outcome != "champion":

@@ -331,7 +331,7 @@ class Serving:
         pages = MemoryPages()
         report = monitor(
             day=day,
-            params=MonitorParams(lookback_days=28, psi_alert=0.25, psi_days=7),
+            params=MonitorParams(lookback_days=28, psi_alert=0.25, psi_days=7, lost_alert=0.5),
             problem=PROBLEM,
             landed=None,
             validation=validation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import date, timedelta
 from html.parser import HTMLParser
@@ -10,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.core.records import FeatureTable, Publication, Validation
-from tests.integration.serving import DAY, Serving
+from pipelines.core.records import FeatureTable, Publication, Report, Validation
+from tests.integration.serving import DAY, Always, Serving
 
 TOMORROW = DAY + timedelta(days=1)
 GONE = {"href", "src", "srcset", "action", "data", "poster", "xlink:href"}
@@ -186,6 +187,70 @@ def test_quality_is_told_by_slice_with_an_interval(serving: Serving) -> None:
         told.loc["log_loss", "low"] < told.loc["log_loss", "value"] < told.loc["log_loss", "high"]
     )
     assert "origin=EWR (360)" in page
+
+
+def a_month(serving: Serving, **planted: bool) -> tuple[Report, str]:
+    """Five weeks of nights with a canary beside the champion; something is planted in the last one."""
+    serving.registry.add("1", times=0.8, until=DAY - timedelta(days=90))
+    serving.registry.add("2", until=DAY - timedelta(days=50))
+    serving.registry.aliases["canary"] = "1"
+    generator = np.random.default_rng(11)
+    for back in range(60, -1, -1):
+        day, last_week = DAY - timedelta(days=back), back < 7
+        said = generator.beta(2, 5, 150)
+        if planted.get("inputs") and last_week:
+            said = np.clip(said + 0.3, 0, 1)
+        table = serving.features(day, said.tolist())
+        if back > 28:
+            continue
+        if planted.get("model") and back == 6:
+            serving.registry.models["2"] = dataclasses.replace(
+                serving.registry.models["2"], estimator=Always(times=0.3)
+            )
+        publication = serving.score(day, table)
+        odds = generator.permutation(said) if planted.get("world") and last_week else said
+        late = generator.random(150) < odds
+        # Flights are numbered from the last event to the first.
+        serving.flew(day, np.where(late, 30.0, 0.0)[::-1].tolist())
+        if back in (22, 15, 8, 4, 0):
+            settlement = serving.settle(day)
+        if back in (8, 4, 0):
+            told = serving.monitor(day, publication=publication, settlement=settlement, table=table)
+    return told
+
+
+def causes(page: str) -> set[str]:
+    known = ("moved inputs", "broken model", "changed world", "unclear")
+    return {one for one in known if f'<span class="badge warn">{one}</span>' in page}
+
+
+@pytest.mark.parametrize(
+    ("planted", "cause"),
+    [
+        ({"inputs": True}, "moved inputs"),
+        ({"model": True}, "broken model"),
+        ({"world": True}, "changed world"),
+    ],
+)
+def test_the_canary_tells_moved_inputs_a_broken_model_and_a_changed_world_apart(
+    serving: Serving, planted: dict[str, bool], cause: str
+) -> None:
+    _, page = a_month(serving, **planted)
+
+    assert causes(page) == {cause}
+
+
+def test_what_to_expect_of_the_days_answers_is_told_and_reconciled(serving: Serving) -> None:
+    _, page = a_month(serving)
+
+    tonight = metrics(serving, DAY, "published")
+    assert tonight["estimated_log_loss"] == pytest.approx(0.56, abs=0.06)
+    assert "log loss to expect of today's answers" in page
+    kept = serving.warehouse.measured(DAY - timedelta(days=8), DAY - timedelta(days=8))
+    told = kept.loc[kept["subject"] == "published"].set_index("metric")["value"]
+    assert told["estimated_log_loss"] == pytest.approx(told["log_loss"], abs=0.08)
+    assert "How good the estimates were" in page
+    assert causes(page) == set()
 
 
 def test_another_than_the_champion_is_an_alert(serving: Serving) -> None:

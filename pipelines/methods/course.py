@@ -1,0 +1,119 @@
+"""How a model does of late against itself before: whether its scores have moved, and what it has lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from pipelines.core.records import Interval
+from pipelines.methods.bootstrap import RESAMPLES, day_weights, interval
+from pipelines.methods.drift import feature_drift, spread_blocks
+from pipelines.methods.quality import Worth, score_rows
+from pipelines.methods.task import Task
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is too far: recent days, how far scores may move, what share of its skill a model may lose."""
+
+    days: int
+    psi: float
+    lost: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one version does over the recent days.
+
+    `moved`: how far its scores are from its own earlier ones, in limits; from 1 on they have moved.
+    `lost`: the share of what it told before that it tells no more. None: nobody knows.
+    """
+
+    subject: str
+    moved: float | None
+    lost: Interval | None
+    limit: float  # of the share lost
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether its scores are not what they were."""
+        return self.moved is not None and self.moved >= 1
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether it surely tells less, and less by too much."""
+        return self.lost is not None and self.lost.low > 0 and self.lost.mid >= self.limit
+
+    @property
+    def is_off(self) -> bool:
+        """Whether either is so."""
+        return self.has_moved or self.has_lost
+
+    @property
+    def strength(self) -> float:
+        """The stronger of the two, in limits."""
+        lost = self.lost.mid / self.limit if self.lost and self.has_lost else 0.0
+        return max(self.moved or 0.0, lost)
+
+    @property
+    def words(self) -> str:
+        """What is off, or that nothing is."""
+        lost = f"has lost {self.lost.mid:.0%} of what it told" if self.lost else ""
+        found = [
+            *(["scores otherwise than before"] if self.has_moved else []),
+            *([lost] if self.has_lost else []),
+        ]
+        return f"{self.subject} {' and '.join(found) or 'answers as ever'}"
+
+
+def find_course(
+    subject: str, rows: pd.DataFrame, day: date, limits: Limits, judge: tuple[Worth, Task]
+) -> Course:
+    """The course of the version that gave these rows, up to the night's own day.
+
+    Its skill is the task's measure that can be compared across months (`overfit`): a stormy week is
+    hard for everybody, and no loss.
+    """
+    is_recent = rows["day"] > day - timedelta(days=limits.days)
+    recent, before = rows.loc[is_recent], rows.loc[~is_recent]
+    return Course(
+        subject=subject,
+        moved=_moved(before, recent, limits),
+        lost=_lost(before, recent, judge),
+        limit=limits.lost,
+    )
+
+
+def _moved(before: pd.DataFrame, recent: pd.DataFrame, limits: Limits) -> float | None:
+    days = sorted(before["day"].unique())
+    blocks = [
+        before.loc[before["day"].isin(days[place.start : place.stop]), ["score"]]
+        for place in spread_blocks(len(days), limits.days)
+    ]
+    if len(blocks) < 2 or recent.empty:
+        return None
+    (drift,) = feature_drift(blocks, recent[["score"]], ["score"])
+    return drift.psi / limits.psi if drift.psi > drift.usual else 0.0
+
+
+def _lost(before: pd.DataFrame, recent: pd.DataFrame, judge: tuple[Worth, Task]) -> Interval | None:
+    (then, n_then), (now, n_now) = (
+        _skill(rows, judge, seed) for seed, rows in enumerate((before, recent))
+    )
+    if min(n_then, n_now) < 2 or interval(then, n_then).low <= 0:
+        return None  # who told nothing before has nothing to lose
+    return interval((then - now) / then[0], min(n_then, n_now))
+
+
+def _skill(rows: pd.DataFrame, judge: tuple[Worth, Task], seed: int) -> tuple[np.ndarray, int]:
+    worth, task = judge
+    known = rows.loc[rows["label"].notna()]
+    days = pd.factorize(known["day"])[0]
+    scored = score_rows(known, worth, task, days)
+    if scored.n_days < 2:
+        return np.empty(0), scored.n_days
+    weights = day_weights(scored.n_days, RESAMPLES, seed)
+    return task.metrics[task.overfit].measure(scored, weights), scored.n_days
