@@ -75,7 +75,7 @@ def open_redeye(environ: Mapping[str, str]) -> Redeye:
     return Redeye(places, params, graph, _factories(places, params, environ))
 
 
-def _factories(  # noqa: C901  twelve flat one-liners: imports happen when a service is first asked for
+def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a service is first asked for
     places: Places, params: Params, environ: Mapping[str, str]
 ) -> Factories:
     def lake() -> Any:
@@ -127,6 +127,11 @@ def _factories(  # noqa: C901  twelve flat one-liners: imports happen when a ser
 
         return SqlBooks(places.database_url)
 
+    def notifier() -> Any:
+        from pipelines.adapters.notifier import Doors
+
+        return Doors(environ)
+
     def code() -> Any:
         from pipelines.adapters.code import code_version
 
@@ -141,7 +146,19 @@ def _factories(  # noqa: C901  twelve flat one-liners: imports happen when a ser
         _refuse_slices(problem)
         return problem
 
-    makers = (lake, source, versions, engine, validator, registry, workers, warehouse, books, code)
+    makers = (
+        lake,
+        source,
+        versions,
+        engine,
+        validator,
+        registry,
+        workers,
+        warehouse,
+        books,
+        notifier,
+        code,
+    )
     return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}
 
 

@@ -173,7 +173,9 @@ incident = Table(
     Column("strength", Double, nullable=False),
     Column("sentence", String, nullable=False),
     Column("command", String, nullable=False),
+    Column("urgent", Boolean, nullable=False),
     Column("told", String, nullable=False),  # whether anybody was told, or why not
+    Column("told_on", Date),
     _now(),
 )
 

@@ -82,6 +82,7 @@ class MonitorParams(Section):
     psi_alert: Annotated[float, Field(gt=0)]
     psi_days: Count
     lost_alert: Annotated[float, Field(gt=0, le=1)]
+    alerts_per_week: Annotated[int, Field(ge=0)]
 
 
 class Params(Section):

@@ -422,6 +422,14 @@ class Warehouse(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """How people are reached."""
+
+    def tell(self, title: str, text: str) -> str:
+        """Send a message; by which ways it left, or nothing when there is none. Raises TemporaryError."""
+        ...
+
+
 class Pages(Protocol):
     """The night's own folder, for what people read."""
 

@@ -276,7 +276,9 @@ class Incident(Record):
     strength: float  # how far beyond its limit, at its worst; 1 is the limit
     sentence: str
     command: str  # the next one to run
-    told: str  # why nobody is told; or `sent`, or what came in between
+    urgent: bool = False  # told whatever the budget
+    told: str = "new"  # sending, sent, or why nobody was told
+    told_on: date | None = None
 
 
 class Report(Record):

@@ -4,46 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.core.records import Amount, Interval
+from pipelines.core.records import Amount, Incident, Interval
+from pipelines.methods.alarms import ANSWERING
 from pipelines.methods.pictures import charts, drift_chart, slices_chart
 from pipelines.methods.quality import PUBLISHED, middle
 from pipelines.methods.reconcile import PREFIX
 from pipelines.methods.standing import Standing
 from pipelines.methods.watch import Night, Watched
 
-LISTED = 5  # features that an alert names
+LISTED = 5  # incidents that are seen at once
 
 
-def alerts(night: Night, watched: Watched) -> list[str]:
-    """What somebody should look at, each a sentence with what to do."""
-    found = []
-    answer, checks = night.publication, night.validation
-    if checks is not None and not checks.passed:
-        found.append(f"The data were blocked: {checks.reason}; see validation.html.")
-    if answer is None:
-        found.append(
-            f"No predictions were published: run `redeye score --day {night.day}` and read its error."
-        )
-    elif answer.answered_by not in ("champion", "version"):
-        found.append(
-            f"The {answer.answered_by} answered, not the champion: {answer.reason}. "
-            f"Mend the champion, or promote another version in MLflow."
-        )
-    if night.settlement is None:
-        found.append(
-            f"Outcomes were not joined: run `redeye settle --day {night.day}` and read its error."
-        )
-    if watched.drifted:
-        found.append(_drift_alert(watched))
-    return found
-
-
-def view(night: Night, watched: Watched, told: Sequence[str]) -> dict[str, object]:
-    """The values of the template report.html; `told` are the alerts."""
+def view(night: Night, watched: Watched, incidents: Sequence[Incident]) -> dict[str, object]:
+    """The values of the template report.html."""
     return {
         "night": night,
         "title_day": f"{night.day:%A}, {night.day.day} {night.day:%B %Y}",
-        "alerts": told,
+        "incidents": incidents,
+        "listed": LISTED,
         "headline": _headline(night),
         "tables": _tables(night),
         "models": _models(night),
@@ -72,17 +50,6 @@ def view(night: Night, watched: Watched, told: Sequence[str]) -> dict[str, objec
     }
 
 
-def _drift_alert(watched: Watched) -> str:
-    drifted = watched.drifted
-    names = ", ".join(f"{drift.feature} ({drift.psi:.2f})" for drift in drifted[:LISTED])
-    more = f" and {len(drifted) - LISTED} more" if len(drifted) > LISTED else ""
-    plural = "features look" if len(drifted) > 1 else "feature looks"
-    return (
-        f"{len(drifted)} {plural} unlike the training data over the last {watched.limits.days} days: "
-        f"{names}{more}. If the source changed, mend it; if the world did, see that retraining follows."
-    )
-
-
 def _headline(night: Night) -> tuple[str, str]:
     """A word's colour and the night in one sentence."""
     answer = night.publication
@@ -91,7 +58,7 @@ def _headline(night: Night) -> tuple[str, str]:
     who = answer.answered_by + (
         f", version {answer.model_version}," if answer.model_version else ""
     )
-    good = answer.answered_by in ("champion", "version")
+    good = answer.answered_by in ANSWERING
     return (
         "good" if good else "warn"
     ), f"{answer.scored:,} events were scored; the {who} answered."

@@ -11,7 +11,7 @@ from itertools import groupby
 import pandas as pd
 
 from pipelines.core.config import MonitorParams
-from pipelines.core.contracts import Lake, Pages, Problem, Warehouse
+from pipelines.core.contracts import Lake, Notifier, Pages, Problem, Warehouse
 from pipelines.core.records import (
     Amount,
     Candidates,
@@ -25,12 +25,14 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
+from pipelines.methods.alarms import find_alarms
 from pipelines.methods.drift import Drift, feature_drift, spread_blocks
 from pipelines.methods.events import event_keys
+from pipelines.methods.incidents import tell
 from pipelines.methods.oddities import draw, find_outliers
 from pipelines.methods.page import render
 from pipelines.methods.quality import PUBLISHED, daily_quality, middle, score_metrics
-from pipelines.methods.report import alerts, view
+from pipelines.methods.report import view
 from pipelines.methods.task import task_of
 from pipelines.methods.watch import Night, Seen, Watched, watch
 
@@ -49,6 +51,7 @@ def monitor(
     settlement: Settlement | None,
     lake: Lake,
     warehouse: Warehouse,
+    notifier: Notifier,
     code: Mapping[str, str],
     pages: Pages,
 ) -> Report:
@@ -76,12 +79,14 @@ def monitor(
     seen = Seen(scores, warehouse.measured(first, last), drift)
     watched = watch(night, params, problem, seen)
     warehouse.measure(day, _tonight(watched, params))
-    told = alerts(night, watched)
-    pages.write("report.html", render("report.html", view(night, watched, told)))
+    title = f"Redeye {problem.model}, {day}"
+    alarms = find_alarms(night, watched)
+    incidents = tell(alarms, day, params.alerts_per_week, title, (warehouse, notifier))
+    pages.write("report.html", render("report.html", view(night, watched, incidents)))
     return Report(
         day=day,
         page=f"runs/{day}/report.html",
-        alerts=tuple(told),
+        alerts=tuple(f"{one.sentence} Run `{one.command}`." for one in incidents),
         metrics=_summary(watched, params),
     )
 

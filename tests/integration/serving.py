@@ -195,6 +195,20 @@ class MemoryPages:
         self.written[name] = content
 
 
+@dataclass
+class MemoryNotifier:
+    """Messages that were sent; `down` while none can be."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    down: bool = False
+
+    def tell(self, title: str, text: str) -> str:
+        if self.down:
+            raise TemporaryError("webhook at chat.example.com: answered 500")
+        self.sent.append((title, text))
+        return "webhook"
+
+
 @dataclass(frozen=True)
 class Judge:
     """A validator for which scores below `floor` are wrong."""
@@ -220,6 +234,7 @@ class Serving:
     root: Path
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     judge: Judge = field(default_factory=Judge)
+    notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     url: str = ""  # of the warehouse; empty: SQLite in the folder
 
     def __post_init__(self) -> None:
@@ -331,7 +346,9 @@ class Serving:
         pages = MemoryPages()
         report = monitor(
             day=day,
-            params=MonitorParams(lookback_days=28, psi_alert=0.25, psi_days=7, lost_alert=0.5),
+            params=MonitorParams(
+                lookback_days=28, psi_alert=0.25, psi_days=7, lost_alert=0.5, alerts_per_week=5
+            ),
             problem=PROBLEM,
             landed=None,
             validation=validation,
@@ -343,6 +360,7 @@ class Serving:
             settlement=settlement,
             lake=self.lake,
             warehouse=self.warehouse,
+            notifier=self.notifier,
             code={"git_commit": "abc", "lock_sha256": "def"},
             pages=pages,
         )

@@ -122,7 +122,10 @@ def test_features_that_moved_are_an_alert(serving: Serving) -> None:
     report, page = serving.monitor(publication=publication, table=table)
 
     (alert,) = [alert for alert in report.alerts if "unlike the training data" in alert]
-    assert alert.startswith("1 feature looks unlike the training data over the last 7 days: said (")
+    assert alert.startswith(
+        "said looks unlike the training data over the last 7 days: its index is"
+    )
+    assert alert.endswith("Run `redeye status --day 2013-10-01`.")
     assert metrics(serving, DAY, "said")["psi"] > 0.25
     assert report.metrics["features_drifted"] == 1
     assert "drifted" in page
@@ -253,6 +256,37 @@ def test_what_to_expect_of_the_days_answers_is_told_and_reconciled(serving: Serv
     assert causes(page) == set()
 
 
+def test_people_are_told_once_what_is_wrong_and_what_to_run(serving: Serving) -> None:
+    serving.registry.down = True
+    for back in (1, 0):
+        day = DAY - timedelta(days=back)
+        publication = serving.score(day)
+        for _ in range(2):  # a night again tells nobody anything
+            serving.monitor(day, publication=publication, settlement=serving.settle(day))
+
+    ((title, text),) = serving.notifier.sent
+
+    assert title == "Redeye flights-late, 2013-09-30"
+    assert text.startswith("The baseline answered, not the champion: the registry does not answer")
+    assert text.endswith("\n  $ redeye explain --day 2013-09-30\n")
+
+
+def test_a_message_that_cannot_be_sent_fails_no_night_and_goes_out_with_the_next(
+    serving: Serving,
+) -> None:
+    serving.registry.down = True
+    publication = serving.score()
+    serving.notifier.down = True
+
+    report, page = serving.monitor(publication=publication, settlement=serving.settle(DAY))
+
+    assert report.alerts
+    assert "not sent: webhook at chat.example.com: answered 500" in page
+    serving.notifier.down = False
+    serving.monitor(TOMORROW, serving.score(TOMORROW), serving.settle(TOMORROW))
+    assert len(serving.notifier.sent) == 1
+
+
 def test_another_than_the_champion_is_an_alert(serving: Serving) -> None:
     serving.registry.down = True
     publication = serving.score()
@@ -273,8 +307,8 @@ def test_a_night_in_which_nothing_worked_is_told_all_the_same(serving: Serving) 
 
     told = " ".join(report.alerts)
     assert "The data were blocked: flights are empty" in told
-    assert "run `redeye score --day 2013-10-01`" in told
-    assert "run `redeye settle --day 2013-10-01`" in told
+    assert "Run `redeye score --day 2013-10-01`" in told
+    assert "Run `redeye settle --day 2013-10-01`" in told
     assert "No predictions were published for this day" in page
 
 

@@ -21,7 +21,9 @@ def upgrade() -> None:
         sa.Column("strength", sa.Double, nullable=False),
         sa.Column("sentence", sa.String, nullable=False),
         sa.Column("command", sa.String, nullable=False),
+        sa.Column("urgent", sa.Boolean, nullable=False),
         sa.Column("told", sa.String, nullable=False),
+        sa.Column("told_on", sa.Date),
         sa.Column(
             "written_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
         ),

@@ -1,0 +1,111 @@
+"""Alarms that go on are told once, the strongest first, and no more than people will read."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from pipelines.core.records import Incident
+from pipelines.methods.alarms import Alarm
+from pipelines.methods.drift import feature_drift
+from pipelines.methods.incidents import file_alarms, message
+
+DAY = date(2013, 10, 1)
+
+
+def alarm(subject: str = "drift temp", strength: float = 2.0, urgent: bool = False) -> Alarm:
+    return Alarm(subject, f"{subject}.", f"redeye status --day {DAY}", strength, urgent)
+
+
+def nights(*alarms: list[Alarm], budget: int = 5) -> list[list[Incident]]:
+    """What every night files of its alarms when all messages arrive."""
+    known: dict[tuple[str, date], Incident] = {}
+    filed = []
+    for n, found in enumerate(alarms):
+        day = DAY + timedelta(days=n)
+        lately = [one for one in known.values() if one.last_day >= day - timedelta(days=7)]
+        tonight = file_alarms(found, lately, day, budget)
+        filed.append(tonight)
+        for one in tonight:
+            sent = {"told": "sent"} if one.told == "sending" else {}
+            known[one.subject, one.first_day] = one.model_copy(update=sent)
+    return filed
+
+
+def told(filed: list[list[Incident]]) -> list[list[str]]:
+    """Subjects that each night sends."""
+    return [[one.subject for one in tonight if one.told == "sending"] for tonight in filed]
+
+
+def test_an_alarm_that_goes_on_is_one_incident_and_told_once() -> None:
+    filed = nights([alarm()], [alarm(strength=3.0)], [], [alarm()])
+
+    assert told(filed) == [["drift temp"], [], [], []]
+    (last,) = filed[-1]
+    assert (last.first_day, last.last_day, last.strength) == (DAY, DAY + timedelta(days=3), 3.0)
+
+
+def test_an_alarm_that_comes_back_after_some_silence_is_told_again() -> None:
+    filed = nights([alarm()], [], [], [], [alarm()])
+
+    assert told(filed)[-1] == ["drift temp"]
+    assert filed[-1][0].first_day == DAY + timedelta(days=4)
+
+
+def test_the_strongest_are_told_and_the_rest_is_in_the_report() -> None:
+    found = [alarm(f"drift {n}", strength=1.0 + n) for n in range(8)]
+
+    (filed,) = nights(found, budget=3)
+
+    assert told([filed]) == [["drift 7", "drift 6", "drift 5"]]
+    assert [one.told for one in filed[3:]] == ["over the budget"] * 5
+
+
+def test_the_budget_is_for_a_week_and_what_waits_is_told_when_there_is_room() -> None:
+    two = [alarm("drift a", 3.0), alarm("drift b", 2.0)]
+
+    filed = nights(*[two] * 8, budget=1)
+
+    assert told(filed) == [["drift a"], *[[]] * 6, ["drift b"]]
+
+
+def test_an_outage_is_told_whatever_the_budget_and_takes_nothing_of_it() -> None:
+    outage = alarm("score failed", urgent=True)
+
+    filed = nights([outage], [alarm()], budget=1)
+
+    assert told(filed) == [["score failed"], ["drift temp"]]
+    assert told(nights([outage], budget=0)) == [["score failed"]]
+
+
+def test_a_message_ends_with_the_next_command() -> None:
+    (filed,) = nights([alarm("drift a", 3.0), alarm("drift b", 2.0)], budget=1)
+
+    text = message(filed[:1], filed, budget=1)
+
+    assert "1 more in the report only: monitor.alerts_per_week is 1" in text
+    assert text.splitlines()[-1] == "  $ redeye status --day 2013-10-01"
+
+
+def test_ten_times_the_rows_are_not_ten_times_the_pages() -> None:
+    """Forty features on thirty nights, each a little off, as features are; two of them really."""
+    pages = {n: sum(map(len, told(nights(*month(n), budget=1000)))) for n in (300, 3000)}
+
+    assert pages[3000] == pages[300] == 2
+
+
+def month(rows: int) -> list[list[Alarm]]:
+    generator = np.random.default_rng(9)
+    names = [f"f{n}" for n in range(40)]
+    levels = generator.normal(0, 0.1, 40)  # significant with enough rows, and of no size
+    levels[:2] = 1.0
+    then = [pd.DataFrame(generator.normal(0, 1, (rows, 40)), columns=names) for _ in range(4)]
+    found = []
+    for _ in range(5):
+        now = pd.DataFrame(generator.normal(levels, 1, (rows, 40)), columns=names)
+        drifts = feature_drift(then, now, names)
+        moved = [one for one in drifts if one.is_above(0.25)]
+        found.append([alarm(f"drift {one.feature}", one.psi / 0.25) for one in moved])
+    return found
