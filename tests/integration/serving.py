@@ -19,7 +19,7 @@ from pipelines.adapters.lake import LocalLake
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.config import MonitorParams, ScoreParams, SettleParams
 from pipelines.core.contracts import ModelFile, Outcome, Question, Reply, RuleResult
-from pipelines.core.errors import GateRefused, RegistryAway
+from pipelines.core.errors import GateRefused, RegistryAway, TemporaryError
 from pipelines.core.records import (
     FeatureTable,
     Landed,
