@@ -35,19 +35,24 @@ def event_keys(frame: pd.DataFrame, key: Sequence[str]) -> pd.Series[str]:
 def label_events(
     features: pd.DataFrame, outcomes: pd.DataFrame, key: Sequence[str]
 ) -> pd.DataFrame:
-    """The features' rows, in their order, with `label` (NaN: not known) and `excluded` (or None).
+    """How the features' rows ended, in their order: `label` (NaN: not known), `excluded` (or None) and
+    `known_at`.
 
-    `outcomes` has `day`, the key's columns, `label` and `excluded`; events without an outcome yet
-    keep an empty one. Raises DataError when an event or an outcome is there twice.
+    `outcomes` has these, `day` and the key's columns; events without an outcome yet keep an empty
+    one. Raises DataError when an event or an outcome is there twice.
     """
     events, ended = event_keys(features, key), event_keys(outcomes, key)
     refuse_twins(events, "features")
     refuse_twins(ended, "outcomes")
-    known = outcomes[["label", "excluded"]].set_index(pd.Index(ended)).reindex(events)
+    known = outcomes[["label", "excluded", "known_at"]].set_index(pd.Index(ended)).reindex(events)
     reasons = [reason if isinstance(reason, str) else None for reason in known["excluded"]]
-    return features.assign(
-        label=known["label"].astype("float64").to_numpy(),
-        excluded=pd.Series(reasons, index=features.index, dtype=object),
+    return pd.DataFrame(
+        {
+            "label": known["label"].astype("float64").to_numpy(),
+            "excluded": pd.Series(reasons, index=features.index, dtype=object),
+            "known_at": known["known_at"].to_numpy(dtype="datetime64[us]"),
+        },
+        index=features.index,
     )
 
 

@@ -22,22 +22,32 @@ Kind = Literal["number", "category"]
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled events: a row of features, a label of the task and a day (datetime64[D]) for each."""
+    """Labelled events: for each a row of features, a label of the task, a day (datetime64[D]), and when
+    the label became known (datetime64[us], UTC).
+    """
 
     schema: Mapping[str, Kind]
     frame: pd.DataFrame
     labels: np.ndarray
     days: np.ndarray
+    known_at: np.ndarray
     task: TaskName = "binary"
 
     def between(self, first: date, last: date) -> Examples:
         """Those of the days from first to last."""
-        chosen = (self.days >= np.datetime64(first)) & (self.days <= np.datetime64(last))
+        return self._only((self.days >= np.datetime64(first)) & (self.days <= np.datetime64(last)))
+
+    def known_before(self, instant: datetime) -> Examples:
+        """Those whose label was known before the instant."""
+        return self._only(self.known_at < np.datetime64(instant))
+
+    def _only(self, chosen: np.ndarray) -> Examples:
         return replace(
             self,
             frame=self.frame.loc[chosen].reset_index(drop=True),
             labels=self.labels[chosen],
             days=self.days[chosen],
+            known_at=self.known_at[chosen],
         )
 
 
@@ -53,10 +63,14 @@ class Past:
 def find_past(
     feature_table: FeatureTable, problem: Problem, lake: Lake, first: date, last: date
 ) -> Past:
-    """The days from first to last; raises DataError when nothing of them is kept."""
+    """The days from first to last, outcomes as they were known for the night of the feature table.
+
+    Raises DataError when nothing of them is kept.
+    """
     features = tuple(p for p in feature_table.history if first <= p.day <= last and p.rows)
-    outcomes = lake.find(f"accepted/{problem.outcomes}", features[0].day, last) if features else []
-    if not outcomes:
+    oldest, dataset = features[0].day if features else last, f"accepted/{problem.outcomes}"
+    outcomes = lake.find(dataset, oldest, last, known=feature_table.day)
+    if not features or not outcomes:
         raise DataError(
             f"feature table {feature_table.day}: no features with outcomes from {first} to {last}; "
             f"raise ingest.history_days, or lower train.test_days"
@@ -94,12 +108,14 @@ def join_examples(
     known = outcomes.filter(pc.less(outcomes["known_at"], pa.scalar(cutoff, pa.timestamp("us"))))
     ended = known.to_pandas()
     events = features.select(list(dict.fromkeys(["day", *problem.key, *names]))).to_pandas()
-    labelled = label_events(events, ended.assign(**label_facts(ended, problem)), problem.key)
-    labelled = labelled.loc[labelled["label"].notna()].reset_index(drop=True)
+    ends = label_events(events, ended.assign(**label_facts(ended, problem)), problem.key)
+    labelled = ends["label"].notna()
+    events, ends = events.loc[labelled].reset_index(drop=True), ends.loc[labelled]
     return Examples(
         schema=schema,
-        frame=labelled[list(names)],
-        labels=labelled["label"].to_numpy(dtype="float64"),
-        days=labelled["day"].to_numpy(dtype="datetime64[D]"),
+        frame=events[list(names)],
+        labels=ends["label"].to_numpy(dtype="float64"),
+        days=events["day"].to_numpy(dtype="datetime64[D]"),
+        known_at=ends["known_at"].to_numpy(dtype="datetime64[us]"),
         task=problem.task,
     )

@@ -50,7 +50,8 @@ def train(
     fingerprint = _fingerprint(day, params, problem, past, code)
     if candidates is not None and _stands(candidates, fingerprint, registry):
         return candidates
-    examples = read_past(past, problem, lake, problem.cutoff(day))
+    # The test asks what this night's model would have said then: all it learns was known by then.
+    examples = read_past(past, problem, lake, problem.cutoff(split.first_test))
     _refuse_poor(examples, day)
     facts = _facts(params, landed, code, examples)
     run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
@@ -97,7 +98,8 @@ def _choose(
         return names[0], "the only recipe there is", {}
     first, last = (date.fromisoformat(str(end(examples.days))) for end in (np.min, np.max))
     fold = fold_days(first, last, params.test_days, params.gap_days)
-    early = examples.between(first, fold.last_train)
+    then = problem.cutoff(fold.first_test)
+    early = examples.between(first, fold.last_train).known_before(then)
     late = examples.between(fold.first_test, fold.last_test)
     _refuse_poor(early, last)
     weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)

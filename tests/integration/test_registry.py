@@ -49,9 +49,9 @@ def models() -> tuple[Model, Model]:
     made = rides(DAY).iloc[1:]
     schema: Any = {"wind": "number", "line": "category"}
     days = np.full(len(made), np.datetime64(DAY))
-    examples = Examples(
-        schema, made[["wind", "line"]], (made["delay"] >= 10).to_numpy("float64"), days
-    )
+    labels = (made["delay"] >= 10).to_numpy("float64")
+    known_at = made["known_at"].to_numpy("datetime64[us]")
+    examples = Examples(schema, made[["wind", "line"]], labels, days, known_at)
     linear, trees = (fit(recipe, examples, seed=1, threads=1) for recipe in PROBLEM.recipes)
     return linear, trees
 

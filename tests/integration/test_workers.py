@@ -38,7 +38,8 @@ def a_model(recipe: Recipe) -> Model:
     rows = frame()
     labels = (rows["wind"] > 0).to_numpy(dtype="float64")
     days = np.full(len(rows), np.datetime64(date(2013, 9, 1)))
-    return fit(recipe, Examples(SCHEMA, rows, labels, days), seed=1, threads=1)
+    examples = Examples(SCHEMA, rows, labels, days, days.astype("datetime64[us]"))
+    return fit(recipe, examples, seed=1, threads=1)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pipelines.core.errors import DataError
 from pipelines.methods.events import event_keys, label_events
 
 KEY = ("carrier", "flight", "origin", "sched_dep_time")
+NOON = pd.Timestamp("2013-10-02 12:00")
 
 
 def flights(*numbers: int) -> pd.DataFrame:
@@ -46,17 +47,17 @@ def test_an_event_without_a_clear_name_is_refused(carrier: str | None) -> None:
 
 def test_every_event_keeps_its_place_and_gets_its_own_outcome() -> None:
     reasons = pd.Series([None, "cancelled"], dtype=object)
-    ended = flights(3, 2).assign(label=[1.0, np.nan], excluded=reasons)
+    ended = flights(3, 2).assign(label=[1.0, np.nan], excluded=reasons, known_at=NOON)
 
     labelled = label_events(flights(1, 2, 3), ended, KEY)
 
-    assert labelled["flight"].tolist() == [1, 2, 3]
     assert labelled["label"].fillna(-1).tolist() == [-1, -1, 1.0]
     assert labelled["excluded"].tolist() == [None, "cancelled", None]
+    assert labelled["known_at"].isna().tolist() == [True, False, False]
 
 
 def test_the_frames_given_stay_as_they_were() -> None:
-    features, ended = flights(1), flights(1).assign(label=1.0, excluded=None)
+    features, ended = flights(1), flights(1).assign(label=1.0, excluded=None, known_at=NOON)
 
     label_events(features, ended, KEY)
 

@@ -34,7 +34,8 @@ def some_examples(seed: int = 0) -> Examples:
     frame = pd.DataFrame({"speed": speed, "kind": kind, "age": np.where(age > 0.5, np.nan, age)})
     days = np.datetime64("2013-01-01") + generator.integers(0, 30, N_EVENTS)
     labels = (generator.random(N_EVENTS) < chance).astype("float64")
-    return Examples({"speed": "number", "kind": "category", "age": "number"}, frame, labels, days)
+    schema: Any = {"speed": "number", "kind": "category", "age": "number"}
+    return Examples(schema, frame, labels, days, days.astype("datetime64[us]"))
 
 
 @pytest.fixture(scope="module", params=RECIPES, ids=lambda recipe: recipe.name)
@@ -80,7 +81,8 @@ def test_a_machine_with_more_cores_makes_the_same_linear_model() -> None:
     frame = pd.DataFrame(generator.normal(0, 1, (20_000, 60))).rename(columns="x{}".format)
     labels = (generator.random(len(frame)) < 1 / (1 + np.exp(-frame["x0"]))).to_numpy("float64")
     days = np.full(len(frame), np.datetime64("2013-01-01"))
-    examples = Examples(dict.fromkeys(frame.columns, "number"), frame, labels, days)
+    schema: Any = dict.fromkeys(frame.columns, "number")
+    examples = Examples(schema, frame, labels, days, days.astype("datetime64[us]"))
     packed = []
     for threads in (1, 2):
         with threadpool_limits(limits=threads, user_api="blas"):
