@@ -129,6 +129,7 @@ def _evaluation(record: Evaluation) -> list[tuple[str, str]]:
     return [
         ("tested", f"on {record.first_test_day} to {record.last_test_day}, {record.rows:,} events"),
         *lines,
+        ("leaks", "; ".join(c.reason for c in record.leaks if not c.passed) or "none found"),
     ]
 
 

@@ -50,6 +50,8 @@ class TrainParams(Section):
 class EvaluateParams(Section):
     resamples: Annotated[int, Field(ge=100)]
     seed: int
+    max_feature_auc: Annotated[float, Field(gt=0.5, le=1)]
+    max_day_correlation: Annotated[float, Field(gt=0, le=1)]
 
 
 class PromoteParams(Section):

@@ -200,6 +200,17 @@ class Evaluated(Record):
     overfit: float | None = None  # how much worse on test days than on training days; of candidates
 
 
+class LeakCheck(Record):
+    """Whether one net of the leak gate caught something."""
+
+    net: Literal["feature", "day", "time", "shuffle"]
+    subject: str  # the feature, or what else was looked at, that came nearest to the limit
+    found: float
+    limit: float
+    passed: bool
+    reason: str
+
+
 class Evaluation(Record):
     """evaluate: every contender on the same unseen days."""
 
@@ -217,6 +228,7 @@ class Evaluation(Record):
     comparable: bool
     reason: str  # why not, if the champion has seen the test days
     task: TaskName = "binary"
+    leaks: tuple[LeakCheck, ...] = ()
 
 
 class Verdict(Record):

@@ -64,6 +64,14 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
 
 def _of_the_models(night: Night, watched: Watched) -> Iterator[Alarm]:
     found, day = watched.diagnosis, night.day
+    for check in night.evaluation.leaks if night.evaluation else ():
+        if not check.passed:
+            yield Alarm(
+                f"leak {check.net}",
+                f"No model of the night may serve, its features may know the outcome: {check.reason}.",
+                f"redeye evaluate --day {day}",
+                check.found / check.limit,
+            )
     commands = {
         "broken model": "redeye rollback --reason 'broken model'",
         "changed world": f"redeye train --day {day}",

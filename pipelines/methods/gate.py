@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.core.config import PromoteParams
-from pipelines.core.records import Evaluated, Evaluation, Interval, Verdict
+from pipelines.core.records import Evaluated, Evaluation, Interval, LeakCheck, Verdict
 from pipelines.methods.task import BINARY, TASKS, Task
 
 Outcome = Literal["champion", "challenger", "kept", "refused"]
@@ -21,11 +21,17 @@ class Blessing:
     reason: str
 
 
-def quality(model: Evaluated, params: PromoteParams, task: Task = BINARY) -> Blessing:
+def quality(
+    model: Evaluated,
+    params: PromoteParams,
+    task: Task = BINARY,
+    leaks: Sequence[LeakCheck] = (),
+) -> Blessing:
     """Whether a candidate is good enough to serve at all, whoever the champion is: absolute floors.
 
     It must beat the baseline's loss by more than the interval, and stay within the task's floors:
-    be calibrated and rank better than chance, or be right on average; and not overfit.
+    be calibrated and rank better than chance, or be right on average; and not overfit. Nothing is good
+    that a leak may have made so.
     """
     gain, overfit, limits = model.over_baseline, model.overfit, task.limits(params)
     if gain is None or overfit is None:
@@ -39,8 +45,11 @@ def quality(model: Evaluated, params: PromoteParams, task: Task = BINARY) -> Ble
     ]
     if gain.low <= 0:
         failures.insert(0, f"does not beat the baseline by more than the interval: {gained}")
+    leaked = [f"leak: {check.reason}" for check in leaks if not check.passed]
     if failures:
-        return Blessing(passed=False, reason=f"{model.name} " + "; ".join(failures))
+        leaked.append(f"{model.name} " + "; ".join(failures))
+    if leaked:
+        return Blessing(passed=False, reason="; ".join(leaked))
     told = [
         f"{task.metrics[name].words} {found[name]:.3f}" for name in task.told if name != task.loss
     ]

@@ -18,13 +18,17 @@ from pipelines.core.records import (
     Evaluation,
     FeatureTable,
     Interval,
+    LeakCheck,
     ModelVersion,
 )
 from pipelines.methods.bootstrap import Samples, day_weights, interval, lift, measure
-from pipelines.methods.examples import Examples, find_past, read_past
+from pipelines.methods.examples import Examples, find_past, join_examples, read_past
 from pipelines.methods.importance import permutation_importance
+from pipelines.methods.leaks import day_check, feature_check, time_check
 from pipelines.methods.metrics import score_events
 from pipelines.methods.plots import draw
+from pipelines.methods.reading import readings
+from pipelines.methods.shuffle import shuffle_check, thinned
 from pipelines.methods.succession import look
 from pipelines.methods.task import TASKS
 
@@ -47,9 +51,9 @@ def evaluate(
 
     All are measured on the same events and the same resampled days. A champion that has learned
     from one of these days, or cannot score them, is not compared, and the reason says so. Raises
-    DataError when the days cannot tell models apart.
+    DataError when the days cannot tell models apart. What the leak gate found stands beside the figures.
     """
-    examples = _test_examples(day, candidates, feature_table, problem, lake)
+    examples, leaks = _test_examples(day, params, candidates, problem, feature_table, lake)
     models = {c.name: registry.load(_version(registry, c)) for c in candidates.candidates}
     champion = _opponent(registry, warehouse, candidates)
     obstacle = _obstacle(champion, candidates)
@@ -76,6 +80,7 @@ def evaluate(
         comparable=champion is not None and not obstacle,
         reason=obstacle,
         task=examples.task,
+        leaks=leaks,
     )
     plots = draw(scored, permutation_importance(models[candidates.chosen], examples, params.seed))
     for name, picture in plots.items():
@@ -86,11 +91,33 @@ def evaluate(
 
 
 def _test_examples(
-    day: date, candidates: Candidates, feature_table: FeatureTable, problem: Problem, lake: Lake
-) -> Examples:
-    last = day - timedelta(days=1)
-    past = find_past(feature_table, problem, lake, candidates.first_test_day, last)
-    return read_past(past, problem, lake, problem.cutoff(day))
+    day: date,
+    params: EvaluateParams,
+    candidates: Candidates,
+    problem: Problem,
+    feature_table: FeatureTable,
+    lake: Lake,
+) -> tuple[Examples, tuple[LeakCheck, ...]]:
+    """The events of the test days, and what the leak gate found in them."""
+    first, last, cutoff = candidates.first_test_day, day - timedelta(days=1), problem.cutoff(day)
+    examples = read_past(
+        find_past(feature_table, problem, lake, first, last), problem, lake, cutoff
+    )
+    found = list(readings(examples))
+    some = thinned(
+        find_past(feature_table, problem, lake, problem.first_day, last), first, params.seed
+    )
+    few, ends = lake.read(some.features), lake.read(some.outcomes)
+
+    def learned(of: Problem) -> Examples:
+        return join_examples(few, ends, some.names, of, cutoff)
+
+    return examples, (
+        feature_check(examples, found, params),
+        day_check(examples, found, params),
+        time_check(examples, candidates, problem.cutoff, day),
+        shuffle_check(learned, problem, first, params.seed),
+    )
 
 
 def _version(registry: Registry, candidate: Candidate) -> ModelVersion:

@@ -41,7 +41,7 @@ def promote(
     sound = _infra(params, candidates, golden, registry, workers)
     blessings, task = {}, TASKS[evaluation.task]
     for candidate in candidates.candidates:
-        good = quality(measured[candidate.name], params, task)
+        good = quality(measured[candidate.name], params, task, evaluation.leaks)
         safe = sound[candidate.name]
         registry.bless(candidate.version, "quality", good.passed, good.reason)
         registry.bless(candidate.version, "infra", safe.passed, safe.reason)
