@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +24,9 @@ from pipelines.core.faults import VARIABLE, arm
 from pipelines.runner import Night, run_chain
 from pipelines.services import Redeye, open_redeye, stores_of
 from pipelines.story import as_record, show_story
-from pipelines.summary import night_summary, show_night, show_verification
+from pipelines.summary import night_summary, show_night, show_repaired, show_verification
+
+FORSAKEN_HOURS = 6.0  # no night takes so long
 
 app = typer.Typer(
     name="redeye",
@@ -353,6 +355,40 @@ def explain(
         typer.echo(json.dumps(as_record(lineage, told), indent=2))
     else:
         show_story(lineage, told, archive.problem.features.dictionary)
+
+
+@app.command()
+def repair(
+    ctx: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be mended, and change nothing.")
+    ] = False,
+    older_than: Annotated[
+        float, typer.Option(min=0.0, help="Hours; what is younger may be somebody's work.")
+    ] = FORSAKEN_HOURS,
+    as_json: Json = False,
+) -> None:
+    """Mend what can be mended without inventing anything; what cannot is told, with the next command."""
+    from pipelines.methods.repair import Repaired, Workshop, mend, plan
+    from pipelines.methods.verify import verify as verify_stores
+
+    redeye = open_redeye(ctx.obj)
+    stores, attic = stores_of(redeye, ctx.obj), redeye.services["attic"]()
+    shop = Workshop(stores, attic, timedelta(hours=older_than))
+    steps = plan(shop)
+    if not dry_run:
+        mend(shop, steps)
+    broken = verify_stores(stores_of(redeye, ctx.obj)).broken
+    left = tuple(breach for one in broken for breach in one.breaches)
+    repaired = Repaired(dry_run=dry_run, mended=tuple(steps), left=left)
+    if as_json:
+        typer.echo(repaired.to_json(), nl=False)
+    else:
+        show_repaired(repaired)
+    if left and not dry_run:
+        raise DataError(
+            f"{len(left)} breaches are left; first {left[0].where}: {left[0].what}; next: {left[0].next}"
+        )
 
 
 def _between(day: str | None, first: str | None, last: str | None) -> tuple[date, date]:

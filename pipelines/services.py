@@ -132,6 +132,11 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
 
         return Doors(environ)
 
+    def attic() -> Any:
+        from pipelines.adapters.attic import Folders
+
+        return Folders(places)
+
     def code() -> Any:
         from pipelines.adapters.code import code_version
 
@@ -157,6 +162,7 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
         warehouse,
         books,
         notifier,
+        attic,
         code,
     )
     return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}

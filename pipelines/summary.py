@@ -21,6 +21,7 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.methods.invariants import Verification
+from pipelines.methods.repair import Repaired
 from pipelines.methods.task import TASKS
 from pipelines.runner import Night
 
@@ -91,6 +92,31 @@ def show_verification(verification: Verification) -> None:
         if len(one.breaches) > SHOWN:
             table.add_row("", "", f"… and {len(one.breaches) - SHOWN} more: --json tells all")
     Console().print(table)
+
+
+def show_repaired(repaired: Repaired) -> None:
+    """Print what was mended, and what is left to do."""
+    console, verb = Console(), "would be" if repaired.dry_run else "was"
+    if not repaired.mended:
+        console.print("nothing to mend")
+    for step in repaired.mended:
+        console.print(
+            f"[bold]{MENDED[step.kind].format(verb)}[/] {escape(step.where)}: {escape(step.what)}"
+        )
+        if step.next:
+            console.print(f"  next: {escape(step.next)}")
+    for breach in repaired.left:
+        console.print(f"[red]left[/] {escape(breach.where)}: {escape(breach.what)}")
+        console.print(f"  next: {escape(breach.next)}")
+
+
+MENDED = {
+    "pointer": "{} moved",
+    "run": "{} removed",
+    "file": "{} removed",
+    "derived": "{} removed, to be made again:",
+    "raw": "{} restored",
+}
 
 
 def _stages(night: Night) -> dict[str, dict[str, Any]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import Connection, delete, func, select, union
 
+from pipelines.adapters import publishing
 from pipelines.adapters.database import Database
 from pipelines.adapters.schema import (
+    contender_run,
     fence,
     outcome,
     prediction,
@@ -19,7 +21,8 @@ from pipelines.adapters.schema import (
     quarantine_log,
     scoring_run,
 )
-from pipelines.core.books import Book, Move, Rows
+from pipelines.core.books import Book, Move, Rows, Staged
+from pipelines.core.errors import GateRefused
 from pipelines.core.records import ScoringRun
 from pipelines.methods.fingerprint import checksum
 
@@ -56,6 +59,81 @@ class SqlBooks:
                 first_known_at=_first_known(connection, day),
                 quarantined=_quarantined(connection, day),
             )
+
+    def forsaken(self, age: timedelta) -> list[Staged]:
+        """Runs begun longer ago than `age`, by the database's clock, and never published."""
+        unseen = scoring_run.c.run_id.not_in(select(publication.c.run_id))
+        runs = select(scoring_run.c.day, scoring_run.c.run_id, scoring_run.c.written_at)
+        with self._database.read() as connection:
+            before = _clock(connection) - age
+            begun = connection.execute(runs.where(unseen).order_by(scoring_run.c.day)).all()
+            return [
+                Staged(run.day, run.run_id, _staged(connection, run.day, run.run_id))
+                for run in begun
+                if _utc(run.written_at) < before
+            ]
+
+    def drop(self, day: date, run_id: str) -> None:
+        """Remove the answers of a run; nothing happens to the one that is published."""
+        mine, moves = prediction.c, publication.c
+        with self._database.write(alone=f"publishing {day}") as connection:
+            if connection.execute(_of(published, day, "run_id")).scalar() == run_id:
+                return
+            rows = (mine.day == day, mine.run_id == run_id)
+            kept = connection.execute(select(moves.token).where(moves.run_id == run_id)).first()
+            if kept:  # it was published once: its name stays, and what contenders said beside it
+                connection.execute(delete(prediction).where(*rows, mine.answers))
+                return
+            connection.execute(delete(prediction).where(*rows))
+            for table in (contender_run, scoring_run):
+                connection.execute(delete(table).where(table.c.run_id == run_id))
+
+    def point(self, day: date, run_id: str) -> None:
+        """Point a day to one of the runs that were published before, by the rules of publishing."""
+        with self._database.write(alone=f"publishing {day}") as connection:
+            last = (
+                connection.execute(_of(publication, day).order_by(publication.c.token.desc()))
+                .mappings()
+                .first()
+            )
+            if last is None:
+                raise GateRefused(
+                    f"predictions {day}: never published; run `redeye score --day {day}`"
+                )
+            _restore(self._database, connection, day, last)
+            run = _runs(connection, day)[run_id]
+        if run_id != last["run_id"]:
+            publishing.audit(self._database, run)
+            publishing.move(self._database, run, publishing.claim(self._database, day))
+
+
+def _restore(database: Database, connection: Connection, day: date, last: Any) -> None:
+    """Put pointer and fence back to where the last move left them, whoever moved them by hand."""
+    now = connection.execute(_of(published, day, "token")).scalar() or 0
+    given = connection.execute(_of(fence, day, "token")).scalar() or 0
+    token = max(now, last["token"])
+    for table, values in (
+        (published, {"run_id": last["run_id"], "token": token}),
+        (fence, {"token": max(token, given)}),
+    ):
+        putting = database.insert(table).values(day=day, **values)
+        connection.execute(putting.on_conflict_do_update(index_elements=[table.c.day], set_=values))
+
+
+def _staged(connection: Connection, day: date, run_id: str) -> int:
+    mine = select(func.count()).where(prediction.c.day == day, prediction.c.run_id == run_id)
+    return connection.execute(mine).scalar_one()
+
+
+def _clock(connection: Connection) -> datetime:
+    """Now, as the database sees it."""
+    return _utc(connection.execute(select(func.now())).scalar_one())
+
+
+def _utc(when: datetime | str) -> datetime:
+    """An instant; SQLite keeps it as text in UTC."""
+    found = datetime.fromisoformat(when) if isinstance(when, str) else when
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _of(table: Any, day: date, *names: str) -> Any:

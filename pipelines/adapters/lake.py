@@ -72,6 +72,10 @@ class LocalLake:
         """Every revision of these days' partitions, oldest first."""
         return self._manifests.between(dataset, first, last)
 
+    def has(self, partition: Partition) -> bool:
+        """Whether the partition's file is there, whole or not."""
+        return partition.there and (self._data / partition.file).exists()
+
     def path(self, partition: Partition) -> Path:
         """The partition's file, its checksum verified once a process."""
         return self._checksums.verify(partition)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
-from pipelines.core.records import ScoringRun
+from pipelines.core.records import Partition, ScoringRun
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ class Book:
     )  # table → rule → rows
 
 
+@dataclass(frozen=True)
+class Staged:
+    """A run that was begun and never published."""
+
+    day: date
+    run_id: str
+    rows: int
+
+
 class Books(Protocol):
     """The warehouse, as an auditor reads it, and as a caretaker clears it up."""
 
@@ -56,4 +66,34 @@ class Books(Protocol):
 
     def open(self, day: date) -> Book:
         """Everything kept about a day. Raises TemporaryError when the database does not answer."""
+        ...
+
+    def forsaken(self, age: timedelta) -> list[Staged]:
+        """Runs begun longer ago than `age`, by the database's clock, and never published."""
+        ...
+
+    def drop(self, day: date, run_id: str) -> None:
+        """Remove the answers of a run; nothing happens to the one that is published."""
+        ...
+
+    def point(self, day: date, run_id: str) -> None:
+        """Point a day to one of the runs that were published before, by the rules of publishing."""
+        ...
+
+
+class Attic(Protocol):
+    """What lies about in the folders, and belongs to nobody."""
+
+    def litter(self, age: timedelta, models: Collection[str]) -> list[tuple[Path, str]]:
+        """Files older than `age` that no manifest names, and copies of other models than those of
+        these checksums: the path, and what it is.
+        """
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+        ...
+
+    def path(self, partition: Partition) -> Path:
+        """Where a partition's file is, or ought to be."""
         ...

@@ -156,6 +156,10 @@ class Lake(Protocol):
         """Every revision of these days' partitions, oldest first."""
         ...
 
+    def has(self, partition: Partition) -> bool:
+        """Whether the partition's file is there, whole or not."""
+        ...
+
     def path(self, partition: Partition) -> Path:
         """The partition's file, its checksum verified. Raises DataError when it is missing or damaged."""
         ...

@@ -74,7 +74,8 @@ def recall_all(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, 
         name = (raw.day, door.origin(raw))
         if name not in accepted:
             continue
-        if newest.get(raw.day) == raw and standing[raw.day].origin != door.origin(raw):
+        now = standing.get(raw.day)
+        if newest.get(raw.day) == raw and (now is None or now.origin != door.origin(raw)):
             continue
         kept = lake.read([noted[name]]) if name in noted else None
         known[raw.day] = recall(door.table, raw, accepted[name], kept)
@@ -117,4 +118,4 @@ def _made_from(lake: Lake, dataset: str, days: Iterable[date]) -> dict[tuple[dat
     """Every revision that the lake has of these days, by day and what it was made from."""
     wanted = set(days)
     found = lake.revisions(dataset, min(wanted), max(wanted)) if wanted else {}
-    return {(day, one.origin): one for day in found for one in found[day] if one.there}
+    return {(day, one.origin): one for day in found for one in found[day] if lake.has(one)}

@@ -78,7 +78,7 @@ def _totals(accepted: Accepted, history: History, engine: Engine) -> Kept:
     text = f"{query.sql()}\nknown within {longest.days} days"
     origins = {one.day: fingerprint(text, [one]) for one in found}
     kept = dict(find(accepted.lake, dataset, min(origins), max(origins)))
-    stale = [day for day in origins if day not in kept or kept[day].origin != origins[day]]
+    stale = [day for day in origins if not _stands(accepted.lake, kept.get(day), origins[day])]
     for piece in calendar.runs_of(stale, PIECE_DAYS):
         tables = {
             history.table: accepted.files([facts[day] for day in piece], facts),
@@ -88,6 +88,11 @@ def _totals(accepted: Accepted, history: History, engine: Engine) -> Kept:
         for day, rows in split_days(wide(engine.run(query, tables)), piece).items():
             kept[day] = accepted.lake.write(dataset, day, rows, origins[day])
     return kept
+
+
+def _stands(lake: Lake, kept: Partition | None, origin: str | None) -> bool:
+    """Whether a partition is what would be made again, and its file was not taken away."""
+    return kept is not None and kept.origin == origin and lake.has(kept)
 
 
 class _Tables:
@@ -105,7 +110,8 @@ class _Tables:
         """Tables in the lake that would be computed just so again."""
         days = list(self.origins)
         found = find(self._accepted.lake, DATASET, days[0], days[-1])
-        return {d: one for d, one in found.items() if one.origin == self.origins.get(d)}
+        lake, origins = self._accepted.lake, self.origins
+        return {d: one for d, one in found.items() if _stands(lake, one, origins.get(d))}
 
     def pieces(self, days: Sequence[date]) -> Iterator[list[date]]:
         """Days to compute at once: not too many, and slow tables the same for all of them."""

@@ -244,7 +244,7 @@ class Nights:
             for table in sorted(set(inspect(engine).get_table_names()) - {"fence"}):
                 found = connection.execute(text(f"SELECT * FROM {table}")).mappings()
                 rows = {
-                    json.dumps({k: v for k, v in row.items() if k not in PASSING}, default=str)
+                    json.dumps({k: _plain(v) for k, v in row.items() if k not in PASSING})
                     for row in found
                 }
                 kept[table] = sorted(rows)
@@ -261,6 +261,15 @@ class Nights:
                 if k not in ("new", "rows", "republished", "missing")
             }
         return kept
+
+
+def _plain(value: object) -> object:
+    """A value as either database might spell it."""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, bool):
+        return int(value)
+    return str(value).removesuffix(".000000") if isinstance(value, date | str) else value
 
 
 PASSING = ("written_at", "token", "entry", "seconds")

@@ -1,0 +1,207 @@
+"""`repair` mends what can be mended without inventing anything; done twice, it does nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from pipelines.adapters.attic import Folders
+from pipelines.adapters.dvc import DvcVersions
+from pipelines.core.config import Places
+from pipelines.core.errors import DataError, TemporaryError
+from pipelines.core.faults import arm
+from pipelines.methods.repair import Mend, Workshop, mend, plan
+from tests.integration.small_night import DAY, Nights
+
+TONIGHT = DAY + timedelta(days=1)
+AT_ONCE = timedelta(seconds=-5)  # the database's clock may be behind
+
+
+@pytest.fixture
+def nights(tmp_path: Path, url: str) -> Nights:
+    """Two nights, the second of them answered by version 1 first, and by version 2 again."""
+    nights = Nights(tmp_path, url).found()
+    for day in (DAY, TONIGHT):
+        nights.run(day)
+    return nights
+
+
+def shop(nights: Nights, age: timedelta = AT_ONCE) -> Workshop:
+    return Workshop(nights.stores, Folders(nights.places), age)
+
+
+def repair(nights: Nights, age: timedelta = AT_ONCE) -> list[Mend]:
+    steps = plan(shop(nights, age))
+    mend(shop(nights, age), steps)
+    return steps
+
+
+def run_sql(nights: Nights, statement: str) -> None:
+    engine = create_engine(nights.url)
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def file_of(nights: Nights, dataset: str, day: date) -> Path:
+    (one,) = nights.stores.lake.find(dataset, day, day)
+    return nights.places.data / one.file
+
+
+def test_there_is_nothing_to_mend_in_a_whole_world(nights: Nights) -> None:
+    before = nights.state()
+
+    assert repair(nights) == []
+    assert nights.state() == before
+
+
+def test_rows_of_a_run_that_died_are_removed_once_they_are_old(nights: Nights) -> None:
+    before = nights.state()
+    nights.run(TONIGHT + timedelta(days=1), ["ingest", "validate", "features"])
+    arm("publish.before_flip:error")
+    with pytest.raises(TemporaryError):
+        nights.run(TONIGHT + timedelta(days=1), ["score"])
+    arm(None)
+
+    young, steps = repair(nights, timedelta(hours=6)), repair(nights)
+
+    assert young == []
+    assert [step.kind for step in steps] == ["run"]
+    assert nights.state()["tables"]["prediction"] == before["tables"]["prediction"]
+    assert nights.broken() == {}
+    assert repair(nights) == []
+    nights.run(TONIGHT + timedelta(days=1))
+    assert nights.broken() == {}
+
+
+def test_files_half_written_and_files_of_nobody_are_removed(nights: Nights) -> None:
+    day = nights.places.data / "raw" / "plan" / f"day={DAY}"
+    half, orphan = day / f".{'a' * 16}.parquet.{'0' * 32}", day / f"{'b' * 16}.parquet"
+    copy = nights.places.var / "models" / f"{'c' * 64}.skops"
+    copy.parent.mkdir(exist_ok=True, parents=True)
+    for path in (half, orphan, copy):
+        path.write_bytes(b"half")
+    before = nights.state()
+
+    young, steps = repair(nights, timedelta(hours=6)), repair(nights)
+
+    assert young == []
+    assert {Path(step.path) for step in steps} == {half, orphan, copy}
+    assert not any(path.exists() for path in (half, orphan, copy))
+    assert nights.state() == before
+
+
+def test_a_damaged_day_goes_back_to_the_last_whole_run_and_is_scored_anew(nights: Nights) -> None:
+    good = nights.state()["tables"]
+    nights.registry.aliases["champion"] = "1"
+    nights.run(TONIGHT, ["score"])
+    run_sql(nights, f"UPDATE prediction SET score = 0.9 WHERE answers AND {_current()}")
+    assert set(nights.broken()) == {"I3"}
+
+    (step,) = repair(nights)
+
+    assert set(nights.broken()) == {"I4"}  # the run that was damaged, until it is scored anew
+    assert nights.state()["tables"]["published"] == good["published"]
+    assert step.next == f"redeye score --day {TONIGHT}"
+    nights.run(TONIGHT, ["score"])
+    assert nights.broken() == {}
+    assert _champion(nights) == "1"
+
+
+def test_a_pointer_moved_by_hand_is_put_back_and_so_is_the_fence(nights: Nights) -> None:
+    nights.registry.aliases["champion"] = "1"
+    nights.run(TONIGHT, ["score"])
+    before = nights.state()
+    run_sql(
+        nights,
+        "UPDATE published SET run_id = (SELECT before FROM publication WHERE before IS NOT NULL) "
+        f"WHERE day = '{TONIGHT}'",
+    )
+    run_sql(nights, "UPDATE fence SET token = 0")
+    assert set(nights.broken()) == {"I7"}
+
+    repair(nights)
+
+    assert nights.broken() == {}
+    assert nights.state() == before
+    nights.run(TONIGHT, ["score"])
+
+
+@pytest.mark.parametrize(
+    "dataset", ["features", "history/late", "accepted/plan", "quarantine/plan"]
+)
+def test_a_damaged_file_that_can_be_made_again_is_made_again(nights: Nights, dataset: str) -> None:
+    before = nights.state()
+    file_of(nights, dataset, DAY).write_bytes(b"garbage")
+    assert nights.broken()
+
+    repair(nights)
+
+    nights.run(TONIGHT)
+    assert nights.broken() == {}
+    assert nights.state() == before
+    assert repair(nights) == []
+
+
+def test_a_damaged_raw_file_comes_back_from_its_version(tmp_path: Path) -> None:
+    nights = Nights(tmp_path).found()
+    places = Places(tmp_path, tmp_path, nights.url, "", str(tmp_path / "remote"))
+    (tmp_path / "remote").mkdir()
+    versions = DvcVersions(places)
+    nights.services["versions"] = lambda: versions
+    nights.run(DAY)
+    path = file_of(nights, "raw/plan", DAY)
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[:100])  # a new file: its twin in the snapshot is another
+
+    repair(nights)
+
+    assert path.read_bytes() == content
+
+
+def test_what_no_version_has_is_told_and_left_alone(nights: Nights) -> None:
+    path = file_of(nights, "raw/plan", DAY)
+    path.write_bytes(b"garbage")
+    nights.services["versions"] = Empty
+
+    with pytest.raises(DataError, match="no version of data/raw has it"):
+        repair(nights)
+
+    assert path.read_bytes() == b"garbage"
+
+
+def test_to_plan_changes_nothing(nights: Nights) -> None:
+    file_of(nights, "features", DAY).write_bytes(b"garbage")
+
+    steps = plan(shop(nights))
+
+    assert [step.kind for step in steps] == ["derived"]
+    assert file_of(nights, "features", DAY).read_bytes() == b"garbage"
+
+
+class Empty:
+    """Versions without a version."""
+
+    def log(self) -> list[dict[str, str]]:
+        return []
+
+
+def _current() -> str:
+    return f"run_id = (SELECT run_id FROM published WHERE day = '{TONIGHT}')"
+
+
+def _champion(nights: Nights) -> str | None:
+    run = nights.services["warehouse"]().published(TONIGHT)
+    version: str | None = run.model_version
+    return version
+
+
+@pytest.fixture(autouse=True)
+def nothing_armed() -> Iterator[None]:
+    yield
+    arm(None)
