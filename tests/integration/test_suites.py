@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pytest
 
 from pipelines.adapters.gx import GxValidator
 from pipelines.methods.suite import Suite
@@ -17,33 +15,6 @@ VALIDATOR = GxValidator(Path(__file__).parents[2] / "expectations")
 
 def broken(suite: str, frame: pd.DataFrame) -> list[tuple[str, str]]:
     return [(r.severity, r.rule) for r in VALIDATOR.judge(suite, frame) if not r.passed]
-
-
-def predictions(*scores: float) -> pd.DataFrame:
-    keys = [f"2013-10-01|UA|{n}|EWR|515" for n in range(len(scores))]
-    return pd.DataFrame({"event_key": keys, "score": np.array(scores, dtype="float64")})
-
-
-def test_good_predictions_meet_every_rule() -> None:
-    assert not broken("predictions", predictions(0.0, 0.25, 1.0))
-
-
-@pytest.mark.parametrize(
-    ("frame", "rule"),
-    [
-        (predictions(), "expect_table_row_count_to_be_between"),
-        (predictions(0.5, np.nan), "expect_column_values_to_not_be_null(score)"),
-        (predictions(0.5, np.inf), "expect_column_values_to_be_between(score)"),
-        (predictions(0.5, -0.01), "expect_column_values_to_be_between(score)"),
-        (
-            predictions(0.5, 0.5).assign(event_key="x"),
-            "expect_column_values_to_be_unique(event_key)",
-        ),
-        (predictions(0.5).assign(event_key=None), "expect_column_values_to_not_be_null(event_key)"),
-    ],
-)
-def test_predictions_that_may_not_be_published_are_critical(frame: pd.DataFrame, rule: str) -> None:
-    assert ("critical", rule) in broken("predictions", frame)
 
 
 def the_features_suite() -> Suite:

@@ -136,7 +136,6 @@ def test_every_suite_of_the_repository_can_be_read() -> None:
         "weather",
         "schedule",
         "features",
-        "predictions",
     }
     for path in suites:
         read_suite(path.stem, path.read_text())
