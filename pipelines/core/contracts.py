@@ -7,6 +7,7 @@ a calendar date in the problem's own zone; its cutoff is the instant of its 00:0
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -171,8 +172,10 @@ class Lake(Protocol):
         """
         ...
 
-    def read(self, partitions: Sequence[Partition]) -> pa.Table:
-        """The rows of all partitions, in their order, each file verified."""
+    def read(
+        self, partitions: Sequence[Partition], columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """The rows of all partitions, in their order, each file verified; all columns, or these."""
         ...
 
 
@@ -338,8 +341,16 @@ class Reply:
 class Workers(Protocol):
     """Processes that answer questions, each within a deadline and a memory limit."""
 
-    def ask(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
-        """Every question with its reply, as they come."""
+    def expect(self) -> None:
+        """A question will come soon: be ready."""
+        ...
+
+    def ask(
+        self, questions: Sequence[Question]
+    ) -> AbstractContextManager[Iterator[tuple[Question, Reply]]]:
+        """Have all questions answered side by side, as long as the context lasts; inside, every question
+        with its reply, as they come.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -35,10 +35,13 @@ class Events:
 
 def read_events(problem: Problem, table: Partition, lake: Lake) -> Events:
     """The events of a features table; raises DataError when one is there twice."""
-    rows = lake.read([table]).select(["day", *problem.key]).to_pandas()
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows = lake.read([table], columns=["day", *problem.key]).to_pandas()
     keys = event_keys(rows, problem.key)
     refuse_twins(keys, f"features {table.day}")
-    order = np.argsort(keys.to_numpy(dtype=object), kind="stable")
+    order = pc.sort_indices(pa.array(keys)).to_numpy()  # UTF-8 byte by byte, as Python orders words
     return Events(table, keys.iloc[order].reset_index(drop=True), order)
 
 
@@ -54,43 +57,52 @@ class Desk:
     workers: Workers
 
 
-def ask_all(desk: Desk, turns: Sequence[Turn], events: Events) -> Iterator[Fared]:
-    """How every contender fares, in the order in which that becomes known.
+def ask_all(
+    desk: Desk, turns: Sequence[Turn], table: Partition, events: Callable[[], Events]
+) -> Iterator[Fared]:
+    """How every contender fares on the features table, in the order in which that becomes known.
 
     A model answers in a process of its own; whatever happens there is a sentence here. The baseline
-    cannot fail.
+    cannot fail. `events` gives the table's, and is asked when the models are at work already.
     """
-    questions, asked = [], {}
+    models = {turn.contender.name: turn.contender for turn in turns if turn.contender.model}
+    questions, refused = _questions(desk, turns, table)
+    with desk.workers.ask(questions) as replies:
+        found = events()
+        yield from refused
+        for turn in turns:
+            if turn.contender.model is None and not turn.refusal:
+                level, note = _baseline(desk)
+                scores = found.predict(np.full(len(found.keys), level))
+                yield Fared(turn.contender, "answered", "", 0.0, scores, note)
+        for question, reply in replies:
+            yield _checked(desk, models[question.name], found, reply)
+
+
+def _questions(
+    desk: Desk, turns: Sequence[Turn], table: Partition
+) -> tuple[list[Question], list[Fared]]:
+    """What the models are to be asked, and how those fared who cannot be."""
+    questions, refused = [], []
     for turn in turns:
         contender = turn.contender
         if turn.refusal:
             outcome = "refused" if contender.model else "absent"
-            yield Fared(contender, outcome, turn.refusal)
-        elif contender.model is None:
-            level, note = _baseline(desk)
-            scores = np.full(len(events.keys), level)
-            yield Fared(contender, "answered", "", 0.0, events.predict(scores), note)
-        else:
-            asked[contender.name] = contender
+            refused.append(Fared(contender, outcome, turn.refusal))
+        elif contender.model:
             try:
-                file, table = desk.registry.fetch(contender.model), desk.lake.path(events.table)
+                file, path = desk.registry.fetch(contender.model), desk.lake.path(table)
+                questions.append(Question(contender.name, file, path))
             except (GateRefused, TemporaryError, DataError) as error:
-                yield Fared(contender, "invalid", str(error))
-            else:
-                questions.append(Question(contender.name, file, table))
-    for question, reply in desk.workers.ask(questions):
-        contender = asked[question.name]
-        if reply.scores is None:
-            yield Fared(contender, reply.outcome, reply.reason, reply.seconds)
-        else:
-            yield _checked(desk, contender, events, reply.scores, reply)
+                refused.append(Fared(contender, "invalid", str(error)))
+    return questions, refused
 
 
-def _checked(
-    desk: Desk, contender: Contender, events: Events, scores: np.ndarray, reply: Reply
-) -> Fared:
+def _checked(desk: Desk, contender: Contender, events: Events, reply: Reply) -> Fared:
     """An answer, or why it is none."""
-    seconds, task = reply.seconds, task_of(desk.problem.task)
+    scores, seconds, task = reply.scores, reply.seconds, task_of(desk.problem.task)
+    if scores is None:
+        return Fared(contender, reply.outcome, reply.reason, seconds)
     refusal = refuse_scores(scores, len(events.keys), task, reply.bounds)
     if refusal:
         return Fared(contender, "invalid", refusal, seconds)

@@ -13,7 +13,7 @@ def checksum(predictions: pd.DataFrame) -> str:
     ordered = predictions
     if not predictions["event_key"].is_monotonic_increasing:
         ordered = predictions.sort_values("event_key", kind="stable")
-    digest = hashlib.sha256("\n".join(ordered["event_key"]).encode())
+    digest = hashlib.sha256("\n".join(ordered["event_key"].tolist()).encode())
     digest.update(b"\0")  # where the keys end
     digest.update(ordered["score"].to_numpy(dtype=np.dtype("<f8")).tobytes())
     return digest.hexdigest()

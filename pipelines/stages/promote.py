@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.core.config import PromoteParams
-from pipelines.core.contracts import Lake, ModelFile, Question, Registry, Warehouse, Workers
+from pipelines.core.contracts import Lake, ModelFile, Question, Registry, Reply, Warehouse, Workers
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import (
     Candidate,
@@ -72,17 +72,21 @@ def _infra(
         else:
             questions.append(Question(candidate.name, file, golden))
     expected = {candidate.name: candidate.golden for candidate in candidates.candidates}
-    for question, reply in workers.ask(questions):
-        name = question.name
-        if reply.scores is None:
-            why = f"{name}, loaded from the registry, does not answer: {reply.reason}"
-            blessings[name] = Blessing(passed=False, reason=why)
-            continue
-        same = scores_sha256(reply.scores) == expected[name]
-        how = "as in training, bit for bit" if same else "otherwise than in training"
-        why = f"{name}, loaded from the registry, scores the golden batch of {len(reply.scores)} events {how}"
-        blessings[name] = Blessing(passed=same, reason=why)
+    with workers.ask(questions) as replies:
+        for question, reply in replies:
+            blessings[question.name] = _compare(question.name, reply, expected[question.name])
     return blessings
+
+
+def _compare(name: str, reply: Reply, expected: str) -> Blessing:
+    """Whether the scores of the golden batch are training's."""
+    if reply.scores is None:
+        why = f"{name}, loaded from the registry, does not answer: {reply.reason}"
+        return Blessing(passed=False, reason=why)
+    same = scores_sha256(reply.scores) == expected
+    how = "as in training, bit for bit" if same else "otherwise than in training"
+    why = f"{name}, loaded from the registry, scores the golden batch of {len(reply.scores)} events {how}"
+    return Blessing(passed=same, reason=why)
 
 
 def _fetch(params: PromoteParams, candidate: Candidate, registry: Registry) -> ModelFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache, partial
 
 from pipelines.core.config import ScoreParams
 from pipelines.core.contracts import Lake, Problem, Registry, Validator, Warehouse, Workers
@@ -57,15 +58,17 @@ def score(
     standing = warehouse.published(day)
     if standing and not params.republish:
         return _publication(standing, {}, republished=False)
-    events = read_events(problem, feature_table.partition, lake)
+    workers.expect()  # while the registry is asked who is champion
+    table = feature_table.partition
+    events = cache(partial(read_events, problem, table, lake))
     desk = Desk(day, problem, lake, registry, validator, workers)
     turns, asked = _turns(params, feature_table, registry, warehouse)
     fared: dict[str, Fared] = {}
     run, republished = None, False
-    for one in ask_all(desk, turns, events):
+    for one in ask_all(desk, turns, table, events):
         fared[one.contender.name] = one
         if run is None and _is_decided(params, turns, fared):
-            rows, rollout = compose(turns, fared, events, params.rollout)
+            rows, rollout = compose(turns, fared, events(), params.rollout)
             facts = {"rollout": rollout, "data_version": landed.version if landed else "unknown"}
             run = name_run(feature_table, turns, fared, rows, asked).model_copy(
                 update=facts | _counts(problem, day, lake)

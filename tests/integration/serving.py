@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -174,7 +174,14 @@ class MemoryWorkers:
     fate: dict[str, Outcome] = field(default_factory=dict)
     last: tuple[str, ...] = ()  # who answers after all others
 
-    def ask(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
+    def expect(self) -> None:
+        pass
+
+    @contextmanager
+    def ask(self, questions: Sequence[Question]) -> Iterator[Iterator[tuple[Question, Reply]]]:
+        yield self._replies(questions)
+
+    def _replies(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
         for question in sorted(questions, key=lambda one: one.name in self.last):
             fate = self.fate.get(question.name)
             if fate:

@@ -321,8 +321,8 @@ def test_who_is_slow_does_not_hold_up_the_answer(serving: Serving) -> None:
     published: list[bool] = []
 
     class Slow(MemoryWorkers):
-        def ask(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
-            for question, reply in super().ask(questions):
+        def _replies(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
+            for question, reply in super()._replies(questions):
                 if question.name == "challenger":
                     published.append(serving.warehouse.published(DAY) is not None)
                 yield question, reply

@@ -59,7 +59,8 @@ def question(
 
 
 def ask(*questions: Question, seconds: float = 60, memory_gb: float = 8) -> dict[str, Reply]:
-    return {one.name: reply for one, reply in ProcessWorkers(seconds, memory_gb).ask(questions)}
+    with ProcessWorkers(seconds, memory_gb).ask(questions) as replies:
+        return {one.name: reply for one, reply in replies}
 
 
 def children() -> list[psutil.Process]:
@@ -198,8 +199,20 @@ def test_nobody_is_left_behind_when_the_first_answer_was_enough(
     asked = [question(tmp_path, table, pack(model), model.form, name=str(n)) for n in range(3)]
     before = children()
 
-    replies = ProcessWorkers(60, 8).ask(asked)
-    next(replies)
-    replies.close()  # type: ignore[attr-defined]  # it is a generator
+    with ProcessWorkers(60, 8).ask(asked) as replies:
+        next(replies)
 
     assert children() == before
+
+
+def test_the_models_are_at_work_while_the_one_who_asks_does_something_else(
+    tmp_path: Path, table: Path
+) -> None:
+    model = a_model(RECIPES[0])
+
+    with ProcessWorkers(60, 8).ask([question(tmp_path, table, pack(model), model.form)]) as replies:
+        psutil.wait_procs(children(), timeout=60)
+        time.sleep(1)
+        (_, reply) = next(replies)
+
+    assert reply.outcome == "answered"
