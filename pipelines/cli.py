@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -97,9 +97,28 @@ def validate(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
 
 
 @app.command()
-def features(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+def features(
+    ctx: typer.Context,
+    day: Day,
+    known: Annotated[
+        Literal["then", "now"],
+        typer.Option(help="then: what the night knew; now: corrections since, kept apart."),
+    ] = "then",
+    as_json: Json = False,
+) -> None:
     """Compute what was knowable at the cutoff."""
-    _run(ctx.obj, "features", day, as_json)
+    if known == "then":
+        _run(ctx.obj, "features", day, as_json)
+    else:
+        _features_known_now(open_redeye(ctx.obj), parse_day(day), as_json)
+
+
+def _features_known_now(redeye: Redeye, day: date, as_json: bool) -> None:
+    from pipelines.stages.features import features_known_now
+
+    problem, lake, engine = (redeye.services[name]() for name in ("problem", "lake", "engine"))
+    made = features_known_now(day, problem, lake, engine)
+    typer.echo(made.to_json() if as_json else lake.path(made), nl=not as_json)
 
 
 @app.command()

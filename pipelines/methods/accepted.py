@@ -1,9 +1,9 @@
-"""The partitions that one night may read, and what was made from which of them."""
+"""The partitions that features may read: of each table what was known, of each day what it needs."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -14,52 +14,91 @@ import pyarrow as pa
 from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
+from pipelines.methods.calendar import HISTORY, runs_of
+from pipelines.methods.known import as_known
 from pipelines.methods.resolve import Shape
 
-Kept = Mapping[date, Partition]
+Revisions = Mapping[date, tuple[Partition, ...]]  # every revision of a table's partitions
+Found = dict[date, Partition | None]  # None: one that has not come yet
+Reads = dict[str, Found]  # input of the query → day → partition
+PIECE_DAYS = 56  # so many days are computed at once: memory stays bounded, however long the history
+SLOW = date.min  # where the one partition of a slow table stands among the days
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """Accepted partitions by table and day: events until the day, facts until the day before."""
+    """Every accepted revision that a night's features may read, by table and day."""
 
     problem: Problem
     lake: Lake
     first: date  # the first day whose features are kept up to date
     day: date
-    tables: Mapping[str, Kept]
+    tables: Mapping[str, Revisions]
+    now: bool = False  # as known now, and not as known for each day's own night
 
-    @property
-    def events(self) -> Kept:
-        return self.tables[self.problem.events]
+    @cached_property
+    def days(self) -> list[date]:
+        """Days with events that the night knew of: features are computed for each."""
+        events = self.tables[self.problem.events]
+        found = (day for day in sorted(events) if as_known(events[day], self._night(self.day)))
+        return [day for day in found if day == self.day or not self.now]
 
     @cached_property
     def shape(self) -> Shape:
         """The columns of every table, as its newest partition has them."""
-        newest = {table: kept[max(kept)] for table, kept in self.tables.items()}
-        schemas = {table: self.lake.read([one]).schema for table, one in newest.items()}
+        newest = {table: self._newest(table, self.day) for table in self.tables}
+        schemas = {table: self.lake.read(one).schema for table, one in newest.items()}
         return Shape(self.problem.events, self.problem.key, schemas)
 
-    def slow(self, table: str, day: date) -> list[Partition]:
-        """A slow table as it was known on the day: the last partition that is not newer."""
-        return between(self.tables[table], date.min, day)[-1:]
+    def reads(self, day: date) -> Reads:
+        """What the features of a day are made from; of a history, the facts behind its totals.
 
-    def relied_upon(self) -> list[Partition]:
-        """The facts in the day's windows: read on the nights that made their totals, not on this one."""
-        found, yesterday = [], self.day - timedelta(days=1)
-        for history in self.problem.features.history:
-            first = self.day - timedelta(days=history.longest)
-            found += between(self.tables[history.table], first, yesterday)
+        No partition that none of its windows reaches, and each at the revision known for the day.
+        """
+        declared = self.problem.features
+        found = {self.problem.events: self._since(self.problem.events, day, day, day)}
+        for lookup in declared.lookups:
+            found[lookup.table] = dict(zip([SLOW], self._newest(lookup.table, day), strict=False))
+        for history in declared.history:
+            found[HISTORY + history.name] = self._before(history.table, day, history.longest)
+        for latest in declared.latest:
+            found[latest.table] = self._before(latest.table, day, latest.reach_days)
         return found
 
-    def files(self, found: Sequence[Partition], kept: Kept) -> pa.Table | list[Path]:
-        """The files of the partitions found; without any, an empty table of what is kept."""
-        if found:
-            return [self.lake.path(partition) for partition in found]
-        return self.lake.read([next(iter(kept.values()))]).slice(0, 0)
+    def files(self, table: str, found: Iterable[Partition]) -> pa.Table | list[Path]:
+        """The files of partitions of a table; without any, an empty table like its newest one."""
+        paths = [self.lake.path(partition) for partition in found]
+        return paths or self.lake.read(self._newest(table, self.day)).slice(0, 0)
+
+    def _before(self, table: str, day: date, n_days: int) -> Found:
+        yesterday = day - timedelta(days=1)
+        return self._since(table, day - timedelta(days=n_days), yesterday, day)
+
+    def _since(self, table: str, first: date, last: date, night: date) -> Found:
+        revisions, known = self.tables[table], self._night(night)
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        return {day: as_known(revisions[day], known) for day in days if day in revisions}
+
+    def has(self, table: str) -> bool:
+        """Whether the night knows anything of a table; of the events, those of its own day."""
+        if table == self.problem.events:
+            return self.day in self.days
+        return bool(self._newest(table, self.day))
+
+    def _newest(self, table: str, night: date) -> list[Partition]:
+        """The newest partition that is not newer than the night, and was known for it."""
+        revisions, known = self.tables[table], self._night(night)
+        newest_first = sorted((day for day in revisions if day <= night), reverse=True)
+        found = (as_known(revisions[day], known) for day in newest_first)
+        return [partition for partition in found if partition is not None][:1]
+
+    def _night(self, night: date) -> date | None:
+        return None if self.now else night
 
 
-def find_accepted(problem: Problem, lake: Lake, first: date, day: date) -> Accepted:
+def find_accepted(
+    problem: Problem, lake: Lake, first: date, day: date, *, now: bool = False
+) -> Accepted:
     """What is accepted of every table that the declared features read.
 
     The lake may hold facts of the day itself, when a night is run again: they are not for it.
@@ -76,27 +115,57 @@ def find_accepted(problem: Problem, lake: Lake, first: date, day: date) -> Accep
         *(one.table for one in declared.latest),
     ]:
         spans[facts] = (first - back, yesterday)
-    tables = {table: find(lake, f"accepted/{table}", *span) for table, span in spans.items()}
-    for table, kept in tables.items():
-        if not kept or (table == problem.events and day not in kept):
+    tables = {table: lake.revisions(f"accepted/{table}", *span) for table, span in spans.items()}
+    accepted = Accepted(problem, lake, first, day, tables, now)
+    for table in tables:
+        if not accepted.has(table):
             raise DataError(
                 f"features {day}: accepted/{table} has nothing for it; "
                 f"run `redeye ingest --day {day}` and `redeye validate --day {day}` first"
             )
-    return Accepted(problem, lake, first, day, tables)
+    return accepted
 
 
-def find(lake: Lake, dataset: str, first: date, last: date) -> dict[date, Partition]:
-    """Current partitions of a dataset by day, oldest first."""
-    return {partition.day: partition for partition in lake.find(dataset, first, last)}
-
-
-def between(kept: Kept, first: date, last: date) -> list[Partition]:
-    """The partitions of these days, oldest first."""
-    return [kept[day] for day in sorted(kept) if first <= day <= last]
-
-
-def fingerprint(text: str, partitions: Sequence[Partition]) -> str:
+def fingerprint(text: str, partitions: Iterable[Partition]) -> str:
     """SHA-256 over a text (a query, a declaration) and what it reads."""
     parts = [text, *(one.sha256 for one in partitions)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def merged(reads: Iterable[Reads]) -> dict[str, list[Partition]]:
+    """What days that go together read of each input, oldest first."""
+    found: Reads = {}
+    for tables in reads:
+        for name, kept in tables.items():
+            found.setdefault(name, {}).update(kept)
+    return {name: [one for _, one in sorted(kept.items()) if one] for name, kept in found.items()}
+
+
+def together(reads: Mapping[date, Reads]) -> list[list[date]]:
+    """Days, oldest first, in pieces that are computed at once.
+
+    The days of a piece agree on the revision of whatever they share, and on what has not come yet.
+    """
+    pieces: list[list[date]] = []
+    shared: dict[tuple[str, date], Partition | None] = {}
+    for day, tables in reads.items():
+        own = {(name, p): one for name, kept in tables.items() for p, one in kept.items()}
+        at_odds = any(shared.get(place, one) != one for place, one in own.items())
+        if not pieces or at_odds or (day - pieces[-1][0]).days >= PIECE_DAYS:
+            pieces.append([])
+            shared = {}
+        pieces[-1].append(day)
+        shared |= own
+    return pieces
+
+
+def layers(partitions: Iterable[Partition]) -> Iterator[dict[date, Partition]]:
+    """Partitions by day, in pieces that are computed at once, each day in it once."""
+    left = sorted(partitions, key=lambda one: (one.day, one.revision))
+    while left:
+        layer: dict[date, Partition] = {}
+        for one in left:
+            layer.setdefault(one.day, one)
+        left = [one for one in left if layer[one.day] is not one]
+        for piece in runs_of(list(layer), PIECE_DAYS):
+            yield {day: layer[day] for day in piece}

@@ -122,10 +122,10 @@ def _broken_rules(validator: Validator, predictions: pd.DataFrame) -> Iterator[s
 
 
 def _baseline(desk: Desk) -> tuple[float, str]:
-    """How it ended lately, as far as known before the cutoff; a damaged partition is left out."""
+    """How it ended lately, as far as known for the night; a damaged partition is left out."""
     first, last = desk.day - timedelta(days=BASELINE_DAYS), desk.day - timedelta(days=1)
     task, labels = task_of(desk.problem.task), [np.empty(0)]
-    for partition in desk.lake.find(f"accepted/{desk.problem.outcomes}", first, last):
+    for partition in desk.lake.find(f"accepted/{desk.problem.outcomes}", first, last, desk.day):
         try:
             facts = desk.lake.read([partition]).to_pandas()
             known = facts.loc[facts["known_at"] < desk.problem.cutoff(desk.day)]

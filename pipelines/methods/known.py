@@ -15,10 +15,14 @@ def as_known(revisions: Sequence[Partition], night: date | None) -> Partition | 
     """The last revision that had landed by the night; None when it was not to be had.
 
     `revisions` are of one partition, oldest first. The first one counts for all nights before its own:
-    the history that the very first night loads is known by its `known_at`. Without a night, the newest.
+    the history that the very first night loads is known by its `known_at`. Events of the night's own
+    day are what it is asked, not what it knows: if they came late, they count from when they came.
+    Without a night, the newest.
     """
     landed = [one for one in revisions if night is None or _night(one) <= night]
     found = landed[-1] if landed else revisions[0]
+    if not found.there and found.day == night:
+        found = next((one for one in revisions if one.there), found)
     return found if found.there else None
 
 

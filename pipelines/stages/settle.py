@@ -22,7 +22,7 @@ def settle(
     scored or not: a day that is scored later, by a backfill, finds them. A second time changes nothing.
     """
     first, last = day - timedelta(days=params.lookback_days), day - timedelta(days=1)
-    days = lake.find(f"accepted/{problem.outcomes}", first, last)
+    days = lake.find(f"accepted/{problem.outcomes}", first, last, day)
     settled: dict[str, int] = {}
     unlabelled: Counter[str] = Counter()
     for partition in days:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,6 +90,22 @@ def test_moving_the_alias_changes_who_answers_next_and_the_ledger_says_so(world:
     assert versions == [(str(others[0]),)]
     last = world.rows("SELECT * FROM ledger ORDER BY 1 DESC LIMIT 1")[0]
     assert {str(others[0]), str(old)} <= {str(value) for value in last}
+
+
+def test_features_known_now_are_kept_apart_from_what_was_served(world: World) -> None:
+    record = world.root / "runs" / FIRST / "feature_table.json"
+    before = record.read_bytes()
+
+    done = world.redeye("features", "--day", FIRST, "--known", "now")
+    told = json.loads(world.redeye("features", "--day", FIRST, "--known", "now", "--json").stdout)
+
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).parent == world.root / f"data/features-known-now/day={FIRST}"
+    assert (
+        told["sha256"] == json.loads(before)["partition"]["sha256"]
+    )  # nothing was corrected since
+    assert record.read_bytes() == before
+    assert world.redeye("features", "--day", FIRST, "--known", "soon").returncode == 2
 
 
 def test_a_backfill_scores_each_day_and_again_changes_nothing(world: World) -> None:

@@ -14,9 +14,9 @@ from sqlglot import exp
 from pipelines.adapters.engine import DuckEngine
 from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import ConfigError, DataError
+from pipelines.methods import accepted
 from pipelines.methods.declare import Column
 from pipelines.problem.features import FEATURES
-from pipelines.stages import features as stage
 
 FIRST, DAY = date(2013, 9, 25), date(2013, 11, 5)
 BROKEN = RuleResult(
@@ -63,7 +63,7 @@ def test_one_day_alone_equals_the_same_day_among_all(
 def test_pieces_of_any_length_give_the_same_bytes(
     tmp_path: Path, tables: Tables, at_once: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "PIECE_DAYS", 5)
+    monkeypatch.setattr(accepted, "PIECE_DAYS", 5)
     world = a_world(tmp_path, tables)
 
     world.night(DAY)
