@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Param, TriggerRule, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
+from notify import TellFailure
 from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.errors import RedeyeError
 from pipelines.core.graph import Stage
@@ -38,6 +39,9 @@ BACKFILL_FORM = {
     "republish": Param(**SWITCH, title="Replace what is published"),
     "dry_run": Param(**SWITCH, title="Only say what would be done"),
 }
+
+
+WATCHING = {"settle": TriggerRule.ALL_SUCCESS, "monitor": TriggerRule.ALL_DONE}
 
 
 class Watcher(BaseOperator):
@@ -91,9 +95,17 @@ def night_chain() -> None:
 
 def _night_task(stage: Stage) -> StageOperator:
     survives = TriggerRule.ALL_DONE_MIN_ONE_SUCCESS
-    return StageOperator(
-        stage=stage, trigger_rule=survives if stage.survives else TriggerRule.ALL_SUCCESS
+    rule = survives if stage.survives else TriggerRule.ALL_SUCCESS
+    return StageOperator(stage=stage, trigger_rule=rule, on_failure_callback=TellFailure())
+
+
+def watch_chain() -> None:
+    """Settle and monitor the run's day once more, whatever became of its night."""
+    settle, monitor = (
+        StageOperator(stage=GRAPH[name], trigger_rule=rule, on_failure_callback=TellFailure())
+        for name, rule in WATCHING.items()
     )
+    settle.set_downstream(monitor)
 
 
 def backfill_chain() -> None:

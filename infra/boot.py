@@ -31,7 +31,7 @@ COMPONENTS = {
     "scheduler": ["scheduler", "--skip-serve-logs"],
     READER: [READER],
 }
-DAGS = ("redeye_nightly", "redeye_backfill", "redeye_promotion")
+DAGS = ("redeye_nightly", "redeye_backfill", "redeye_monitor", "redeye_promotion")
 BOOT_SECONDS = 180.0
 
 

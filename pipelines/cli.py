@@ -247,6 +247,28 @@ def monitor(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
 
 
 @app.command()
+def alert(
+    ctx: typer.Context,
+    day: Day,
+    stage: Annotated[str, typer.Option(help="The stage that failed.")],
+    sentence: Annotated[str, typer.Option(help="The last thing that it said.")],
+) -> None:
+    """Tell people, once, that a stage failed: what a scheduler runs when it gives up."""
+    from pipelines.methods.alarms import stage_failed
+    from pipelines.methods.incidents import tell_failure
+
+    redeye, failed_on = open_redeye(ctx.obj), parse_day(day)
+    if stage not in redeye.graph.names:
+        raise UsageError(f"there is no stage {stage!r}; there are {', '.join(redeye.graph.names)}")
+    problem, warehouse, notifier = (
+        redeye.services[name]() for name in ("problem", "warehouse", "notifier")
+    )
+    title = f"Redeye {problem.model}, {failed_on}"
+    alarm = stage_failed(stage, failed_on, sentence)
+    typer.echo(tell_failure(alarm, failed_on, title, (warehouse, notifier)))
+
+
+@app.command()
 def night(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
     """The whole chain for one day, without a scheduler."""
     redeye = open_redeye(ctx.obj)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from pipelines.methods.watch import Night, Watched
 
@@ -29,6 +30,16 @@ def find_alarms(night: Night, watched: Watched) -> list[Alarm]:
     """Those of the night, urgent ones first, then the strongest."""
     found = [*_of_the_chain(night), *_of_the_models(night, watched), *_of_features(night, watched)]
     return sorted(found, key=lambda alarm: (not alarm.urgent, -alarm.strength))
+
+
+def stage_failed(stage: str, day: date, sentence: str) -> Alarm:
+    """That a stage of a night was given up, with the last thing it said."""
+    return Alarm(
+        f"{stage} failed",
+        f"{stage} of {day} failed: {sentence}",
+        f"redeye {stage} --day {day}",
+        urgent=True,
+    )
 
 
 def _of_the_chain(night: Night) -> Iterator[Alarm]:

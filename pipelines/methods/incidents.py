@@ -46,6 +46,24 @@ def tell(
     return [done.get(one.subject, one) for one in filed]
 
 
+def tell_failure(alarm: Alarm, day: date, title: str, doors: tuple[Warehouse, Notifier]) -> str:
+    """Tell people of a stage that failed, once an incident; what became of it.
+
+    When the warehouse does not answer nobody knows what was told before: people are told.
+    """
+    try:
+        (incident,) = tell([alarm], day, 0, title, doors)
+    except TemporaryError:
+        how = doors[1].tell(title, f"{alarm.sentence}\n  $ {alarm.command}\n")
+        return "sent" if how else "there is nobody to tell"
+    return incident.told
+
+
+def only_file(alarms: Sequence[Alarm], day: date) -> list[Incident]:
+    """The alarms of an older night, which is monitored again: for its report, and nobody is told."""
+    return [_file(one, [], day).model_copy(update={"told": "an older night"}) for one in alarms]
+
+
 def file_alarms(
     alarms: Sequence[Alarm], known: Sequence[Incident], day: date, budget: int
 ) -> list[Incident]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
@@ -13,10 +12,10 @@ import pandas as pd
 from pipelines.core.config import MonitorParams
 from pipelines.core.contracts import Lake, Notifier, Pages, Problem, Warehouse
 from pipelines.core.records import (
-    Amount,
     Candidates,
     Evaluation,
     FeatureTable,
+    Incident,
     Landed,
     Partition,
     Publication,
@@ -25,16 +24,17 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
-from pipelines.methods.alarms import find_alarms
+from pipelines.methods.alarms import Alarm, find_alarms
 from pipelines.methods.drift import Drift, feature_drift, spread_blocks
 from pipelines.methods.events import event_keys
-from pipelines.methods.incidents import tell
+from pipelines.methods.incidents import only_file, tell
+from pipelines.methods.kept import night_metrics, summary
 from pipelines.methods.oddities import draw, find_outliers
 from pipelines.methods.page import render
-from pipelines.methods.quality import PUBLISHED, daily_quality, middle, score_metrics
+from pipelines.methods.quality import daily_quality
 from pipelines.methods.report import view
 from pipelines.methods.task import task_of
-from pipelines.methods.watch import Night, Seen, Watched, watch
+from pipelines.methods.watch import Night, Seen, watch
 
 
 def monitor(
@@ -78,17 +78,30 @@ def monitor(
     _keep_rows(problem, feature_table, blocks, lake, warehouse)
     seen = Seen(scores, warehouse.measured(first, last), drift)
     watched = watch(night, params, problem, seen)
-    warehouse.measure(day, _tonight(watched, params))
-    title = f"Redeye {problem.model}, {day}"
-    alarms = find_alarms(night, watched)
-    incidents = tell(alarms, day, params.alerts_per_week, title, (warehouse, notifier))
+    warehouse.measure(day, night_metrics(watched, params.lookback_days))
+    incidents = _tell(find_alarms(night, watched), night, params, problem, (warehouse, notifier))
     pages.write("report.html", render("report.html", view(night, watched, incidents)))
     return Report(
         day=day,
         page=f"runs/{day}/report.html",
         alerts=tuple(f"{one.sentence} Run `{one.command}`." for one in incidents),
-        metrics=_summary(watched, params),
+        metrics=summary(watched, params.lookback_days),
     )
+
+
+def _tell(
+    alarms: Sequence[Alarm],
+    night: Night,
+    params: MonitorParams,
+    problem: Problem,
+    doors: tuple[Warehouse, Notifier],
+) -> list[Incident]:
+    """Tell people of the newest night; of one before it only the report tells."""
+    day, later = night.day, night.day + timedelta(days=params.lookback_days)
+    if (doors[0].measured(day + timedelta(days=1), later)["subject"] == "scores").any():
+        return only_file(alarms, day)
+    title = f"Redeye {problem.model}, {day}"
+    return tell(alarms, day, params.alerts_per_week, title, doors)
 
 
 def _slice(
@@ -166,32 +179,3 @@ def _keep_settled(
     found = daily_quality(arriving, problem.value, task_of(problem.task), columns)
     for day, of_day in groupby(found, lambda one: one.day):
         warehouse.measure(day, {one.subject: one.metrics for one in of_day})
-
-
-def _tonight(watched: Watched, params: MonitorParams) -> dict[str, dict[str, Amount]]:
-    """Metrics of the day itself: its scores and features, what to expect of its answers, and how
-    everybody has done lately.
-    """
-    metrics: defaultdict[str, dict[str, Amount]] = defaultdict(dict)
-    metrics["scores"].update(score_metrics(watched.scores))
-    for drift in watched.drift:
-        metrics[drift.feature].update({"psi": drift.psi, "psi_usual": drift.usual})
-    for subject, expected in watched.expected.items():
-        metrics[subject].update(expected)
-    for standing in (*watched.standings, *watched.shares):
-        metrics[standing.subject].update(standing.named(params.lookback_days))
-    return metrics
-
-
-def _summary(watched: Watched, params: MonitorParams) -> dict[str, float]:
-    worst = max((drift.psi for drift in watched.drift), default=None)
-    days = f"{params.lookback_days}d"
-    lately = {f"{name}_{days}": middle(value) for name, value in watched.pooled.items()}
-    expected = watched.expected.get(PUBLISHED, {})
-    drifted = {"psi_max": worst, "features_drifted": float(len(watched.drifted))}
-    return {
-        **score_metrics(watched.scores),
-        **{name: middle(value) for name, value in expected.items()},
-        **lately,
-        **{name: value for name, value in drifted.items() if value is not None},
-    }

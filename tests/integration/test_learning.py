@@ -37,6 +37,7 @@ def test_the_first_night_makes_the_first_champion(world: World) -> None:
     assert champion.infra
     assert champion.trained_until == DAY - timedelta(days=14 + 1 + 1)
     assert [entry.version for entry in world.warehouse.ledger()] == [champion.version]
+    assert world.registry.version("canary") == champion
     assert evaluation.first_test_day == DAY - timedelta(days=14)
     assert {model.name for model in evaluation.models} == {"linear", "trees", "baseline"}
 
@@ -179,6 +180,9 @@ def test_a_better_model_is_put_where_the_policy_says(
     assert verdict.outcome == alias, verdict.reason
     assert moved is not None
     assert moved.version == verdict.version
+    canary = strong.registry.version("canary")
+    assert canary is not None
+    assert canary.version == first.version  # the ruler stays where it is
     before = strong.registry.version("previous-champion")
     assert (before.version if before else None) == (first.version if policy == "auto" else None)
     assert len(strong.warehouse.ledger()) == (2 if policy == "auto" else 1)

@@ -271,6 +271,18 @@ def test_people_are_told_once_what_is_wrong_and_what_to_run(serving: Serving) ->
     assert text.endswith("\n  $ redeye explain --day 2013-09-30\n")
 
 
+def test_an_older_night_that_is_monitored_again_tells_nobody(serving: Serving) -> None:
+    serving.monitor(TOMORROW, serving.score(TOMORROW), serving.settle(TOMORROW))
+    serving.notifier.sent.clear()
+    serving.workers.fate["champion"] = "crashed"
+
+    report, page = serving.monitor(DAY, serving.score(), serving.settle(DAY))
+
+    assert serving.notifier.sent == []
+    assert report.alerts
+    assert "an older night" in page
+
+
 def test_a_message_that_cannot_be_sent_fails_no_night_and_goes_out_with_the_next(
     serving: Serving,
 ) -> None:

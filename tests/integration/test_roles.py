@@ -12,11 +12,19 @@ from sqlalchemy import create_engine, exc, make_url, text
 
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError
-from pipelines.core.records import LedgerEntry, ScoringRun
+from pipelines.core.records import Incident, LedgerEntry, ScoringRun
 from pipelines.methods.fingerprint import checksum
 
 DAY = date(2013, 10, 1)
 ROLES = Path(__file__).parents[2] / "infra" / "roles.sql"
+INCIDENT = Incident(
+    subject="drift temp",
+    first_day=DAY,
+    last_day=DAY,
+    strength=2.0,
+    sentence="temp moved.",
+    command="redeye status",
+)
 Login = Callable[[str], str]
 
 
@@ -71,6 +79,7 @@ def a_nights_work(url: str) -> SqlWarehouse:
         )
         warehouse.append(LedgerEntry(version="1", before=None, actor="gate", reason="first"))
         warehouse.measure(DAY, {"champion": {"auc": 0.6}})
+        warehouse.note([INCIDENT])
         warehouse.quarantine(DAY, "flights", {"in_range(distance)": 1})
     return warehouse
 

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 GRAPH = read_graph(ROOT / "dvc.yaml")
 DOORS = ["redeye_approval", "redeye_promotion"]
+WATCH = "redeye_monitor"
 BAD_DAYS = [
     "2013-13-45",
     "../../etc",
@@ -46,7 +47,7 @@ def dag(request: pytest.FixtureRequest, bag: BundleDagBag) -> DAG:
     return bag.dags[request.param]
 
 
-@pytest.fixture(scope="module", params=["redeye_nightly", "redeye_backfill", *DOORS])
+@pytest.fixture(scope="module", params=["redeye_nightly", "redeye_backfill", WATCH, *DOORS])
 def any_dag(request: pytest.FixtureRequest, bag: BundleDagBag) -> DAG:
     return bag.dags[request.param]
 
@@ -62,13 +63,13 @@ def backfill(bag: BundleDagBag) -> DAG:
 
 
 def test_the_dags_folder_holds_these_dags_and_no_other(bag: BundleDagBag) -> None:
-    assert sorted(bag.dags) == [*DOORS[:1], "redeye_backfill", "redeye_nightly", *DOORS[1:]]
+    assert set(bag.dags) == {"redeye_nightly", "redeye_backfill", WATCH, *DOORS}
 
 
 def test_a_scheduler_parses_the_dags_in_half_a_second_without_pandas_or_mlflow() -> None:
     program = (
         "import json, sys, time; sys.path.append('dags'); import airflow.sdk; t = time.process_time();"
-        "import redeye_nightly, redeye_backfill, redeye_promotion, redeye_approval; print(json.dumps([time.process_time() - t,"
+        "import redeye_nightly, redeye_backfill, redeye_monitor, redeye_promotion, redeye_approval; print(json.dumps([time.process_time() - t,"
         "[m for m in ('pandas', 'numpy', 'mlflow', 'duckdb', 'great_expectations', 'dvc', 'typer')"
         " if m in sys.modules]]))"
     )
@@ -122,6 +123,24 @@ def test_a_failed_stage_fails_the_night_though_later_ones_survived(nightly: DAG)
     assert watcher.upstream_task_ids == set(GRAPH.names)
     assert TriggerRule(watcher.trigger_rule).value == "one_failed"
     assert [task.task_id for task in nightly.leaves] == ["watcher"]
+
+
+def test_every_stage_of_a_night_tells_people_when_it_is_given_up(
+    nightly: DAG, bag: BundleDagBag
+) -> None:
+    stages = [nightly.get_task(name) for name in GRAPH.names] + list(bag.dags[WATCH].tasks)
+
+    for task in stages:
+        (notifier,) = task.on_failure_callback
+        assert type(notifier).__name__ == "TellFailure"
+
+
+def test_the_morning_looks_at_the_day_whatever_became_of_its_night(bag: BundleDagBag) -> None:
+    watch = bag.dags[WATCH]
+
+    assert watch.get_task("monitor").upstream_task_ids == {"settle"}
+    assert TriggerRule(watch.get_task("monitor").trigger_rule).value == "all_done"
+    assert watch.get_task("settle").upstream_task_ids == set()
 
 
 def test_a_failed_day_fails_the_backfill_and_the_tally_always_runs(backfill: DAG) -> None:

@@ -1,0 +1,92 @@
+"""A task that is given up tells people by the command that anybody can run."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from notify import TellFailure, alert_argv
+
+
+class Hook(BaseHTTPRequestHandler):
+    heard: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.heard.append(json.loads(body)["text"])
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    Hook.heard.clear()
+    server = HTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("REDEYE_ROOT", str(tmp_path))
+    monkeypatch.setenv("REDEYE_ALERT_WEBHOOK", f"http://127.0.0.1:{server.server_port}/x")
+    monkeypatch.setenv("REDEYE_ALERT_HOSTS", "127.0.0.1")
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+def gave_up(stage: str, sentence: str) -> dict[str, Any]:
+    """What Airflow tells a notifier of a task."""
+    return {
+        "dag_run": SimpleNamespace(conf=None, partition_key="2013-10-01"),
+        "ti": SimpleNamespace(task_id=stage),
+        "exception": AirflowFailException(sentence),
+    }
+
+
+def test_a_stage_that_is_given_up_is_told_once_with_the_next_command(hook: None) -> None:
+    for _ in range(2):
+        TellFailure()(gave_up("score", "exit 75: the database is away"))
+
+    assert Hook.heard == [
+        (
+            "*Redeye flights-late, 2013-10-01*\n"
+            "score of 2013-10-01 failed: exit 75: the database is away\n"
+            "  $ redeye score --day 2013-10-01\n"
+        )
+    ]
+
+
+def test_a_database_that_is_away_keeps_nobody_from_being_told(
+    hook: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDEYE_DATABASE_URL", "postgresql+psycopg://ada:hunter2@127.0.0.1:9/x")
+
+    TellFailure()(gave_up("score", "exit 75: the database is away"))
+
+    (text,) = Hook.heard
+    assert text.endswith("  $ redeye score --day 2013-10-01\n")
+
+
+def test_a_notifier_that_fails_fails_nothing(monkeypatch: pytest.MonkeyPatch, hook: None) -> None:
+    monkeypatch.setenv("REDEYE_ALERT_WEBHOOK", "file:///etc/passwd")
+
+    TellFailure()(gave_up("score", "exit 75"))
+    TellFailure()(
+        gave_up("score", "exit 75") | {"dag_run": SimpleNamespace(conf={}, partition_key=None)}
+    )
+
+    assert Hook.heard == []
+
+
+def test_a_task_that_was_killed_has_something_to_say_too() -> None:
+    argv = alert_argv(gave_up("train", "") | {"exception": None})
+
+    assert argv[-1] == "--sentence=it was killed, or ran out of time"
