@@ -85,7 +85,7 @@ def _of_the_models(night: Night, watched: Watched) -> Iterator[Alarm]:
             )
     commands = {
         "broken model": "redeye rollback --reason 'broken model'",
-        "changed world": f"redeye train --day {day}",
+        "changed world": f"redeye status --day {day}",
         "moved inputs": f"redeye validate --day {day}",
         "unclear": f"redeye explain --day {day}",
     }

@@ -383,14 +383,15 @@ def test_a_sample_of_the_day_and_what_was_never_seen_before_are_kept_once(
     assert all("above the highest of" in str(reason) for *_, reason in strange)
 
 
-def test_the_queries_of_the_post_mortem_guide_answer(serving: Serving) -> None:
+def test_the_queries_of_the_guides_answer(serving: Serving) -> None:
     table = weeks_of_features(serving, shift=0.3)
     publication = serving.score(table=table)
     serving.flew(DAY, [20.0 * (number % 2) for number in range(60)])
     serving.settle(TOMORROW)
     serving.monitor(publication=publication, table=table)
-    guide = (Path(__file__).parents[2] / "docs" / "postmortem.md").read_text()
-    queries = re.findall(r"```sql\n(.*?)```", guide, re.DOTALL)
+    docs = Path(__file__).parents[2] / "docs"
+    guides = [(docs / name).read_text() for name in ("postmortem.md", "watching.md")]
+    queries = re.findall(r"```sql\n(.*?)```", "".join(guides), re.DOTALL)
     (worst,) = serving.ask("SELECT event_key FROM prediction_current ORDER BY 1 LIMIT 1")
 
     found = {
