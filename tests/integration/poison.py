@@ -103,9 +103,12 @@ def _later(
     """Partitions of days whose night is yet to come, said to be known for long."""
     kind = problem.table(table).kind
     first = day if kind == "facts" else day + timedelta(days=1)
+    # With its key moved too, a row of a slow table could end up as it was; too old, it would not be read.
+    looked_up = {key for one in problem.features.lookups if one.table == table for key in one.by}
+    kept = {"day", "known_at", *_observed(problem, table), *looked_up}
     garbage = rows[max(known for known in rows if known <= day)]
     for name in garbage.column_names:
-        if name not in {"day", "known_at"}:
+        if name not in kept:
             garbage = _with(garbage, name, _moved(garbage[name], _values(rows, name)))
     made = {}
     for n in range(3):
