@@ -119,8 +119,9 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
 
     def warehouse() -> Any:
         from pipelines.adapters.warehouse import SqlWarehouse
+        from pipelines.methods.task import task_of
 
-        return SqlWarehouse(places.database_url)
+        return SqlWarehouse(places.database_url, task_of(problem().task).bounds)
 
     def books() -> Any:
         from pipelines.adapters.books import SqlBooks

@@ -21,6 +21,7 @@ from pipelines.adapters.schema import fence, prediction, publication, published,
 from pipelines.core.errors import BusyError, DataError, TemporaryError
 from pipelines.core.faults import reach
 from pipelines.core.records import ScoringRun
+from pipelines.methods.task import Bounds
 
 BATCH_ROWS = (
     50_000  # on SQLite others may write between two batches; on PostgreSQL it bounds memory
@@ -61,19 +62,18 @@ def add_rows(database: Database, rows: pd.DataFrame) -> None:
             connection.execute(database.insert(prediction).on_conflict_do_nothing(), records(batch))
 
 
-def audit(database: Database, run: ScoringRun) -> None:
-    """Raise DataError unless what is staged is one finite score in [0, 1] for each event of the day.
+def audit(database: Database, run: ScoringRun, bounds: Bounds) -> None:
+    """Raise DataError unless what is staged is one finite score within bounds for each event of the day.
 
     The key of the table keeps a contender's events from being there twice; with two contenders the
     events are counted apart.
     """
     score, key = prediction.c.score, prediction.c.event_key
-    in_range = score.between(
-        0, 1
-    )  # false for infinities and, on both databases, for what is no number
+    # False for infinities and, on both databases, for what is no number.
+    in_range = score.between(*bounds)
     faults = {
         "scores are missing": score.is_(None),
-        "scores are not in [0, 1]": score.is_not(None) & ~in_range,
+        f"scores are not in [{bounds[0]:g}, {bounds[1]:g}]": score.is_not(None) & ~in_range,
         "events are of another day": ~key.startswith(f"{run.day.isoformat()}|", autoescape=True),
     }
     events = func.count() if run.rollout is None else func.count(key.distinct())

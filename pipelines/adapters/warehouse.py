@@ -26,17 +26,19 @@ from pipelines.core.records import Amount, Incident, LedgerEntry, Partition, Sco
 from pipelines.methods.fingerprint import checksum
 from pipelines.methods.oddities import Outlier
 from pipelines.methods.rendezvous import Fared
+from pipelines.methods.task import PROBABILITIES, Bounds
 
 
 class SqlWarehouse:
     """Predictions that are published whole, and what is known about them.
 
-    `url` is SQLAlchemy's. See contracts.Warehouse for what each method promises; each is one
-    transaction, except `publish`, which stages first (see publishing.py).
+    `url` is SQLAlchemy's; scores out of `bounds` are not published. See contracts.Warehouse for what
+    each method promises; each is one transaction, except `publish`, which stages first (see publishing.py).
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, bounds: Bounds = PROBABILITIES) -> None:
         self._database = Database(url)
+        self._bounds = bounds
 
     def claim(self, day: date) -> int:
         """A token for publishing the day: whoever claims later overtakes whoever claimed earlier."""
@@ -52,7 +54,7 @@ class SqlWarehouse:
         reach("publish.before_stage")
         publishing.stage(self._database, run, predictions)
         reach("publish.before_audit")
-        publishing.audit(self._database, run)
+        publishing.audit(self._database, run, self._bounds)
         reach("publish.before_flip")
         moved = publishing.move(self._database, run, token)
         reach("publish.after_flip")
@@ -86,7 +88,7 @@ class SqlWarehouse:
                 f"predictions {day}: nothing was published before what is; `redeye score --day {day} "
                 f"--model VERSION` scores it with another version"
             )
-        publishing.audit(self._database, run)
+        publishing.audit(self._database, run, self._bounds)
         publishing.move(self._database, run, token)
         return run
 

@@ -24,6 +24,7 @@ from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
 from pipelines.core.records import Incident, Interval, LedgerEntry, ScoringRun
 from pipelines.methods.fingerprint import checksum
+from pipelines.methods.task import FINITE
 
 DAY = date(2013, 10, 1)
 processes = multiprocessing.get_context("spawn")
@@ -192,6 +193,19 @@ def test_a_score_that_is_no_probability_is_not_published(
     assert set(SqlWarehouse(url).predictions(DAY, DAY)["run_id"]) == {"good"}
 
 
+@pytest.mark.parametrize("score", [float("inf"), float("-inf"), float("nan")])
+def test_a_number_is_any_that_is_finite(url: str, score: float) -> None:
+    warehouse = SqlWarehouse(url, FINITE)
+    good, bad = some_predictions(level=-12.5), some_predictions(level=700.0)
+    bad.loc[1, "score"] = score
+
+    warehouse.publish(a_run(good, "good"), good, 1)
+    with pytest.raises(DataError, match=r"1 scores are (not in|missing)"):
+        warehouse.publish(a_run(bad, "bad"), bad, 2)
+
+    assert (warehouse.predictions(DAY, DAY)["score"] < 0).all()
+
+
 def test_missing_rows_are_not_published(url: str) -> None:
     short = some_predictions(3)
     run = a_run(short, events=4)
@@ -236,7 +250,7 @@ class DiesBeforePublishing(SqlWarehouse):
 
     def publish(self, run: ScoringRun, predictions: pd.DataFrame, token: int) -> tuple[str, bool]:
         publishing.stage(self._database, run, predictions)
-        publishing.audit(self._database, run)
+        publishing.audit(self._database, run, self._bounds)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
