@@ -119,14 +119,13 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
 
     def warehouse() -> Any:
         from pipelines.adapters.warehouse import SqlWarehouse
-        from pipelines.methods.task import task_of
 
-        return SqlWarehouse(places.database_url, task_of(problem().task).bounds)
+        return SqlWarehouse(places.database_url, _bounds(problem()))
 
     def books() -> Any:
         from pipelines.adapters.books import SqlBooks
 
-        return SqlBooks(places.database_url)
+        return SqlBooks(places.database_url, _bounds(problem()))
 
     def notifier() -> Any:
         from pipelines.adapters.notifier import Doors
@@ -167,6 +166,12 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
         code,
     )
     return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}
+
+
+def _bounds(problem: Problem) -> tuple[float, float]:
+    from pipelines.methods.task import task_of
+
+    return task_of(problem.task).bounds
 
 
 def _refuse_slices(problem: Problem) -> None:

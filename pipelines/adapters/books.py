@@ -25,15 +25,17 @@ from pipelines.core.books import Book, Move, Rows, Staged
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import ScoringRun
 from pipelines.methods.fingerprint import checksum
+from pipelines.methods.task import PROBABILITIES, Bounds
 
 DATED = (published, publication, fence, scoring_run, prediction, outcome, quarantine_log)
 
 
 class SqlBooks:
-    """The books of a warehouse; see core/books.py for what each method promises."""
+    """The books of a warehouse, with scores within bounds; see core/books.py for what each method promises."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, bounds: Bounds = PROBABILITIES) -> None:
         self._database = Database(url)
+        self._bounds = bounds
 
     def days(self) -> list[date]:
         """Every day that anything is kept of."""
@@ -103,7 +105,7 @@ class SqlBooks:
             _restore(self._database, connection, day, last)
             run = _runs(connection, day)[run_id]
         if run_id != last["run_id"]:
-            publishing.audit(self._database, run)
+            publishing.audit(self._database, run, self._bounds)
             publishing.move(self._database, run, publishing.claim(self._database, day))
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipelines.core.records import Interval
 
 WIDTH, HEIGHT = 520, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 30
+Span = tuple[float, float]
 ROW, WIDE, NAME = 20, 1040, 300  # bars with names: height of one, width of all, of that their names
 
 
@@ -62,25 +64,30 @@ class Chart:
     legend: tuple[tuple[str, str], ...] = ()  # (kind, name)
 
 
-def histogram(title: str, note: str, shares: Sequence[float], mark: float | None) -> Chart:
-    """Bars over [0, 1], as many as there are shares; `mark` is where a dashed rule stands."""
+def histogram(
+    title: str, note: str, shares: Sequence[float], mark: float | None, span: Span = (0.0, 1.0)
+) -> Chart:
+    """Equal bars over the span, as many as there are shares; `mark` is where a dashed rule stands."""
+    low, high = span
     top = _round_up(max(shares, default=0.0) or 1.0)
-    x, y = _scale(0, 1, LEFT, WIDTH - RIGHT), _scale(0, top, HEIGHT - BOTTOM, TOP)
-    step = 1 / len(shares)
+    x, y = _scale(low, high, LEFT, WIDTH - RIGHT), _scale(0, top, HEIGHT - BOTTOM, TOP)
+    step = (high - low) / len(shares)
+    edges = [low + n * step for n in range(len(shares) + 1)]
     bars = [
         Bar(
-            x(n * step) + 0.5,
+            x(left) + 0.5,
             y(share),
-            x(step) - x(0) - 1,
+            x(right) - x(left) - 1,
             y(0) - y(share),
             "one",
-            f"{n * step:.2f} to {(n + 1) * step:.2f}: {share:.1%} of events",
+            f"{_tick(left)} to {_tick(right)}: {share:.1%} of events",
         )
-        for n, share in enumerate(shares)
+        for (left, right), share in zip(pairwise(edges), shares, strict=True)
     ]
     rules, words = _axis(y, top)
     marks = [] if mark is None else [Line(_points([(x(mark), y(0)), (x(mark), TOP)]), "mark")]
-    words += [Word(x(n / 5), HEIGHT - 10, f"{n / 5:.1f}") for n in range(6)]
+    ticks = [low + (high - low) * n / 5 for n in range(6)]
+    words += [Word(x(tick), HEIGHT - 10, _tick(tick)) for tick in ticks]
     return Chart(title, note, rules=(*rules,), bars=(*bars,), lines=(*marks,), words=(*words,))
 
 
@@ -89,7 +96,7 @@ def over_time(
 ) -> Chart:
     """A line for each series over the days; a day without a value is a gap."""
     known = [value for values in series.values() for value in values if value is not None]
-    low, high = _round_span(min(known, default=0.0), max(known, default=1.0))
+    low, high = round_span(min(known, default=0.0), max(known, default=1.0))
     x = _scale(0, max(1, len(days) - 1), LEFT + 8, WIDTH - RIGHT - 8)
     y = _scale(low, high, HEIGHT - BOTTOM, TOP)
     lines, dots, legend = [], [], []
@@ -117,17 +124,19 @@ def over_time(
 
 
 def calibration_chart(title: str, note: str, points: Sequence[tuple[float, float, int]]) -> Chart:
-    """Mean score against what came true; on the dotted line they are equal."""
-    top = _round_up(max([0.1, *(max(said, came) for said, came, _ in points)]))
-    x, y = _scale(0, top, LEFT, WIDTH - RIGHT), _scale(0, top, HEIGHT - BOTTOM, TOP)
-    rules, words = _axis(y, top)
-    words += [Word(x(top * n / 4), HEIGHT - 10, _tick(top * n / 4)) for n in range(5)]
+    """Mean score against what came; on the dotted line they are equal."""
+    ends = [0.0, *(end for said, came, _ in points for end in (said, came))]
+    low, high = round_span(min(ends), max(0.1, *ends))
+    x, y = _scale(low, high, LEFT, WIDTH - RIGHT), _scale(low, high, HEIGHT - BOTTOM, TOP)
+    rules, words = _axis(y, high, low)
+    ticks = [low + (high - low) * n / 4 for n in range(5)]
+    words += [Word(x(tick), HEIGHT - 10, _tick(tick)) for tick in ticks]
     dots = [
-        Dot(x(said), y(came), 4, "one", f"said {said:.1%}, came {came:.1%}, of {count} events")
+        Dot(x(said), y(came), 4, "one", f"said {said:.4g}, came {came:.4g}, of {count} events")
         for said, came, count in points
     ]
     lines = [
-        Line(_points([(x(0), y(0)), (x(top), y(top))]), "mark"),
+        Line(_points([(x(low), y(low)), (x(high), y(high))]), "mark"),
         Line(_points([(dot.x, dot.y) for dot in dots]), "one"),
     ]
     return Chart(title, note, rules=(*rules,), lines=(*lines,), dots=(*dots,), words=(*words,))
@@ -210,7 +219,7 @@ def _round_up(value: float) -> float:
     return next(n * size for n in (1, 2, 4, 6, 8, 10) if n * size >= value * (1 - 1e-9))
 
 
-def _round_span(low: float, high: float) -> tuple[float, float]:
+def round_span(low: float, high: float) -> Span:
     """Round numbers around a span, so that a line does not touch the frame."""
     step = _round_up(max(high - low, 0.02)) / 4
     return math.floor(low / step) * step, math.ceil(high / step) * step

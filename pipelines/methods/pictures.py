@@ -13,6 +13,7 @@ from pipelines.methods.chart import (
     histogram,
     named_bars,
     over_time,
+    round_span,
     whiskers,
 )
 from pipelines.methods.quality import PUBLISHED, calibration, middle
@@ -37,12 +38,15 @@ def charts(night: Night, watched: Watched) -> list[Chart]:
 
 
 def _scores(watched: Watched) -> Chart | None:
-    if watched.scores.empty or watched.task.bounds != PROBABILITIES:
+    scores = watched.scores
+    if scores.empty:
         return None
-    shares = np.histogram(watched.scores, bins=BARS, range=(0, 1))[0] / len(watched.scores)
-    mean = float(watched.scores.mean())
+    whole = watched.task.bounds == PROBABILITIES
+    span = PROBABILITIES if whole else round_span(float(scores.min()), float(scores.max()))
+    shares = np.histogram(scores, bins=BARS, range=span)[0] / len(scores)
+    mean = float(scores.mean())
     note = f"Share of the day's events by score; the dashed line is their mean, {mean:.3f}."
-    return histogram("Scores", note, shares.tolist(), mean)
+    return histogram("Scores", note, shares.tolist(), mean, span)
 
 
 def _rates(night: Night, watched: Watched) -> Chart | None:

@@ -57,7 +57,7 @@ def _importance(importance: Mapping[str, float], loss: str) -> bytes:
     axes.barh(
         [name for name, _ in shown], [rise for _, rise in shown], color=COLOURS[0], height=0.65
     )
-    axes.set(title="Importance", xlabel=f"rise of {loss} when the feature is shuffled")
+    axes.set(title="Importance", xlabel=f"rise of {loss} when it is shuffled")
     axes.grid(visible=False, axis="y")
     axes.locator_params(axis="x", nbins=5)
     return png(figure)

@@ -27,8 +27,8 @@ def view(night: Night, watched: Watched, incidents: Sequence[Incident]) -> dict[
         "models": _models(night),
         "metrics": {name: metric.words for name, metric in watched.task.metrics.items()},
         "promised": _promised(night, watched),
-        "pooled": {name: middle(amount) for name, amount in watched.pooled.items()},
-        "score_mean": float(watched.scores.mean()) if len(watched.scores) else None,
+        "means": _means(watched),
+        "skill": _skill(watched),
         "known_days": len(watched.quality),
         "diagnosis": watched.diagnosis,
         "expected": _expected(watched),
@@ -114,6 +114,25 @@ def _reconciled(watched: Watched) -> list[tuple[str, int, float, float]]:
             apart = sum(map(abs, errors)) / len(errors)
             found.append((metric.words, len(errors), sum(errors) / len(errors), apart))
     return found
+
+
+def _means(watched: Watched) -> dict[str, str | None]:
+    """What was said for today, and lately said and observed, as people write it."""
+    average, pooled = watched.task.average, watched.pooled
+    found = {"today": watched.scores.mean() if len(watched.scores) else None}
+    for which in ("predicted", "observed"):
+        amount = pooled.get(f"{average}_{which}")
+        found[which] = None if amount is None else middle(amount)
+    shown = watched.task.shown
+    return {name: None if mean is None else shown(mean) for name, mean in found.items()}
+
+
+def _skill(watched: Watched) -> tuple[str, float] | None:
+    """How well scores tell events apart lately: its words and the number."""
+    name = watched.task.skill
+    if name not in watched.pooled:
+        return None
+    return watched.task.metrics[name].words, middle(watched.pooled[name])
 
 
 def _matured(watched: Watched) -> str:

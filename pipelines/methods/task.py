@@ -39,7 +39,8 @@ class Task:
 
     `loss` is the metric that a better model lowers and a dishonest one cannot: it chooses among
     candidates and must beat the baseline. `overfit` is the metric in which training days and test days
-    are compared. `told` are the metrics that a person wants to see first.
+    are compared. `told` are the metrics that a person wants to see first, `skill` the one of them that
+    tells, without a unit, whether events are told apart.
     """
 
     name: TaskName
@@ -47,9 +48,11 @@ class Task:
     loss: str
     overfit: str
     told: tuple[str, ...]
+    skill: str
     floors: tuple[Floor, ...]
     baseline: Callable[[np.ndarray], float]
     average: str  # what the mean of labels is called
+    shown: Callable[[float], str]  # how people write it
     labels: str  # what labels are
     is_label: Callable[[np.ndarray], np.ndarray]
     dtype: str  # of labels, as estimators are fitted on them
@@ -104,6 +107,7 @@ BINARY = Task(
     loss="log_loss",  # a proper score: nothing but better probabilities wins it
     overfit="information",  # a stormy month is as hard for its own rate
     told=("log_loss", "auc", "calibration_error"),
+    skill="auc",
     floors=(
         Floor(
             "max_calibration_error",
@@ -121,6 +125,7 @@ BINARY = Task(
     ),
     baseline=historical_rate,
     average="rate",
+    shown=lambda mean: f"{mean * 100:.1f} %",
     labels="0 or 1",
     is_label=lambda labels: np.isin(labels, (0.0, 1.0)),
     dtype="int64",
@@ -140,6 +145,7 @@ REGRESSION = Task(
     loss="rmse",
     overfit="r2",  # without a unit; a stormy month is as hard for its own mean
     told=("rmse", "r2", "bias"),
+    skill="r2",
     floors=(
         Floor(
             "max_bias",
@@ -156,6 +162,7 @@ REGRESSION = Task(
     ),
     baseline=historical_mean,
     average="mean",
+    shown=lambda mean: f"{mean:.4g}",
     labels="finite numbers",
     is_label=np.isfinite,
     dtype="float64",

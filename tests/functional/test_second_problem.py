@@ -122,7 +122,7 @@ def test_a_regression_is_judged_and_told_in_its_own_words(delay: Nights) -> None
 
     assert {"rmse", "mae", "bias", "r2"} <= set(promised["metrics"])
     assert "RMSE" in delay.told[1]["verdict"]["reason"]
-    assert not {"auc", "rate_observed"} & set(delay.told[1]["report"]["metrics"])
+    assert {"rmse_28d", "r2_28d", "mean_observed_28d"} <= set(delay.told[1]["report"]["metrics"])
     assert "AUC" not in page
 
 

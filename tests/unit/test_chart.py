@@ -22,6 +22,10 @@ CHARTS = {
     "nothing known": over_time("Rates", "", ["a", "b"], {"x": [None, None]}),
     "value below zero": over_time("Value", "", ["a", "b"], {"x": [-60.0, 12.0]}),
     "calibration": calibration_chart("Calibration", "", [(0.1, 0.2, 5), (0.9, 1.0, 5)]),
+    "minutes": histogram("Scores", "", [0.1, 0.9], 31.0, (-20.0, 60.0)),
+    "calibration of minutes": calibration_chart(
+        "Calibration", "", [(-8.0, -20.5, 5), (40.0, 31.0, 5)]
+    ),
     "no calibration": calibration_chart("Calibration", "", []),
     "drift": named_bars("Drift", "", [("x", 8.5, "bad"), ("y", 0.0, "one")], 0.25),
 }
