@@ -8,6 +8,7 @@ from pipelines.core.config import find_places, read_params
 from pipelines.core.errors import ConfigError
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
+PROBLEMS = Path(__file__).parents[1] / "problems"
 
 
 def params_with(tmp_path: Path, old: str, new: str) -> Path:
@@ -84,3 +85,10 @@ def test_the_environment_decides_where_things_are(tmp_path: Path) -> None:
     places = find_places({"REDEYE_ROOT": str(tmp_path), "REDEYE_DATABASE_URL": "postgresql://db/x"})
 
     assert places.database_url == "postgresql://db/x"
+
+
+@pytest.mark.parametrize(
+    "params", sorted(PROBLEMS.glob("*/params.yaml")), ids=lambda p: p.parent.name
+)
+def test_the_settings_of_the_other_problems_are_complete(params: Path) -> None:
+    assert read_params(params).problem == "pipelines.problem"
