@@ -16,8 +16,11 @@ WEIGHED = ("facts", "known", "total")
 def join_history(query: exp.Select, history: History) -> exp.Select:
     """Add a history's features to a query over `base` AS b, from the totals `history_<name>`.
 
-    The query itself grows: sqlglot would copy the whole of it with each step.
+    The query itself grows: sqlglot would copy the whole of it with each step. The totals are named
+    once for all grains, so that an engine may read them once.
     """
+    totals = exp.select("*").from_(HISTORY + history.name)
+    query = query.with_(_every(history), as_=totals, copy=False)
     for by in history.grains:
         name = _windows_name(history, by)
         on = same("b", name, ("day", *by))
@@ -48,7 +51,7 @@ def _windows(history: History, by: Key) -> exp.Select:
     query = (
         exp.select(*(of("a", name) for name in ("day", *by)), *merged)
         .from_(asked.subquery("a"))
-        .join(aliased(HISTORY + history.name, "t"), on=in_reach)
+        .join(aliased(_every(history), "t"), on=in_reach)
         .group_by(*(of("a", name) for name in ("day", *by)))
     )
     if any(window.half_life for window in history.windows):
@@ -113,6 +116,10 @@ def _part(one: HistoryFeature, part: str, by: Key) -> exp.Column:
 
 def _part_name(part: str, window: Window) -> str:
     return f"{part}_{window.name}"
+
+
+def _every(history: History) -> str:
+    return f"every_{history.name}"
 
 
 def _windows_name(history: History, by: Key) -> str:
