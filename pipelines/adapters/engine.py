@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -29,6 +30,10 @@ class DuckEngine:
             "python_enable_replacements": False,  # a table is one that was given, never a variable
         }
 
+    @cached_property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(":memory:", config=self._settings)
+
     def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         """The query's rows; `tables` are its inputs by name.
 
@@ -36,7 +41,7 @@ class DuckEngine:
         memory nor disk suffice, ConfigError when the query itself is wrong.
         """
         try:
-            with duckdb.connect(":memory:", config=self._settings) as connection:
+            with self._database.cursor() as connection:
                 for name, table in tables.items():
                     _open(connection, name, table)
                 rows = connection.execute(query.sql("duckdb", identify=True)).to_arrow_table()
@@ -61,8 +66,12 @@ def _open(
         connection.register(name, table)
         return
     # Partition folders are named day=…, and the files have a column `day` of their own.
-    files = [str(path) for path in table]
-    connection.read_parquet(files, hive_partitioning=False).create_view(name)
+    files = exp.array(*(exp.Literal.string(str(path)) for path in table)).sql("duckdb")
+    view = exp.to_identifier(name, quoted=True).sql("duckdb")
+    # Temporary: it goes with its cursor, and the next query has none but its own tables.
+    connection.execute(
+        f"CREATE TEMP VIEW {view} AS FROM read_parquet({files}, hive_partitioning = false)"
+    )
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -97,6 +97,16 @@ def test_a_file_that_is_gone_is_looked_for_again_later(tmp_path: Path, engine: E
         engine.run(query("SELECT * FROM f"), {"f": [tmp_path / "gone.parquet"]})
 
 
+def test_files_leave_nothing_behind_and_may_have_any_name(tmp_path: Path, engine: Engine) -> None:
+    file = tmp_path / "it's.parquet"
+    pq.write_table(pa.table({"n": [7]}), file)
+
+    assert engine.run(query("SELECT n FROM f"), {"f": [file]}).to_pylist() == [{"n": 7}]
+
+    with pytest.raises(ConfigError, match="f"):
+        engine.run(query("SELECT n FROM f"), {})
+
+
 def test_a_table_leaves_nothing_behind(engine: Engine) -> None:
     engine.run(query("SELECT n FROM once"), {"once": pa.table({"n": [1]})})
 
