@@ -52,7 +52,7 @@ def ages(windows: Iterable[Window]) -> pa.Table:
     columns = {"age": pa.array(spans, pa.int64())}
     for half_life in sorted({one.half_life for one in found if one.half_life is not None}):
         weights = [round(WHOLE * 0.5 ** ((age - 1) / half_life)) for age in spans]
-        columns[weight(half_life)] = pa.array(weights, pa.int64())
+        columns[weight(half_life)] = pa.array(weights, pa.decimal128(7))
     return pa.table(columns)
 
 

@@ -65,7 +65,8 @@ def _merged(part: str, window: Window, longest: int) -> Column:
     """One part of the daily totals over a window."""
     column: Column = of("t", part)
     if window.half_life is not None:
-        column = column * of("w", weight(window.half_life))
+        # Decimals: the product of two 64-bit integers may need more than 64 bits.
+        column = exp.cast(column, "DECIMAL(19, 0)") * of("w", weight(window.half_life))
     if window.days < longest:
         column = exp.Case().when(of("t", "day") >= of("a", since(window.days)), column)
     if part == "value":

@@ -11,7 +11,7 @@ from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError
 from pipelines.methods import calendar
 from pipelines.methods.compile import features_query
-from pipelines.methods.declare import Column, FeatureSet, History
+from pipelines.methods.declare import Column, FeatureSet, History, Window
 from pipelines.methods.resolve import Shape
 from pipelines.methods.totals import totals_query
 
@@ -59,11 +59,14 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, datetime.min.time())
 
 
-def told(engine: Engine, history: History, facts: pa.Table) -> dict[str, list[object]]:
+def told(
+    engine: Engine, history: History, facts: pa.Table, where: str = "place 30"
+) -> dict[str, list[object]]:
     """The features of one day's events, whose keys are a, b, one nobody knows, and none."""
     declared = FeatureSet(columns={}, history=(history,))
     whose = pa.array(["a", "b", "x", None], pa.string())
     events = pa.table({"day": pa.array([DAY] * 4, pa.date32()), "who": whose, "n": range(4)})
+    events = events.append_column("where", pa.array([where] * 4))
     shape = Shape("events", ("n",), {"events": events.schema, "facts": facts.schema})
     days = [DAY - timedelta(days=n) for n in range(history.longest, 0, -1)]
     tables = {
@@ -189,3 +192,40 @@ def test_a_measure_that_does_not_suit_its_value_is_refused(
 
     with pytest.raises(ConfigError, match=message):
         told(engine, history, facts_of(*FACTS))
+
+
+def test_older_days_count_less_by_half_each_half_life(engine: Engine) -> None:
+    measures = ("count", "sum", "mean")
+    fading = Window(3, half_life=1)
+    history = History("facts", delay, by=(("who",),), days=(fading, 1), measures=measures)
+
+    found = told(engine, history, facts_of(*FACTS))
+
+    assert found["facts_count_3d_half_1d_by_who"] == [2 + 1 / 2 + 1 / 4, 1.0, 0.0, 0.0]
+    assert found["delay_sum_3d_half_1d_by_who"] == [51 + 10 / 4, 7.0, 0.0, 0.0]
+    assert found["delay_mean_3d_half_1d_by_who"] == [(51 + 10 / 4) / (2 + 1 / 4), 7.0, None, None]
+    assert found["delay_mean_1d_by_who"] == [25.5, 7.0, None, None]
+
+
+def test_a_thin_key_is_drawn_toward_its_parent_and_that_toward_everybody(engine: Engine) -> None:
+    history = History(
+        "facts", delay, by=(("who", "where"),), days=(3,), measures=("mean", "count"), smooth=2
+    )
+    facts = facts_of(*FACTS)
+    here = facts.set_column(2, "where", pa.array(["here"] * 5 + ["there"], pa.string()))
+
+    found = told(engine, history, here, where="here")
+
+    everybody = (10 + 20 + 31 + 7 + 99) / 5
+    a, b = (10 + 20 + 31 + 2 * everybody) / 5, (7 + 2 * everybody) / 3
+    drawn = [(61 + 2 * a) / 5, (7 + 2 * b) / 3, everybody, everybody]
+    assert found["delay_smoothed_mean_3d_by_who_where"] == pytest.approx(drawn)
+    assert found["facts_count_3d_by_who_where"] == [3.0 + 1.0, 1.0, 0.0, 0.0]
+
+
+def test_where_nobody_knows_anything_there_is_nothing_to_be_drawn_toward(engine: Engine) -> None:
+    history = History("facts", late, by=(("who",),), days=(3,), measures=("rate",), smooth=9)
+
+    found = told(engine, history, facts_of((30, "a", None)))
+
+    assert found["late_smoothed_rate_3d_by_who"] == [None] * 4
