@@ -11,7 +11,7 @@ DAY ?= 2013-10-01
 STACK := $(BIN)/python -m infra.stack
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install nightly backfill up down night repro test check format lock clean
+.PHONY: help install nightly backfill up down night repro test chaos check format lock clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ repro: $(VENV)/.installed ## the same chain through DVC, for the day in params.y
 
 test: $(VENV)/.spark ## every test, whole nights through real services included
 	@$(BIN)/python -m pytest
+
+chaos: $(VENV)/.installed ## kill and fail nights on your own settings, in a scratch copy   [DAY=…] [FAULTS=10] [SEED=7]
+	@$(BIN)/python -m infra.chaos --day '$(DAY)' --faults '$(or $(FAULTS),10)' --seed '$(or $(SEED),7)'
 
 check: $(VENV)/.installed ## lint, types, layers
 	$(BIN)/ruff format --check .
