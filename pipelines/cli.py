@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import typer
 from rich.console import Console
@@ -21,6 +21,8 @@ from pipelines.core.backfill import STAGES, Backfill, parse_model
 from pipelines.core.day import parse_day, parse_days
 from pipelines.core.errors import DataError, GateRefused, RedeyeError, UsageError
 from pipelines.core.faults import VARIABLE, arm
+from pipelines.core.records import LedgerEntry, Validation
+from pipelines.nights import nights_left
 from pipelines.runner import Night, run_chain
 from pipelines.services import Redeye, open_redeye, stores_of
 from pipelines.story import as_record, show_story
@@ -396,6 +398,59 @@ def explain(
         typer.echo(json.dumps(as_record(lineage, told), indent=2))
     else:
         show_story(lineage, told, archive.problem.features.dictionary)
+
+
+@app.command()
+def release(
+    ctx: typer.Context,
+    table: Annotated[str, typer.Option("--table", "--dataset", help="The table, such as flights.")],
+    day: Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The partition's day.")],
+    rows: Annotated[
+        Path | None, typer.Option(help="The repaired rows: Parquet or CSV, in quarantine's order.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Write what is in quarantine there, to be repaired.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "",
+    night: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The night from which on they count.")
+    ] = None,
+) -> None:
+    """Judge repaired rows again; what passes is accepted from tonight on."""
+    from pipelines.adapters.rowsfile import read_rows, write_rows
+    from pipelines.methods.release import find_aside
+    from pipelines.methods.release import release as release_rows
+
+    redeye = open_redeye(ctx.obj)
+    known = [one.name for one in redeye.services["problem"]().tables]
+    if table not in known:
+        raise UsageError(f"there is no table {table[:40]!r}; known are {', '.join(known)}")
+    lake, of = redeye.services["lake"](), parse_day(day)
+    aside = find_aside(lake, table, of)
+    if to is not None:
+        write_rows(aside.rows, to)
+        typer.echo(f"{aside.rows.num_rows} rows are in {to}; repair them, then give them as --rows")
+        return
+    if rows is None or not reason.strip():
+        raise UsageError("release needs --rows and --reason, or --to")
+    on = parse_day(night) if night else _last_night(redeye, of)
+    release_rows(lake, table, aside, read_rows(rows, lake.read([aside.raw]).schema), on)
+    who = ctx.obj.get("USER", "command line")
+    told = LedgerEntry(
+        version=f"{table} {of}", before=None, actor=who, reason=reason, kind="released"
+    )
+    redeye.services["warehouse"]().append(told)
+    judged = cast("Validation", redeye.night(on).run("validate"))
+    check = next(c for c in judged.checks if (c.table, c.day) == (table, of))
+    typer.echo(
+        f"{table} {of}: {check.accepted} of {check.landed} rows are accepted from the night of {on} on, "
+        f"{check.quarantined} are in quarantine; next: redeye night --day {on}"
+    )
+
+
+def _last_night(redeye: Redeye, day: date) -> date:
+    """The newest night that there was: the one that can still catch up."""
+    return max([left.day for left in nights_left(redeye.places, redeye.graph)], default=day)
 
 
 @app.command()

@@ -173,7 +173,8 @@ class LedgerEntry(Record):
     actor: str  # gate, command line, or mlflow: whoever moved the alias there
     reason: str
     # refused: the alias points to a version that may not serve; gone: it, or its version, was deleted
-    kind: Literal["promoted", "rolled back", "refused", "gone"] = "promoted"
+    # released: rows of a table's day came back from quarantine; `version` names them
+    kind: Literal["promoted", "rolled back", "refused", "gone", "released"] = "promoted"
 
 
 class Interval(Record):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import pyarrow as pa
 
 from pipelines.core.contracts import Lake
 from pipelines.core.records import Landed, Partition
+from pipelines.methods.known import as_known
 from pipelines.methods.suite import Suite
 from pipelines.methods.validation import Judgement, recall
 
@@ -24,19 +25,36 @@ class Door:
     budget: float
     cutoff: Callable[[date], datetime]
     day: date
+    released: Mapping[date, tuple[Partition, ...]] = field(default_factory=dict)  # see release.py
 
     @property
     def dataset(self) -> str:
         return f"accepted/{self.table}"
 
     def origin(self, raw: Partition) -> str:
-        """Names a raw partition together with the suite it is judged by."""
-        judge = self.suite.fingerprint if self.suite else "no suite"
-        return hashlib.sha256(f"{raw.sha256} {judge}".encode()).hexdigest()
+        """Names a raw partition, with what was repaired of it, and the suite it is judged by."""
+        return self._named(raw, self.repaired(raw))
+
+    def origins(self, raw: Partition) -> set[str]:
+        """Its names for all nights, whichever repairs they know of."""
+        return {self._named(raw, one) for one in (None, *self.released.get(raw.day, ()))}
+
+    def repaired(self, raw: Partition) -> Partition | None:
+        """The rows that were repaired of this very partition, as far as the night may know of them."""
+        revisions = self.released.get(raw.day)
+        found = as_known(revisions, self.day) if revisions else None
+        return found if found and found.origin == raw.sha256 else None
 
     def night(self, raw: Partition) -> date:
         """The night from which on a partition counts that is accepted now."""
-        return max(self.day, raw.night or self.day)
+        repaired = self.repaired(raw)
+        told = (raw.night, repaired.night if repaired else None)
+        return max([self.day, *(night for night in told if night)])
+
+    def _named(self, raw: Partition, repaired: Partition | None) -> str:
+        judge = self.suite.fingerprint if self.suite else "no suite"
+        parts = [raw.sha256, judge, *([repaired.sha256] if repaired and repaired.there else [])]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def named_raws(lake: Lake, door: Door, landed: Landed) -> list[Partition]:
@@ -75,7 +93,7 @@ def recall_all(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, 
         if name not in accepted:
             continue
         now = standing.get(raw.day)
-        if newest.get(raw.day) == raw and (now is None or now.origin != door.origin(raw)):
+        if newest.get(raw.day) == raw and (now is None or now.origin not in door.origins(raw)):
             continue
         kept = lake.read([noted[name]]) if name in noted else None
         known[raw.day] = recall(door.table, raw, accepted[name], kept)
@@ -87,7 +105,8 @@ def accept(lake: Lake, door: Door, raw: Partition, landed: pa.Table, good: pa.Ta
     origin, night = door.origin(raw), door.night(raw)
     if raw.revision:
         _remember_absence(lake, door, raw)
-    if good.num_rows == landed.num_rows and good.schema.equals(landed.schema):
+    as_landed = good.num_rows == landed.num_rows and good.schema.equals(landed.schema)
+    if as_landed and not door.repaired(raw):
         lake.adopt(door.dataset, raw, origin, night)
     else:
         lake.write(door.dataset, raw.day, good, origin, night)

@@ -14,6 +14,7 @@ from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 from pipelines.methods.invariants import Breach
 from pipelines.methods.quarantine import counts
+from pipelines.methods.release import released
 
 Revisions = Mapping[date, Sequence[Partition]]
 
@@ -39,6 +40,7 @@ def datasets(problem: Problem) -> list[str]:
     tables = [
         f"{kind}/{t.name}" for t in problem.tables for kind in ("raw", "accepted", "quarantine")
     ]
+    tables += [released(t.name) for t in problem.tables]
     declared = problem.features.history if problem.features else ()
     return [*tables, *dict.fromkeys(f"history/{one.name}" for one in declared), "features"]
 

@@ -17,6 +17,7 @@ from pipelines.methods.contract import conform, off_calendar, stray_numbers
 from pipelines.methods.door import Door, accept, current_of, leave_out, named_raws, recall_all
 from pipelines.methods.page import render
 from pipelines.methods.quarantine import counts, critical, decide, put_aside
+from pipelines.methods.release import released, with_repaired
 from pipelines.methods.validation import (
     Judgement,
     close_night,
@@ -60,7 +61,8 @@ def validate(
     suites = {table.name: validator.suite(table.name) for table in problem.tables}
     judgements: list[Judgement] = []
     for name, suite in suites.items():
-        door = Door(name, suite, params.quarantine_budget, problem.cutoff, day)
+        repaired = lake.revisions(released(name), date.min, date.max)
+        door = Door(name, suite, params.quarantine_budget, problem.cutoff, day, repaired)
         raws = named_raws(lake, door, landed)
         known = recall_all(lake, door, raws)
         for arrival in _judge(lake, door, validator, [r for r in raws if r.day not in known]):
@@ -93,7 +95,7 @@ def _judge(
 def _open(lake: Lake, door: Door, raw: Partition) -> Arrival:
     """Read a partition and hold it against its contract: columns, numbers, calendar."""
     try:
-        landed = lake.read([raw])
+        landed = with_repaired(lake, raw, door.repaired(raw))
     except DataError as error:
         return Arrival(raw, None, None, (critical("readable", str(error), "a whole file"),))
     if door.suite is None or not door.suite.columns:

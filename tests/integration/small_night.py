@@ -61,6 +61,8 @@ class Timetable:
     """Rides of each day, the same whenever they are asked for, unless the day was corrected."""
 
     corrected: dict[date, int] = field(default_factory=dict)
+    right: set[date] = field(default_factory=set)  # the last ride of their plan is possible
+    wrong: set[date] = field(default_factory=set)  # the last of their rides ended before it began
 
     def read(self, table: str, day: date) -> pa.Table:
         if day < FIRST:
@@ -75,27 +77,30 @@ class Timetable:
             "said": pa.array(said, pa.float64()),
         }
         if table == "plan":
-            rows["said"] = pa.array([*said[:-1], 7.0], pa.float64())  # the last one is impossible
+            last = 0.5 if day in self.right else 7.0  # which is impossible
+            rows["said"] = pa.array([*said[:-1], last], pa.float64())
             return pa.table(rows)
+        delay = np.where(chance.random(n) < said, 20.0, 0.0)
+        delay[-1] = -1.0 if day in self.wrong else delay[-1]
         ended = datetime.combine(day, time(20), UTC).replace(tzinfo=None)
         return pa.table(
             rows
             | {
-                "delay": pa.array(np.where(chance.random(n) < said, 20.0, 0.0), pa.float64()),
+                "delay": pa.array(delay, pa.float64()),
                 "known_at": pa.array([ended] * n, pa.timestamp("us")),
             }
         )
 
 
 class Possible:
-    """A validator for which nobody says more than 1."""
+    """A validator for which nobody says more than 1, and nothing ends before it began."""
 
     def suite(self, name: str) -> Suite | None:
-        return Suite(name, "", (), {}, {}, "possible") if name == "plan" else None
+        return Suite(name, "", (), {}, {}, "possible") if name in ("plan", "rides") else None
 
     def judge(self, suite: str, frame: pd.DataFrame) -> list[RuleResult]:
-        said = frame["said"] if "said" in frame else pd.Series(dtype=float)
-        bad = tuple(np.flatnonzero(said > 1).tolist())
+        wrong = frame["delay"] < 0 if suite == "rides" else frame.get("said", pd.Series()) > 1
+        bad = tuple(np.flatnonzero(wrong).tolist())
         return [RuleResult("at_most(said)", "warning", not bad, bad, f"{len(bad)} rows", "1")]
 
     def judge_each(self, suite: str, frames: Sequence[pd.DataFrame]) -> list[list[RuleResult]]:

@@ -1,0 +1,156 @@
+"""Repaired rows come back in, and all that follows is what a clean history would have given."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipelines.core.errors import DataError, UsageError
+from pipelines.methods.release import find_aside, release, released
+from tests.integration.small_night import DAY, Nights, Timetable
+
+TONIGHT = DAY + timedelta(days=1)
+TOMORROW = DAY + timedelta(days=2)
+MADE = ("accepted/plan", "accepted/rides", "history/late", "features")
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    """The plan of tonight has an impossible ride, and one of yesterday's ended before it began."""
+    return lived(Nights(tmp_path / "dirty", source=Timetable(wrong={DAY})))
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Nights:
+    return lived(Nights(tmp_path / "clean", source=Timetable(right={TONIGHT})))
+
+
+def lived(nights: Nights) -> Nights:
+    nights.found()
+    nights.run(DAY)
+    nights.run(TONIGHT)
+    return nights
+
+
+def repair(nights: Nights, table: str, day: date, night: date = TONIGHT, **values: float) -> None:
+    """Release what is in quarantine with some values put right."""
+    lake = nights.services["lake"]()
+    aside = find_aside(lake, table, day)
+    rows = aside.rows
+    for name, value in values.items():
+        place = rows.column_names.index(name)
+        rows = rows.set_column(place, name, pa.array([value] * rows.num_rows, pa.float64()))
+    release(lake, table, aside, rows, night)
+
+
+def made(nights: Nights, first: date = DAY) -> dict[str, list[str]]:
+    """SHA-256 of everything that is made from what landed."""
+    lake = nights.services["lake"]()
+    return {name: [one.sha256 for one in lake.find(name, first, TOMORROW)] for name in MADE}
+
+
+def answers(nights: Nights, day: date) -> list[list[object]]:
+    found = nights.services["warehouse"]().predictions(day, day).fillna({"label": -1.0})
+    return found[["event_key", "score", "model_version", "label"]].to_numpy().tolist()
+
+
+def right_delay(clean: Nights) -> float:
+    return float(clean.source.read("rides", DAY)["delay"][-1].as_py())
+
+
+def test_everything_downstream_catches_up_byte_for_byte(nights: Nights, clean: Nights) -> None:
+    assert made(nights) != made(clean)
+
+    repair(nights, "rides", DAY, delay=right_delay(clean))
+    repair(nights, "plan", TONIGHT, said=0.5)
+
+    for day in (TONIGHT, TOMORROW):
+        nights.run(day)
+    clean.run(TOMORROW)
+    assert made(nights) == made(clean)
+    assert [answers(nights, day) for day in (DAY, TONIGHT, TOMORROW)] == [
+        answers(clean, day) for day in (DAY, TONIGHT, TOMORROW)
+    ]
+    assert nights.broken() == {}
+
+
+def test_what_landed_stays_as_it_landed(nights: Nights) -> None:
+    lake = nights.services["lake"]()
+    before = lake.revisions("raw/rides", DAY, DAY)
+
+    repair(nights, "rides", DAY, delay=0.0)
+    nights.run(TONIGHT)
+
+    assert lake.revisions("raw/rides", DAY, DAY) == before
+
+
+def test_a_night_before_the_release_neither_knows_of_it_nor_undoes_it(nights: Nights) -> None:
+    repair(nights, "rides", DAY, night=TOMORROW, delay=0.0)
+    before = made(nights, TONIGHT)
+    nights.run(TONIGHT)
+    untouched = made(nights, TONIGHT)
+    nights.run(TOMORROW)
+    after = made(nights)
+
+    nights.run(TONIGHT, ["ingest", "validate"])
+
+    assert untouched == before
+    assert made(nights)["accepted/rides"] == after["accepted/rides"]
+    assert nights.broken() == {}
+
+
+def test_rows_that_are_still_wrong_stay_in_quarantine_until_they_are_right(
+    nights: Nights, clean: Nights
+) -> None:
+    repair(nights, "rides", DAY, delay=-3.0)
+    nights.run(TONIGHT)
+    still = find_aside(nights.services["lake"](), "rides", DAY)
+
+    repair(nights, "rides", DAY, delay=right_delay(clean))
+    nights.run(TONIGHT)
+
+    assert still.rows["delay"].to_pylist() == [-3.0]
+    assert made(nights)["accepted/rides"] == made(clean)["accepted/rides"]
+    with pytest.raises(UsageError, match="nothing is in quarantine"):
+        find_aside(nights.services["lake"](), "rides", DAY)
+
+
+def test_a_correction_by_the_source_supersedes_a_release(nights: Nights, clean: Nights) -> None:
+    repair(nights, "rides", DAY, delay=500.0)
+    nights.run(TONIGHT)
+
+    nights.source.wrong.clear()
+    nights.run(TOMORROW)
+
+    clean.run(TOMORROW)
+    assert made(nights)["accepted/rides"] == made(clean)["accepted/rides"]
+
+
+def test_a_release_again_changes_nothing(nights: Nights) -> None:
+    lake = nights.services["lake"]()
+    aside = find_aside(lake, "rides", DAY)
+    first = release(lake, "rides", aside, aside.rows, TONIGHT)
+
+    again = release(lake, "rides", aside, aside.rows, TONIGHT)
+
+    assert again == first
+    assert len(lake.revisions(released("rides"), DAY, DAY)[DAY]) == 2  # that there was none, and it
+
+
+def test_rows_that_do_not_fit_are_refused(nights: Nights) -> None:
+    lake = nights.services["lake"]()
+    aside = find_aside(lake, "rides", DAY)
+    place = aside.rows.column_names.index("delay")
+    letters = aside.rows.set_column(place, "delay", pa.array(["late"]))
+
+    for rows, told in (
+        (aside.rows.slice(1), "0 rows for 1"),
+        (aside.rows.drop_columns(["line"]), "no column 'line'"),
+        (letters, "give the types that landed"),
+    ):
+        with pytest.raises(DataError, match=told):
+            release(lake, "rides", aside, rows, TONIGHT)
+    assert lake.revisions(released("rides"), DAY, DAY) == {}
