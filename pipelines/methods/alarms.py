@@ -102,5 +102,5 @@ def _of_features(night: Night, watched: Watched) -> Iterator[Alarm]:
             f"{drift.feature} looks unlike the training data over the last {limits.days} days: its "
             f"index is {drift.psi:.2f}, above {limits.psi:g} and above the usual {drift.usual:.2f}.",
             f"redeye status --day {night.day}",
-            drift.psi / limits.psi,
+            drift.strength(limits.psi),
         )

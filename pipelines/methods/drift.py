@@ -29,6 +29,10 @@ class Drift:
         """Moved by more than the limit, and further than is usual."""
         return self.psi >= limit and self.psi > self.usual
 
+    def strength(self, limit: float) -> float:
+        """How many times as far as it may: a feature that always moves much is not the strongest."""
+        return self.psi / max(limit, self.usual)
+
 
 def feature_drift(
     blocks: Sequence[pd.DataFrame], now: pd.DataFrame, features: Sequence[str]

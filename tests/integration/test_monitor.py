@@ -77,6 +77,30 @@ def test_published_answers_are_measured_when_their_outcomes_are_known(serving: S
     assert "50.0 %" in page
 
 
+def test_a_night_is_watched_and_told_on_either_database(tmp_path: Path, url: str) -> None:
+    serving = Serving(tmp_path, url=url)
+    serving.registry.add("2", until=DAY - timedelta(days=14))
+    serving.registry.add("3", times=1.5)
+    serving.serve("2")
+    serving.registry.aliases["challenger"] = "3"
+    serving.score(rollout=0.5)
+    serving.flew(DAY, [20, 0, None])
+    table = serving.features(TOMORROW)
+    serving.workers.fate["champion"] = "crashed"
+
+    for _ in range(2):
+        _, page = serving.monitor(
+            TOMORROW, serving.score(TOMORROW, table), serving.settle(TOMORROW), table
+        )
+
+    assert metrics(serving, DAY, "published")["events"] == 2
+    assert metrics(serving, DAY, "challenger 3")["events"] == 2
+    assert metrics(serving, TOMORROW, "challenger 3")["estimated_brier"] > 0
+    assert len(serving.notifier.sent) == 1
+    assert [one.told for one in serving.warehouse.incidents(DAY)] == ["sent"]
+    assert "challenger 3" in page
+
+
 def test_every_contenders_answers_are_measured_not_only_the_published_ones(
     serving: Serving,
 ) -> None:

@@ -70,6 +70,13 @@ def test_what_weeks_differ_by_anyhow_is_no_drift() -> None:
     assert not strange.is_above(0.25)
 
 
+def test_what_always_moves_much_is_not_the_strongest() -> None:
+    restless = Drift("weather", psi=8.5, usual=7.3, missing_then=0, missing_now=0)
+    calm = Drift("distance", psi=0.5, usual=0.01, missing_then=0, missing_now=0)
+
+    assert restless.strength(0.25) < 1.2 < calm.strength(0.25)
+
+
 def test_a_few_events_prove_nothing() -> None:
     few = drift_of(weeks(5), weeks(1, shift=1.0)[0].head(5))
 

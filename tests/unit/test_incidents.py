@@ -107,5 +107,5 @@ def month(rows: int) -> list[list[Alarm]]:
         now = pd.DataFrame(generator.normal(levels, 1, (rows, 40)), columns=names)
         drifts = feature_drift(then, now, names)
         moved = [one for one in drifts if one.is_above(0.25)]
-        found.append([alarm(f"drift {one.feature}", one.psi / 0.25) for one in moved])
+        found.append([alarm(f"drift {one.feature}", one.strength(0.25)) for one in moved])
     return found
