@@ -1,0 +1,97 @@
+"""Who is champion: judged, promoted, rolled back."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.commands.app import Json, app
+from pipelines.commands.stages import run_stage
+from pipelines.core.backfill import parse_model
+from pipelines.core.day import parse_day
+from pipelines.core.errors import GateRefused, UsageError
+from pipelines.services import Redeye, open_redeye
+
+CHALLENGER_SAYS = {"version", "candidate", "trained_until", "reason"}
+
+
+@app.command(rich_help_panel="Champion")
+def promote(
+    ctx: typer.Context,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The night to judge.")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Make this version the champion, by hand.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Judge a night (--day), promote by hand (--version), or see whether the alias was moved in MLflow."""
+    if version is not None:
+        _promote_by_hand(open_redeye(ctx.obj), version, reason)
+    elif day is not None:
+        run_stage(ctx.obj, "promote", day, as_json)
+    else:
+        _see_promotion(open_redeye(ctx.obj), as_json)
+
+
+def _promote_by_hand(redeye: Redeye, version: str, reason: str) -> None:
+    from pipelines.methods.succession import promote_by_hand
+
+    if not reason.strip():
+        raise UsageError("promote --version needs --reason, which will stand in the ledger")
+    registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
+    promote_by_hand(parse_model(version), reason, registry, warehouse)
+    typer.echo(f"version {version} is the champion; the next score uses it")
+
+
+def _see_promotion(redeye: Redeye, as_json: bool) -> None:
+    from pipelines.methods.succession import look
+
+    registry = redeye.services["registry"]()
+    throne, challenger = (
+        look(registry, redeye.services["warehouse"]()),
+        registry.version("challenger"),
+    )
+    serving = throne.serving
+    told: dict[str, Any] = {
+        "serving": serving.version if serving else None,
+        "refusal": throne.refusal,
+        "new": throne.entry.model_dump() if throne.entry else None,
+        "challenger": None,
+    }
+    if challenger is not None and challenger.version != told["serving"]:
+        told["challenger"] = challenger.model_dump(mode="json", include=CHALLENGER_SAYS)
+    typer.echo(json.dumps(told) if as_json else f"champion: version {told['serving'] or 'none'}")
+    if throne.refusal and throne.champion:
+        raise GateRefused(
+            f"the alias `champion` is on version {throne.champion.version}, which may not serve: "
+            f"{throne.refusal}; version {told['serving']} goes on, move the alias to a blessed version"
+        )
+
+
+@app.command(rich_help_panel="Champion")
+def rollback(
+    ctx: typer.Context,
+    day: Annotated[
+        str | None,
+        typer.Option(
+            "--day", metavar="YYYY-MM-DD", help="Go back to what was published before of this day."
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "",
+) -> None:
+    """Give the place back to the champion before; or, with --day, a day back to its publication before."""
+    redeye = open_redeye(ctx.obj)
+    warehouse = redeye.services["warehouse"]()
+    if day is not None:
+        run = warehouse.roll_back(parse_day(day))
+        typer.echo(f"{run.day} is answered by run {run.run_id} again: {run.reason}")
+        return
+    from pipelines.methods.succession import roll_back
+
+    entry = roll_back(reason or "rolled back by hand", redeye.services["registry"](), warehouse)
+    typer.echo(f"version {entry.version} is champion again, in place of {entry.before}")

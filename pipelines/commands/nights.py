@@ -1,0 +1,91 @@
+"""Whole nights: one, a range of days, and what one did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.app import Day, Json, app
+from pipelines.core.backfill import STAGES, Backfill
+from pipelines.core.day import parse_day
+from pipelines.core.errors import RedeyeError
+from pipelines.runner import Night, run_chain
+from pipelines.services import Redeye, open_redeye
+from pipelines.summary import night_summary, show_night
+
+
+@app.command(rich_help_panel="Nights")
+def night(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """The whole chain for one day, without a scheduler."""
+    redeye = open_redeye(ctx.obj)
+    tonight = redeye.night(parse_day(day))
+    _finish(tonight, redeye, as_json, run_chain(tonight, redeye.graph.names))
+
+
+def _finish(
+    night_: Night, redeye: Redeye, as_json: bool, outcome: Mapping[str, RedeyeError | None]
+) -> None:
+    if as_json:
+        typer.echo(json.dumps(night_summary(night_), indent=2))
+    else:
+        show_night(night_, redeye.places)
+    failed = [error for error in outcome.values() if error is not None]
+    if failed:
+        raise failed[0]
+
+
+@app.command(rich_help_panel="Nights")
+def status(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """What a night did: rows, models, verdict, who answered, where to look."""
+    redeye = open_redeye(ctx.obj)
+    _finish(redeye.night(parse_day(day)), redeye, as_json, {})
+
+
+@app.command(rich_help_panel="Nights")
+def backfill(
+    ctx: typer.Context,
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day.")],
+    last: Annotated[
+        str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day, itself included.")
+    ],
+    stages: Annotated[str, typer.Option(help="Which stages, separated by commas.")] = ",".join(
+        STAGES
+    ),
+    model: Annotated[str, typer.Option(help="current, or a version number.")] = "current",
+    republish: Annotated[bool, typer.Option(help="Replace what is published.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run stages for a range of days, one day after the other."""
+    redeye = open_redeye(ctx.obj)
+    asked = {
+        "from": first,
+        "to": last,
+        "stages": [name.strip() for name in stages.split(",")],
+        "model": model,
+        "republish": republish,
+        "dry_run": dry_run,
+    }
+    plan = Backfill.of(asked, redeye.graph.names)
+    typer.echo(plan.in_words(), err=True)
+    failed = [] if dry_run else _fill(plan, redeye)
+    if as_json:
+        days = [day.isoformat() for day in plan.days]
+        typer.echo(
+            json.dumps({**asked, "days": days, "errors": [str(e) for e in failed]}, indent=2)
+        )
+    elif not dry_run:
+        typer.echo(f"{len(plan.days)} days done, {len(failed)} stages failed")
+    if failed:
+        raise failed[0]
+
+
+def _fill(plan: Backfill, redeye: Redeye) -> list[RedeyeError]:
+    options = {"score": {"model": plan.model, "republish": plan.republish}}
+    nights = [redeye.night(day, options) for day in plan.days]
+    return [e for night_ in nights for e in run_chain(night_, plan.stages).values() if e]

@@ -1,0 +1,113 @@
+"""The nine verbs of the chain, one command each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import typer
+
+from pipelines.commands.app import Day, Json, app
+from pipelines.core.backfill import parse_model
+from pipelines.core.day import parse_day
+from pipelines.services import Redeye, open_redeye
+
+
+def run_stage(
+    environ: Mapping[str, str],
+    stage: str,
+    day: str,
+    as_json: bool,
+    overrides: Mapping[str, object] | None = None,
+) -> None:
+    """Run one stage and print its record, or the short of it."""
+    night = open_redeye(environ).night(parse_day(day), {stage: overrides} if overrides else None)
+    record = night.run(stage)
+    text = record.to_json() if as_json else _first_lines(record.model_dump(mode="json"))
+    typer.echo(text, nl=not as_json)
+
+
+def _first_lines(record: dict[str, Any]) -> str:
+    short = {key: value for key, value in record.items() if not isinstance(value, list | dict)}
+    return "  ".join(f"{key} {value}" for key, value in short.items())
+
+
+@app.command(rich_help_panel="Stages")
+def ingest(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """Land what the source has, and version all raw data."""
+    run_stage(ctx.obj, "ingest", day, as_json)
+
+
+@app.command(rich_help_panel="Stages")
+def validate(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """Judge what landed; put bad rows into quarantine."""
+    run_stage(ctx.obj, "validate", day, as_json)
+
+
+@app.command(rich_help_panel="Stages")
+def features(
+    ctx: typer.Context,
+    day: Day,
+    known: Annotated[
+        Literal["then", "now"],
+        typer.Option(help="then: what the night knew; now: corrections since, kept apart."),
+    ] = "then",
+    as_json: Json = False,
+) -> None:
+    """Compute what was knowable at the cutoff."""
+    if known == "then":
+        run_stage(ctx.obj, "features", day, as_json)
+    else:
+        _features_known_now(open_redeye(ctx.obj), parse_day(day), as_json)
+
+
+def _features_known_now(redeye: Redeye, day: date, as_json: bool) -> None:
+    from pipelines.stages.features import features_known_now
+
+    problem, lake, engine = (redeye.services[name]() for name in ("problem", "lake", "engine"))
+    made = features_known_now(day, problem, lake, engine)
+    typer.echo(made.to_json() if as_json else lake.path(made), nl=not as_json)
+
+
+@app.command(rich_help_panel="Stages")
+def train(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """Fit the candidates."""
+    run_stage(ctx.obj, "train", day, as_json)
+
+
+@app.command(rich_help_panel="Stages")
+def evaluate(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """Put candidates and champion on the same unseen days."""
+    run_stage(ctx.obj, "evaluate", day, as_json)
+
+
+@app.command(rich_help_panel="Stages")
+def score(
+    ctx: typer.Context,
+    day: Day,
+    model: Annotated[str | None, typer.Option(help="current, or a version number.")] = None,
+    republish: Annotated[
+        bool | None, typer.Option(help="Replace what is published.", show_default="params.yaml")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score the day's events and publish one contender's answers."""
+    run_stage(ctx.obj, "score", day, as_json, _score_options(model, republish))
+
+
+def _score_options(model: str | None, republish: bool | None) -> dict[str, object]:
+    options = {"model": model and parse_model(model), "republish": republish}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@app.command(rich_help_panel="Stages")
+def settle(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """Join outcomes that arrived to what was predicted."""
+    run_stage(ctx.obj, "settle", day, as_json)
+
+
+@app.command(rich_help_panel="Stages")
+def monitor(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """Compare what was promised with what came; write the report."""
+    run_stage(ctx.obj, "monitor", day, as_json)
