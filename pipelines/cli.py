@@ -13,7 +13,8 @@ from pipelines.commands.app import app, data_app
 from pipelines.core.errors import RedeyeError
 from pipelines.core.faults import VARIABLE, arm
 
-# isort: off  they add themselves, in the order of the help
+# They add themselves, in the order of the help.
+# isort: off
 from pipelines.commands import nights, stages, champion, questions, care  # noqa: F401
 
 # isort: on
