@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -44,6 +45,10 @@ class Accepted:
         return [day for day in found if day == self.day or not self.now]
 
     @cached_property
+    def _sorted(self) -> Mapping[str, list[date]]:
+        return {table: sorted(revisions) for table, revisions in self.tables.items()}
+
+    @cached_property
     def shape(self) -> Shape:
         """The columns of every table, as its newest partition has them."""
         newest = {table: self._newest(table, self.day) for table in self.tables}
@@ -75,9 +80,9 @@ class Accepted:
         return self._since(table, day - timedelta(days=n_days), yesterday, day)
 
     def _since(self, table: str, first: date, last: date, night: date) -> Found:
-        revisions, known = self.tables[table], self._night(night)
-        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        return {day: as_known(revisions[day], known) for day in days if day in revisions}
+        revisions, known, days = self.tables[table], self._night(night), self._sorted[table]
+        reached = days[bisect_left(days, first) : bisect_right(days, last)]
+        return {day: as_known(revisions[day], known) for day in reached}
 
     def has(self, table: str) -> bool:
         """Whether the night knows anything of a table; of the events, those of its own day."""
@@ -88,7 +93,8 @@ class Accepted:
     def _newest(self, table: str, night: date) -> list[Partition]:
         """The newest partition that is not newer than the night, and was known for it."""
         revisions, known = self.tables[table], self._night(night)
-        newest_first = sorted((day for day in revisions if day <= night), reverse=True)
+        days = self._sorted[table]
+        newest_first = reversed(days[: bisect_right(days, night)])
         found = (as_known(revisions[day], known) for day in newest_first)
         return [partition for partition in found if partition is not None][:1]
 

@@ -27,10 +27,11 @@ def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
     rest = (name for name in (*features.columns, *features.functions) if name not in shape.key)
     query = (
         exp.select(*(of("b", name).as_(name) for name in (*first, *rest)))
-        .select(*(_crowd(crowd).as_(crowd.name) for crowd in features.crowds))
-        .with_("base", as_=_base(features, shape))
-        .from_(aliased("base", "b"))
+        .with_("base", as_=_base(features, shape), copy=False)
+        .from_(aliased("base", "b"), copy=False)
     )
+    for crowd in features.crowds:
+        query = _join_crowd(query, crowd)
     for history in features.history:
         query = join_history(query, history)
     for latest in features.latest:
@@ -46,13 +47,13 @@ def _base(features: FeatureSet, shape: Shape) -> exp.Select:
     needed = _needed(features) | dict.fromkeys(shape.key, "the key")
     base = (
         exp.select(*edges, *(scope.column(name, asker).as_(name) for name, asker in needed.items()))
-        .from_(aliased(shape.events, "e"))
-        .join(aliased(DAYS, "d"), on=same("d", "e", ("day",)))
+        .from_(aliased(shape.events, "e"), copy=False)
+        .join(aliased(DAYS, "d"), on=same("d", "e", ("day",)), copy=False)
     )
     for lookup in features.lookups:
         name = lookup.table
         on = exp.and_(*(of(name, key).eq(scope.column(key, name)) for key in lookup.by))
-        base = base.join(name, on=on, join_type="left")
+        base = base.join(name, on=on, join_type="left", copy=False)
     return base
 
 
@@ -85,9 +86,18 @@ def _events_scope(features: FeatureSet, shape: Shape) -> Scope:
     return Scope(shape.events, columns, features.functions, refused)
 
 
-def _crowd(crowd: Crowd) -> Column:
-    shared = [of("b", name) for name in ("day", *crowd.by)]
-    return exp.Window(this=exp.Count(this=exp.Star()), partition_by=shared)
+def _join_crowd(query: exp.Select, crowd: Crowd) -> exp.Select:
+    """Counted apart and joined: a window over so few rows costs engines more than all else.
+
+    Events without a key are a crowd too, as they would be in a window.
+    """
+    name, by = f"crowd_{crowd.name}", ("day", *crowd.by)
+    counted = exp.select(*map(exp.column, by), exp.Count(this=exp.Star()).as_("events"))
+    counted = counted.from_("base", copy=False).group_by(*map(exp.column, by), copy=False)
+    both = [exp.NullSafeEQ(this=of("b", key), expression=of(name, key)) for key in by]
+    query = query.with_(name, as_=counted, copy=False)
+    query = query.join(name, on=exp.and_(*both, copy=False), copy=False)
+    return query.select(of(name, "events").as_(crowd.name), copy=False)
 
 
 def _join_latest(query: exp.Select, latest: Latest, shape: Shape) -> exp.Select:

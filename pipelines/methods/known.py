@@ -19,11 +19,13 @@ def as_known(revisions: Sequence[Partition], night: date | None) -> Partition | 
     day are what it is asked, not what it knows: if they came late, they count from when they came.
     Without a night, the newest.
     """
-    landed = [one for one in revisions if night is None or _night(one) <= night]
-    found = landed[-1] if landed else revisions[0]
-    if not found.there and found.day == night:
+    found = revisions[0]  # nearly always the only one
+    if len(revisions) > 1:
+        landed = [one for one in revisions if night is None or _night(one) <= night]
+        found = landed[-1] if landed else found
+    if not found.file and found.day == night:
         found = next((one for one in revisions if one.there), found)
-    return found if found.there else None
+    return found if found.file else None
 
 
 def _night(revision: Partition) -> date:

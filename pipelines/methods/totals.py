@@ -82,14 +82,16 @@ def _values(history: History, scope: Scope, shape: Shape) -> list[exp.Expr]:
 
 
 def _grain(history: History, by: tuple[str, ...]) -> exp.Select:
-    days, apart = [exp.column("day"), exp.column("known_on")], _apart(history)
+    days, apart = map(exp.column, ("day", "known_on")), _apart(history)
     keys = [exp.column(key) if key in by else exp.null().as_(key) for key in history.keys]
     made = [part for part in OF_FACTS if part in _parts(history)]
     return (
         exp.select(*days, exp.Literal.string(grain_name(by)).as_("grain"), *keys)
-        .select(*map(exp.column, apart), *(OF_FACTS[part].copy().as_(part) for part in made))
-        .from_(exp.to_table("known"))
-        .group_by(*days, *map(exp.column, (*by, *apart)))
+        .select(
+            *map(exp.column, apart), *(OF_FACTS[part].copy().as_(part) for part in made), copy=False
+        )
+        .from_(exp.to_table("known"), copy=False)
+        .group_by(*map(exp.column, ("day", "known_on", *by, *apart)), copy=False)
     )
 
 

@@ -35,12 +35,17 @@ def _windows(history: History, by: Key) -> exp.Select:
     Facts known before the day are of days before it: nothing is known before its own day.
     """
     edges = sorted({since(window.days) for window in history.windows})
-    asked = exp.select(*map(exp.column, ("day", *edges, *by))).distinct().from_("base")
+    asked = (
+        exp.select(*map(exp.column, ("day", *edges, *by)))
+        .distinct(copy=False)
+        .from_("base", copy=False)
+    )
     in_reach = exp.and_(
         of("t", "grain").eq(exp.Literal.string(grain_name(by))),
         same("a", "t", by),
         of("t", "day") >= of("a", since(history.longest)),
         of("t", "known_on") < of("a", "day"),
+        copy=False,
     )
     merged = [
         _merged(part, window, history.longest).as_(_part_name(part, window))
@@ -50,9 +55,9 @@ def _windows(history: History, by: Key) -> exp.Select:
     ]
     query = (
         exp.select(*(of("a", name) for name in ("day", *by)), *merged)
-        .from_(asked.subquery("a"))
-        .join(aliased(_every(history), "t"), on=in_reach)
-        .group_by(*(of("a", name) for name in ("day", *by)))
+        .from_(asked.subquery("a", copy=False), copy=False)
+        .join(aliased(_every(history), "t"), on=in_reach, copy=False)
+        .group_by(*(of("a", name) for name in ("day", *by)), copy=False)
     )
     if any(window.half_life for window in history.windows):
         query = query.join(
