@@ -7,12 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipelines.core.records import Interval
-
 WIDTH, HEIGHT = 520, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 30
 Span = tuple[float, float]
-ROW, WIDE, NAME = 20, 1040, 300  # bars with names: height of one, width of all, of that their names
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def histogram(
     """Equal bars over the span, as many as there are shares; `mark` is where a dashed rule stands."""
     low, high = span
     top = _round_up(max(shares, default=0.0) or 1.0)
-    x, y = _scale(low, high, LEFT, WIDTH - RIGHT), _scale(0, top, HEIGHT - BOTTOM, TOP)
+    x, y = scale(low, high, LEFT, WIDTH - RIGHT), scale(0, top, HEIGHT - BOTTOM, TOP)
     step = (high - low) / len(shares)
     edges = [low + n * step for n in range(len(shares) + 1)]
     bars = [
@@ -85,7 +82,7 @@ def histogram(
         for (left, right), share in zip(pairwise(edges), shares, strict=True)
     ]
     rules, words = _axis(y, top)
-    marks = [] if mark is None else [Line(_points([(x(mark), y(0)), (x(mark), TOP)]), "mark")]
+    marks = [] if mark is None else [Line(polyline([(x(mark), y(0)), (x(mark), TOP)]), "mark")]
     ticks = [low + (high - low) * n / 5 for n in range(6)]
     words += [Word(x(tick), HEIGHT - 10, _tick(tick)) for tick in ticks]
     return Chart(title, note, rules=(*rules,), bars=(*bars,), lines=(*marks,), words=(*words,))
@@ -97,12 +94,12 @@ def over_time(
     """A line for each series over the days; a day without a value is a gap."""
     known = [value for values in series.values() for value in values if value is not None]
     low, high = round_span(min(known, default=0.0), max(known, default=1.0))
-    x = _scale(0, max(1, len(days) - 1), LEFT + 8, WIDTH - RIGHT - 8)
-    y = _scale(low, high, HEIGHT - BOTTOM, TOP)
+    x = scale(0, max(1, len(days) - 1), LEFT + 8, WIDTH - RIGHT - 8)
+    y = scale(low, high, HEIGHT - BOTTOM, TOP)
     lines, dots, legend = [], [], []
     for kind, (name, values) in zip(("one", "two", "three"), series.items(), strict=False):
         places = [(x(n), y(value)) for n, value in enumerate(values) if value is not None]
-        lines.append(Line(_points(places), kind))
+        lines.append(Line(polyline(places), kind))
         told = [(n, value) for n, value in enumerate(values) if value is not None]
         dots += [Dot(x(n), y(v), 2.6, kind, f"{days[n]}: {name} {v:.3f}") for n, v in told]
         legend.append((kind, name))
@@ -127,7 +124,7 @@ def calibration_chart(title: str, note: str, points: Sequence[tuple[float, float
     """Mean score against what came; on the dotted line they are equal."""
     ends = [0.0, *(end for said, came, _ in points for end in (said, came))]
     low, high = round_span(min(ends), max(0.1, *ends))
-    x, y = _scale(low, high, LEFT, WIDTH - RIGHT), _scale(low, high, HEIGHT - BOTTOM, TOP)
+    x, y = scale(low, high, LEFT, WIDTH - RIGHT), scale(low, high, HEIGHT - BOTTOM, TOP)
     rules, words = _axis(y, high, low)
     ticks = [low + (high - low) * n / 4 for n in range(5)]
     words += [Word(x(tick), HEIGHT - 10, _tick(tick)) for tick in ticks]
@@ -136,63 +133,14 @@ def calibration_chart(title: str, note: str, points: Sequence[tuple[float, float
         for said, came, count in points
     ]
     lines = [
-        Line(_points([(x(low), y(low)), (x(high), y(high))]), "mark"),
-        Line(_points([(dot.x, dot.y) for dot in dots]), "one"),
+        Line(polyline([(x(low), y(low)), (x(high), y(high))]), "mark"),
+        Line(polyline([(dot.x, dot.y) for dot in dots]), "one"),
     ]
     return Chart(title, note, rules=(*rules,), lines=(*lines,), dots=(*dots,), words=(*words,))
 
 
-def named_bars(
-    title: str, note: str, rows: Sequence[tuple[str, float, str]], limit: float
-) -> Chart:
-    """A bar for each (name, value, kind), longest first as given; a dashed rule at the limit."""
-    top = max([limit * 1.2, *(value for _, value, _ in rows)])
-    height = TOP + ROW * len(rows) + BOTTOM
-    x = _scale(0, top, NAME, WIDE - 44)
-    bars, words = [], []
-    for n, (name, value, kind) in enumerate(rows):
-        y = TOP + ROW * n
-        bars.append(
-            Bar(x(0), y + 3, max(1.0, x(value) - x(0)), ROW - 6, kind, f"{name}: {value:.3f}")
-        )
-        words.append(Word(NAME - 8, y + 14, name, "end"))
-        words.append(Word(x(value) + 6, y + 14, f"{value:.2f}", "start"))
-    mark = Line(_points([(x(limit), TOP - 4), (x(limit), height - BOTTOM + 4)]), "mark")
-    words.append(Word(x(limit), height - 10, f"{limit:g}"))
-    return Chart(
-        title, note, width=WIDE, height=height, bars=(*bars,), lines=(mark,), words=(*words,)
-    )
-
-
-def whiskers(title: str, note: str, rows: Sequence[tuple[str, Interval, bool]]) -> Chart:
-    """A dot and its interval for each (name, interval, whether to look at it), around a rule at 0."""
-    low = min(0.0, *(span.low for _, span, _ in rows))
-    high = max(0.0, *(span.high for _, span, _ in rows))
-    height = TOP + ROW * len(rows) + BOTTOM
-    x = _scale(low, high, NAME, WIDE - 44)
-    lines, dots, words = [], [], []
-    for n, (name, span, odd) in enumerate(rows):
-        y, kind = TOP + ROW * n + 10, "two" if odd else "one"
-        lines.append(Line(_points([(x(span.low), y), (x(span.high), y)]), kind))
-        told = f"{name}: {span.mid:+.3f} ({span.low:+.3f} to {span.high:+.3f})"
-        dots.append(Dot(x(span.mid), y, 3.4, kind, told))
-        words.append(Word(NAME - 8, y + 4, name, "end"))
-    mark = Line(_points([(x(0), TOP - 4), (x(0), height - BOTTOM + 4)]), "mark")
-    words += [
-        Word(x(tick), height - 10, f"{tick:+.3g}" if tick else "0") for tick in (low, 0.0, high)
-    ]
-    return Chart(
-        title,
-        note,
-        width=WIDE,
-        height=height,
-        lines=(mark, *lines),
-        dots=(*dots,),
-        words=(*words,),
-    )
-
-
-def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+def scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """Where on the page a value stands, if low stands at start and high at end."""
     span = (high - low) or 1.0
     return lambda value: round(start + (value - low) / span * (end - start), 1)
 
@@ -201,7 +149,7 @@ def _axis(
     y: Callable[[float], float], high: float, low: float = 0.0
 ) -> tuple[list[Line], list[Word]]:
     ticks = [low + (high - low) * n / 4 for n in range(5)]
-    rules = [Line(_points([(LEFT, y(tick)), (WIDTH - RIGHT, y(tick))]), "rule") for tick in ticks]
+    rules = [Line(polyline([(LEFT, y(tick)), (WIDTH - RIGHT, y(tick))]), "rule") for tick in ticks]
     return rules, [Word(LEFT - 6, y(tick) + 4, _tick(tick), "end") for tick in ticks]
 
 
@@ -209,7 +157,8 @@ def _tick(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") or "0"
 
 
-def _points(places: Sequence[tuple[float, float]]) -> str:
+def polyline(places: Sequence[tuple[float, float]]) -> str:
+    """Places as SVG spells them."""
     return " ".join(f"{x:g},{y:g}" for x, y in places)
 
 

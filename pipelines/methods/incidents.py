@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from pipelines.core.contracts import Notifier, Warehouse
-from pipelines.core.errors import ConfigError, TemporaryError
+from pipelines.core.errors import ConfigError, RedeyeError, TemporaryError
 from pipelines.core.records import Incident
 from pipelines.methods.alarms import Alarm
 
@@ -49,11 +49,11 @@ def tell(
 def tell_failure(alarm: Alarm, day: date, title: str, doors: tuple[Warehouse, Notifier]) -> str:
     """Tell people of a stage that failed, once an incident; what became of it.
 
-    When the warehouse does not answer nobody knows what was told before: people are told.
+    When the warehouse does not do its work nobody knows what was told before: people are told.
     """
     try:
         (incident,) = tell([alarm], day, 0, title, doors)
-    except TemporaryError:
+    except RedeyeError:
         how = doors[1].tell(title, f"{alarm.sentence}\n  $ {alarm.command}\n")
         return "sent" if how else "there is nobody to tell"
     return incident.told

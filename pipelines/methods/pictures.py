@@ -11,11 +11,10 @@ from pipelines.methods.chart import (
     Chart,
     calibration_chart,
     histogram,
-    named_bars,
     over_time,
     round_span,
-    whiskers,
 )
+from pipelines.methods.chart_rows import named_bars, whiskers
 from pipelines.methods.quality import PUBLISHED, calibration, middle
 from pipelines.methods.reconcile import PREFIX
 from pipelines.methods.task import PROBABILITIES

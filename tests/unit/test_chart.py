@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.core.records import Interval
 from pipelines.methods.chart import (
     Chart,
     calibration_chart,
     histogram,
-    named_bars,
     over_time,
 )
+from pipelines.methods.chart_rows import named_bars, whiskers
 
 CHARTS = {
     "histogram": histogram("Scores", "", [0.1, 0.9], 0.6),
@@ -27,6 +28,14 @@ CHARTS = {
         "Calibration", "", [(-8.0, -20.5, 5), (40.0, 31.0, 5)]
     ),
     "no calibration": calibration_chart("Calibration", "", []),
+    "slices": whiskers(
+        "Slices",
+        "",
+        [
+            ("x", Interval(low=-0.2, mid=0.1, high=0.3), True),
+            ("y", Interval(low=1, mid=2, high=3), False),
+        ],
+    ),
     "drift": named_bars("Drift", "", [("x", 8.5, "bad"), ("y", 0.0, "one")], 0.25),
 }
 
