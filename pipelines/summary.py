@@ -116,6 +116,7 @@ MENDED = {
     "file": "{} removed",
     "derived": "{} removed, to be made again:",
     "raw": "{} restored",
+    "log": "{} mended",
 }
 
 

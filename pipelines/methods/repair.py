@@ -19,12 +19,13 @@ from pipelines.core.errors import DataError
 from pipelines.core.files import write_whole
 from pipelines.core.records import Partition, Record
 from pipelines.methods.invariants import Breach
+from pipelines.methods.quarantine import counts
 from pipelines.methods.rendezvous import ALIASES
 from pipelines.methods.verify import Stores
 from pipelines.methods.verify_book import check_book
-from pipelines.methods.verify_lake import datasets
+from pipelines.methods.verify_lake import aside_untold, datasets, relied_upon
 
-Kind = Literal["run", "file", "pointer", "derived", "raw"]
+Kind = Literal["run", "file", "pointer", "derived", "raw", "log"]
 
 
 class Mend(Record):
@@ -34,7 +35,7 @@ class Mend(Record):
     where: str
     what: str
     day: date | None = None
-    run_id: str = ""
+    run_id: str = ""  # of a pointer or a run; the checksum of a raw file; the table of a log
     damaged: str = ""  # the run that a pointer leaves
     path: str = ""
     next: str = ""  # what is left to do afterwards
@@ -59,7 +60,14 @@ class Workshop:
 
 def plan(shop: Workshop) -> list[Mend]:
     """Everything that can be mended, in the order in which it is safe."""
-    return [*_pointers(shop.stores), *_damaged_files(shop), *_forsaken(shop), *_litter(shop)]
+    stores = shop.stores
+    return [
+        *_pointers(stores),
+        *_damaged_files(shop),
+        *_logs(stores),
+        *_forsaken(shop),
+        *_litter(shop),
+    ]
 
 
 def mend(shop: Workshop, steps: list[Mend]) -> None:
@@ -71,6 +79,8 @@ def mend(shop: Workshop, steps: list[Mend]) -> None:
                 shop.stores.books.drop(step.day, step.damaged)
         elif step.kind == "run" and step.day:
             shop.stores.books.drop(step.day, step.run_id)
+        elif step.kind == "log" and step.day:
+            _count_again(shop.stores, step.run_id, step.day)
         elif step.kind in ("derived", "file"):
             shop.attic.remove(Path(step.path))
     raw = [step for step in steps if step.kind == "raw"]
@@ -117,9 +127,9 @@ def _damaged_files(shop: Workshop) -> Iterator[Mend]:
     night = max((left.day for left in shop.stores.nights), default=None)
     for dataset in datasets(shop.stores.problem):
         for day, revisions in lake.revisions(dataset, date.min, date.max).items():
-            for one in revisions if dataset.startswith("raw/") else revisions[-1:]:
+            for one in relied_upon(lake, dataset, revisions):
                 path = shop.attic.path(one)
-                if not one.there or path in seen or _is_whole(shop, one):
+                if path in seen or _is_whole(shop, one):
                     continue
                 seen.add(path)
                 raw = one.file.startswith("raw/")
@@ -134,6 +144,23 @@ def _damaged_files(shop: Workshop) -> Iterator[Mend]:
                 )
                 if dataset.startswith("quarantine/"):  # the rows beside it are judged together
                     yield from _beside(shop, one)
+
+
+def _logs(stores: Stores) -> Iterator[Mend]:
+    """Counts of quarantined rows that the warehouse lost, with a backup for example."""
+    for table in (one.name for one in stores.problem.tables):
+        lake, name = stores.lake, f"quarantine/{table}"
+        accepted = lake.revisions(f"accepted/{table}", date.min, date.max)
+        for day, revisions in lake.revisions(name, date.min, date.max).items():
+            told = stores.books.open(day).quarantined.get(table, {})
+            if aside_untold(lake, revisions[-1], accepted.get(day, ()), told):
+                what = "its rows are counted again"
+                yield Mend(kind="log", where=f"{name} {day}", what=what, day=day, run_id=table)
+
+
+def _count_again(stores: Stores, table: str, day: date) -> None:
+    rows = stores.lake.read(stores.lake.find(f"quarantine/{table}", day, day))
+    stores.warehouse.quarantine(day, table, counts(rows))
 
 
 def _beside(shop: Workshop, aside: Partition) -> Iterator[Mend]:

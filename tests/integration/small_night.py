@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import resource
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
+from time import tzset
 from typing import Any
 
 import numpy as np
@@ -299,3 +303,17 @@ def live(root: Path, url: str, days: Sequence[date], stages: Sequence[str], faul
     arm(fault)
     for day in days:
         Nights(root, url).run(day, stages)
+
+
+def live_elsewhere(root: Path, url: str, days: Sequence[date], zone: str) -> None:
+    """Some nights on a machine whose clock is in another zone."""
+    os.environ["TZ"] = zone
+    tzset()
+    live(root, url, days, STAGES, "")
+
+
+def live_on_a_full_disk(root: Path, url: str, days: Sequence[date], most_bytes: int) -> None:
+    """Scoring where no file may grow beyond so many bytes."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    live(root, url, days, ["score"], "")

@@ -7,7 +7,11 @@ named point a process is killed as the kernel kills. After each `verify` finds n
 from __future__ import annotations
 
 import shutil
+import socket
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -16,10 +20,22 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from pipelines.core.errors import TemporaryError
+from pipelines.adapters.attic import Folders
+from pipelines.adapters.database import Database
+from pipelines.adapters.registry import MlflowRegistry
+from pipelines.core.config import Places
+from pipelines.core.errors import RegistryAway, TemporaryError
 from pipelines.core.faults import POINTS, arm
+from pipelines.methods.repair import Workshop, mend, plan
 from tests.integration.killing import Killer
-from tests.integration.small_night import DAY, STAGES, Nights
+from tests.integration.small_night import (
+    DAY,
+    PROBLEM,
+    STAGES,
+    Nights,
+    live_elsewhere,
+    live_on_a_full_disk,
+)
 
 TONIGHT = DAY + timedelta(days=1)
 Copies = Callable[[str], Nights]
@@ -154,3 +170,126 @@ def test_a_night_survives_being_killed_at_any_point(
     nights.run(TONIGHT)
     assert nights.state() == golden
     assert nights.broken() == {}
+
+
+# Other troubles
+
+
+@pytest.fixture
+def tonight(
+    stages: dict[str, tuple[Path, dict[str, Any]]], tmp_path: Path
+) -> tuple[Nights, dict[str, Any]]:
+    """A root before tonight's first stage, and how it ought to end."""
+    shutil.copytree(stages["ingest"][0], tmp_path / "root")
+    return Nights(tmp_path / "root"), stages["settle"][1]
+
+
+def test_a_writer_that_wakes_up_too_late_does_not_publish(
+    tonight: tuple[Nights, dict[str, Any]], killer: Killer
+) -> None:
+    nights, _ = tonight
+    nights.run(TONIGHT, STAGES[:3])
+    sleeper = killer.start(
+        nights.root, nights.url, [TONIGHT], ["score"], "publish.before_flip:delay"
+    )
+    while not nights.stores.books.open(TONIGHT).kept:  # until it has staged its rows
+        time.sleep(0.02)
+    nights.registry.aliases["champion"] = "1"
+
+    nights.run(TONIGHT, ["score"])
+    sleeper.join()
+
+    assert sleeper.exitcode == 1  # the error of who was overtaken
+    book = nights.stores.books.open(TONIGHT)
+    assert [move.run_id for move in book.moves] == [book.run_id]
+    assert book.runs[book.run_id or ""].model_version == "1"
+    assert set(nights.broken()) <= {"I6"}  # the alias was moved here, and nobody has looked
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "Pacific/Apia", "America/New_York"])
+def test_the_zone_of_the_machine_makes_no_difference(
+    zone: str, tonight: tuple[Nights, dict[str, Any]], killer: Killer
+) -> None:
+    nights, golden = tonight
+
+    process = killer.context.Process(
+        target=live_elsewhere, args=(nights.root, nights.url, [TONIGHT], zone)
+    )
+    process.start()
+    process.join()
+
+    assert process.exitcode == 0
+    assert nights.state() == golden
+
+
+def test_a_database_that_finds_the_disk_full_is_whole(
+    tonight: tuple[Nights, dict[str, Any]], killer: Killer
+) -> None:
+    nights, golden = tonight
+    nights.run(TONIGHT, STAGES[:3])
+    database = nights.root / "var" / "redeye.db"
+
+    process = killer.context.Process(
+        target=live_on_a_full_disk, args=(nights.root, nights.url, [TONIGHT], 4096)
+    )
+    process.start()
+    process.join()
+
+    assert process.exitcode == 1
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert nights.broken() == {}
+    nights.run(TONIGHT)
+    assert nights.state() == golden
+
+
+def test_a_backup_that_was_restored_is_noticed_and_caught_up_with(
+    tonight: tuple[Nights, dict[str, Any]],
+) -> None:
+    nights, golden = tonight
+    backup = nights.root / "backup.db"
+    with (
+        closing(sqlite3.connect(nights.root / "var" / "redeye.db")) as now,
+        closing(sqlite3.connect(backup)) as copy,
+    ):
+        now.backup(copy)
+    nights.run(TONIGHT)
+    for left in (nights.root / "var").glob("redeye.db*"):
+        left.unlink()
+    backup.rename(nights.root / "var" / "redeye.db")
+
+    noticed = nights.broken()
+
+    assert "I12" in noticed
+    assert "is not in the warehouse" in noticed["I12"]
+    nights.run(TONIGHT)
+    shop = Workshop(nights.stores, Folders(nights.places), timedelta(hours=6))
+    mend(shop, plan(shop))
+    assert nights.broken() == {}
+    assert nights.state()["tables"]["published"] == golden["tables"]["published"]
+
+
+def test_a_statement_that_hangs_is_cut_short(postgresql: str) -> None:
+    server = make_url(postgresql).update_query_dict(
+        {"options": "-c statement_timeout=200ms"}, append=True
+    )
+    database = Database(server.render_as_string(hide_password=False))
+
+    with pytest.raises(TemporaryError, match="timeout"), database.read() as connection:
+        connection.execute(text("SELECT pg_sleep(20)"))
+
+
+def test_a_registry_that_hangs_is_away_within_its_timeouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        uri = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        registry = MlflowRegistry(Places(tmp_path, tmp_path, "", uri, ""), PROBLEM)
+        began = time.monotonic()
+
+        with pytest.raises(RegistryAway):
+            registry.version("champion")
+
+    assert time.monotonic() - began < 30

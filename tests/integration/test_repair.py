@@ -131,9 +131,7 @@ def test_a_pointer_moved_by_hand_is_put_back_and_so_is_the_fence(nights: Nights)
     nights.run(TONIGHT, ["score"])
 
 
-@pytest.mark.parametrize(
-    "dataset", ["features", "history/late", "accepted/plan", "quarantine/plan"]
-)
+@pytest.mark.parametrize("dataset", ["features", "accepted/plan", "quarantine/plan"])
 def test_a_damaged_file_that_can_be_made_again_is_made_again(nights: Nights, dataset: str) -> None:
     before = nights.state()
     file_of(nights, dataset, DAY).write_bytes(b"garbage")
@@ -145,6 +143,31 @@ def test_a_damaged_file_that_can_be_made_again_is_made_again(nights: Nights, dat
     assert nights.broken() == {}
     assert nights.state() == before
     assert repair(nights) == []
+
+
+def test_damaged_totals_are_made_again_when_they_are_needed(nights: Nights) -> None:
+    path = file_of(nights, "history/late", DAY)
+    content = path.read_bytes()
+    path.write_bytes(b"garbage")
+    assert set(nights.broken()) == {"I5"}
+
+    repair(nights)
+
+    assert nights.broken() == {}
+    file_of(nights, "features", TONIGHT).unlink()
+    nights.run(TONIGHT)
+    assert path.read_bytes() == content
+
+
+def test_rows_in_quarantine_are_counted_again(nights: Nights) -> None:
+    before = nights.state()
+    run_sql(nights, "DELETE FROM quarantine_log")
+    assert set(nights.broken()) == {"I8"}
+
+    repair(nights)
+
+    assert nights.state() == before
+    assert nights.broken() == {}
 
 
 def test_a_damaged_raw_file_comes_back_from_its_version(tmp_path: Path) -> None:

@@ -82,3 +82,30 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -
 
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("point", sorted(point for point in POINTS if point.startswith("files.")))
+def test_whatever_fails_the_file_is_the_old_or_the_new_one(point: str, tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    write_whole(path, b"old")
+    arm(f"{point}:error")
+    try:
+        with pytest.raises(TemporaryError):
+            write_whole(path, b"new")
+    finally:
+        arm(None)
+
+    assert path.read_bytes() == (b"new" if point == "files.before_folder_sync" else b"old")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path) -> None:
+    fault = arm("any:delay:999")
+    try:
+        write_whole(tmp_path / "record.json", b"new")
+    finally:
+        arm(None)
+
+    assert fault is not None
+    order = ["before_write", "before_sync", "before_rename", "before_folder_sync"]
+    assert list(fault.met) == [f"files.{step}" for step in order]
