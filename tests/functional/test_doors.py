@@ -1,15 +1,20 @@
-"""Promotion by its two doors, through a real Airflow: the alias in MLflow, and an approval."""
+"""Through a real Airflow: promotion by its two doors, and people who are told what is wrong."""
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from world import FIRST, World
+from world import FIRST, SECOND, World
 
 from infra.api import ENDED, Api, wait_until
 from infra.machine import Machine
@@ -30,10 +35,35 @@ def world(first_night: Path) -> Iterator[World]:
         yield World(root)
 
 
+class Chat(BaseHTTPRequestHandler):
+    """Keeps what it is told."""
+
+    heard: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.heard.append(json.loads(body)["text"])
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture(scope="module")
-def api(world: World) -> Iterator[Api]:
+def chat() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Chat) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/hook"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def api(world: World, chat: str) -> Iterator[Api]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDEYE_ROOT", str(world.root))
+        patch.setenv("REDEYE_ALERT_WEBHOOK", chat)
+        patch.setenv("REDEYE_ALERT_HOSTS", "127.0.0.1")
         home = open_home(find_places(world.environ))
         with Machine(home, print).airflow() as stack:
             yield stack.api(home)
@@ -95,3 +125,29 @@ def test_an_alias_moved_in_mlflow_is_seen_and_an_approval_moves_it_back(
 def _asks(api: Api, run: str) -> bool:
     states = {task["task_id"]: task["state"] for task in api.tasks(run)}
     return states.get("approve") in ("awaiting_input", "deferred", "failed")
+
+
+def mark_schema(world: World, step: str) -> str:
+    """Put another step on the database; the one it had."""
+    with closing(sqlite3.connect(world.root / "var" / "redeye.db")) as connection, connection:
+        (before,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        connection.execute("UPDATE alembic_version SET version_num = ?", (step,))
+    return str(before)
+
+
+def test_people_are_told_of_a_night_that_never_ran_and_of_a_stage_that_was_given_up(
+    world: World, api: Api
+) -> None:
+    missed = ended(api, api.trigger("redeye_monitor", {"day": SECOND}))
+    before = mark_schema(world, "9999")
+    broken = ended(api, api.trigger("redeye_monitor", {"day": FIRST}))
+    mark_schema(world, before)
+
+    assert (missed, broken) == ("success", "failed")
+    first, *others = Chat.heard
+    assert f"No predictions were published for {SECOND}.\n  $ redeye score --day {SECOND}" in first
+    assert sorted(text.splitlines()[-1] for text in others) == [
+        f"  $ redeye monitor --day {FIRST}",
+        f"  $ redeye settle --day {FIRST}",
+    ]
+    assert all("failed: exit 78: redeye" in text for text in others)
