@@ -13,7 +13,7 @@ from pipelines.core.records import Partition
 from pipelines.methods.accepted import Accepted, fingerprint, layers
 from pipelines.methods.calendar import LOCAL_DAYS, PARTITIONS, local_days, partition_days
 from pipelines.methods.history import History
-from pipelines.methods.partition import split_days, wide
+from pipelines.methods.partition import keep_all, split_days, wide
 from pipelines.methods.totals import totals_query
 
 
@@ -44,10 +44,10 @@ class Totals:
         }
         missing = [one for one in facts if (one.day, origins[one.day, one.sha256]) not in kept]
         for piece in layers(missing):
-            rows = self._run(piece, engine)
-            for day, one in split_days(rows, list(piece)).items():
-                origin = origins[day, piece[day].sha256]
-                kept[day, origin] = lake.write(dataset, day, one, origin)
+            tables = split_days(self._run(piece, engine), list(piece))
+            made_from = {day: origins[day, one.sha256] for day, one in piece.items()}
+            for day, one in keep_all(lake, dataset, tables, made_from).items():
+                kept[day, one.origin] = one
         return [lake.path(kept[day, origin]) for (day, _), origin in origins.items()]
 
     def _run(self, facts: Mapping[date, Partition], engine: Engine) -> pa.Table:

@@ -25,7 +25,7 @@ from pipelines.methods.accepted import (
 )
 from pipelines.methods.compile import features_query
 from pipelines.methods.daily import Totals
-from pipelines.methods.partition import plain, split_days
+from pipelines.methods.partition import keep_all, plain, split_days
 
 Judge = Callable[[date, pa.Table], None]
 
@@ -102,10 +102,11 @@ class _Tables:
         kept = {one.day: one for one in same if lake.has(one)}
         wanted = {day: reads for day, reads in self.reads.items() if day not in kept}
         for piece in together(wanted):
-            for day, rows in self._compute(piece, engine).items():
+            tables = self._compute(piece, engine)
+            for day, rows in tables.items():
                 judge(day, rows)
-                reach("features.before_write")
-                kept[day] = lake.write(dataset, day, rows, self.origins[day])
+            reach("features.before_write")
+            kept |= keep_all(lake, dataset, tables, self.origins)
         return kept
 
     def _compute(self, piece: Sequence[date], engine: Engine) -> dict[date, pa.Table]:
