@@ -53,7 +53,7 @@ def evaluate(
     from one of these days, or cannot score them, is not compared, and the reason says so. Raises
     DataError when the days cannot tell models apart. What the leak gate found stands beside the figures.
     """
-    examples, leaks = _test_examples(day, params, candidates, problem, feature_table, lake)
+    examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
     models = {c.name: registry.load(_version(registry, c)) for c in candidates.candidates}
     champion = _opponent(registry, warehouse, candidates)
     obstacle = _obstacle(champion, candidates)
@@ -90,7 +90,7 @@ def evaluate(
     return evaluation
 
 
-def _test_examples(
+def examine(
     day: date,
     params: EvaluateParams,
     candidates: Candidates,
