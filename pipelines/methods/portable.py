@@ -11,8 +11,9 @@ def portable(query: exp.Query) -> exp.Query:
     """The query itself, changed so that nothing in it is left to an engine's habits.
 
     Rows are put in order with nulls last; dividing by zero gives null; `//` and `%` round down, as
-    in Python; a number with decimals is a double, never a decimal of the engine's own precision;
-    the greatest and the least of several values overlook nulls.
+    in Python; a number with decimals is a double, never a decimal of the engine's own precision; what
+    is multiplied by a whole number has 64 bits; the greatest and the least of several values overlook
+    nulls; from 9:59 to 10:01 it is one hour, and seconds since 1970 are whole.
     """
     found = query.find_all(*SPELLINGS, bfs=False)
     for node in reversed(list(found)):  # the innermost first
@@ -41,6 +42,28 @@ def _rest(node: exp.Expr) -> exp.Expr:
     return exp.paren(exp.Sub(this=node.this, expression=counted), copy=False)
 
 
+def _product(node: exp.Expr) -> exp.Expr:
+    factors = [
+        exp.cast(one, "BIGINT") if isinstance(one, exp.Literal) and one.is_int else one
+        for one in (node.this, node.expression)
+    ]
+    return exp.Mul(this=factors[0], expression=factors[1])
+
+
+def _difference(node: exp.Expr) -> exp.Expr:
+    unit = node.args.get("unit") or exp.var("DAY")
+    for name in ("this", "expression"):
+        at = node.args[name]
+        in_days = unit.name.upper() == "DAY"
+        begun = exp.cast(at, "DATE") if in_days else exp.TimestampTrunc(this=at, unit=unit.copy())
+        node.set(name, begun)
+    return node
+
+
+def _seconds(node: exp.Expr) -> exp.Expr:
+    return exp.cast(exp.Floor(this=node.copy()), "BIGINT")
+
+
 def _overlooking_nulls(node: exp.Expr) -> exp.Expr:
     return type(node)(this=node.this, expressions=node.expressions, ignore_nulls=True)
 
@@ -62,6 +85,9 @@ SPELLINGS: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Div: _divided,
     exp.IntDiv: _times,
     exp.Mod: _rest,
+    exp.Mul: _product,
+    exp.DateDiff: _difference,
+    exp.TimeToUnix: _seconds,
     exp.Greatest: _overlooking_nulls,
     exp.Least: _overlooking_nulls,
     exp.Literal: _double,

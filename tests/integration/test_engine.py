@@ -148,6 +148,12 @@ MEANINGS = {
     "least(n, zero)": [-7, 0, 0],
     "isodow(day)": [7, 6, None],
     "year(day)": [2013, 2013, None],
+    "n * 10000": [-70000, 70000, None],
+    "date_diff('hour', at, TIMESTAMP '2013-03-11 01:00:00')": [2, 378602, None],
+    "date_diff('minute', at, TIMESTAMP '2013-03-11 00:00:00')": [1, 22716060, None],
+    "date_diff('month', at, TIMESTAMP '2013-04-01 00:00:00')": [1, 520, None],
+    "date_diff('day', at, TIMESTAMP '2013-03-11 00:00:00')": [1, 15776, None],
+    "epoch(at)": [1362959999, -3600, None],
     "date_diff('day', day, DATE '2013-03-20')": [10, 4, None],
     "cast(at AS DATE)": [date(2013, 3, 10), date(1969, 12, 31), None],
     "cast(day AS TIMESTAMP) <= at": [True, False, None],
@@ -171,7 +177,10 @@ def test_expressions_mean_the_same(engine: Engine) -> None:
             "not_a_number": [float("nan")] * 3,
             "day": pa.array([date(2013, 3, 10), date(2013, 3, 16), None]),
             "at": pa.array(
-                [datetime.fromisoformat(at) for at in ("2013-03-10T23:59:59", "1969-12-31T23:00")]
+                [
+                    datetime.fromisoformat(at)
+                    for at in ("2013-03-10T23:59:59.999999", "1969-12-31T23:00")
+                ]
                 + [None],
                 pa.timestamp("us"),
             ),
