@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from pipelines.core.records import Interval
+from pipelines.methods.quality import middle
+from pipelines.methods.standing import CHAMPION, Standing
+from pipelines.methods.task import Task
 from pipelines.methods.watch import Night, Watched
 
 ANSWERING = ("champion", "version")  # whose answers are nobody's worry
+RESERVES = ("previous-champion", "canary", "baseline")  # who should not be better than the champion
+AHEAD = 0.05  # of the champion's loss: less is no reason to wake anybody
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,12 @@ class Alarm:
 
 def find_alarms(night: Night, watched: Watched) -> list[Alarm]:
     """Those of the night, urgent ones first, then the strongest."""
-    found = [*_of_the_chain(night), *_of_the_models(night, watched), *_of_features(night, watched)]
+    found = [
+        *_of_the_chain(night),
+        *_of_the_models(night, watched),
+        *find_betters(watched.standings, watched.task),
+        *_of_features(night, watched),
+    ]
     return sorted(found, key=lambda alarm: (not alarm.urgent, -alarm.strength))
 
 
@@ -92,6 +103,30 @@ def _of_the_models(night: Night, watched: Watched) -> Iterator[Alarm]:
     if found.strength >= 1 and found.cause in commands:
         sentence = f"{found.cause[0].upper()}{found.cause[1:]}: {found.reason}."
         yield Alarm(found.cause, sentence, commands[found.cause], found.strength)
+
+
+def find_betters(standings: Sequence[Standing], task: Task) -> Iterator[Alarm]:
+    """Those who should not do better than the champion, and surely do, by a share of its loss.
+
+    A challenger that is ahead is no alarm: the gate puts it forward.
+    """
+    champion = next((one for one in standings if one.subject.startswith(CHAMPION)), None)
+    loss = task.metrics[task.loss]
+    for one in standings:
+        gain = one.gains.get(task.loss)
+        if champion is None or not one.subject.startswith(RESERVES):
+            continue
+        if not isinstance(gain, Interval) or gain.low <= 0:
+            continue
+        strength = gain.mid / (middle(champion.metrics[task.loss]) * AHEAD)
+        if strength >= 1:
+            yield Alarm(
+                f"{one.subject} ahead",
+                f"{one.subject} has done better than {champion.subject} on {one.n_days} days: its "
+                f"{loss.words} is lower by {gain.mid:.4f} ({gain.low:.4f} to {gain.high:.4f}).",
+                f"redeye rollback --reason '{one.subject} does better'",
+                strength,
+            )
 
 
 def _of_features(night: Night, watched: Watched) -> Iterator[Alarm]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import Interval
+from pipelines.methods.alarms import find_betters
 from pipelines.methods.quality import middle
 from pipelines.methods.slices import find_slices
 from pipelines.methods.standing import Standing, shares, standings
@@ -134,3 +135,32 @@ def test_a_slice_that_is_off_comes_first() -> None:
     assert 0.05 < first.gap.low < first.gap.high < 0.15
     assert first.is_off
     assert not any(other.is_off for other in others)
+
+
+def test_a_reserve_that_does_surely_better_than_the_champion_is_an_alarm() -> None:
+    """The champion says the opposite of what it should; the challenger is better too, and no alarm."""
+    scores = pd.concat(
+        [
+            said("champion", "3", -1.0),
+            said("challenger", "4", 1.0),
+            said("canary", "1", 0.8),
+            said("baseline", None, 0.0),
+        ]
+    )
+
+    alarms = list(find_betters(standings(scores, value, BINARY), BINARY))
+
+    assert [one.subject for one in alarms] == ["canary 1 ahead", "baseline ahead"]
+    assert alarms[0].strength > alarms[1].strength > 1
+    assert (
+        "canary 1 has done better than champion 3 on 14 days: its log loss is" in alarms[0].sentence
+    )
+
+
+def test_a_reserve_that_is_only_a_little_better_wakes_nobody() -> None:
+    scores = pd.concat([said("champion", "3", 0.8), said("canary", "1", 1.0)])
+
+    table = standings(scores, value, BINARY)
+
+    assert gain(table[-1]).low > 0
+    assert list(find_betters(table, BINARY)) == []
