@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -301,8 +302,11 @@ class _Remembering:
 def live(root: Path, url: str, days: Sequence[date], stages: Sequence[str], fault: str) -> None:
     """Some nights in a process of its own, which may be killed."""
     arm(fault)
-    for day in days:
-        Nights(root, url).run(day, stages)
+    try:
+        for day in days:
+            Nights(root, url).run(day, stages)
+    except RedeyeError as error:
+        sys.exit(error.exit_code)
 
 
 def live_elsewhere(root: Path, url: str, days: Sequence[date], zone: str) -> None:

@@ -24,7 +24,7 @@ from pipelines.adapters.attic import Folders
 from pipelines.adapters.database import Database
 from pipelines.adapters.registry import MlflowRegistry
 from pipelines.core.config import Places
-from pipelines.core.errors import RegistryAway, TemporaryError
+from pipelines.core.errors import BusyError, RegistryAway, TemporaryError
 from pipelines.core.faults import POINTS, arm
 from pipelines.methods.repair import Workshop, mend, plan
 from tests.integration.killing import Killer
@@ -199,7 +199,7 @@ def test_a_writer_that_wakes_up_too_late_does_not_publish(
     nights.run(TONIGHT, ["score"])
     sleeper.join()
 
-    assert sleeper.exitcode == 1  # the error of who was overtaken
+    assert sleeper.exitcode == BusyError.exit_code
     book = nights.stores.books.open(TONIGHT)
     assert [move.run_id for move in book.moves] == [book.run_id]
     assert book.runs[book.run_id or ""].model_version == "1"
@@ -235,7 +235,7 @@ def test_a_database_that_finds_the_disk_full_is_whole(
     process.start()
     process.join()
 
-    assert process.exitcode == 1
+    assert process.exitcode == TemporaryError.exit_code
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert nights.broken() == {}
