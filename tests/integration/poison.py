@@ -62,6 +62,21 @@ def poisoned(
     return {name: dict(known) for name, known in partitions.items()} | {poison.table: changed}
 
 
+def corrected(problem: Problem, partitions: Partitions, table: str) -> dict[date, pa.Table]:
+    """Every partition of the table as a later correction could make it: all is garbage but the keys,
+    the days and the times, and one row in seven is gone; events stay as many as they were.
+    """
+    rows, kept = partitions[table], _kept(problem, table) | set(problem.key)
+    made = {}
+    for day, honest in rows.items():
+        made[day] = honest
+        for name in set(honest.column_names) - kept:
+            made[day] = _with(made[day], name, _moved(honest[name], _values(rows, name)))
+        if problem.table(table).kind == "facts":
+            made[day] = made[day].filter(pa.array(np.arange(len(honest)) % 7 > 0))
+    return made
+
+
 def poisoned_rows(problem: Problem, table: str, rows: pa.Table, day: date) -> int:
     """How many rows of a partition the night must not know."""
     return int(np.count_nonzero(_unknown(problem, table, rows, day)))
@@ -103,10 +118,7 @@ def _later(
     """Partitions of days whose night is yet to come, said to be known for long."""
     kind = problem.table(table).kind
     first = day if kind == "facts" else day + timedelta(days=1)
-    # With its key moved too, a row of a slow table could end up as it was; too old, it would not be read.
-    looked_up = {key for one in problem.features.lookups if one.table == table for key in one.by}
-    kept = {"day", "known_at", *_observed(problem, table), *looked_up}
-    garbage = rows[max(known for known in rows if known <= day)]
+    kept, garbage = _kept(problem, table), rows[max(known for known in rows if known <= day)]
     for name in garbage.column_names:
         if name not in kept:
             garbage = _with(garbage, name, _moved(garbage[name], _values(rows, name)))
@@ -118,6 +130,12 @@ def _later(
             day_of = pa.array([partition] * len(garbage), pa.date32())
             made[partition] = _with(garbage, "day", day_of)
     return made
+
+
+def _kept(problem: Problem, table: str) -> set[str]:
+    """Columns without which garbage would not be read, or a row of a slow table be what it was."""
+    looked_up = {key for one in problem.features.lookups if one.table == table for key in one.by}
+    return {"day", "known_at", *_observed(problem, table), *looked_up}
 
 
 def _with_more(problem: Problem, table: str, rows: pa.Table, day: date) -> pa.Table:

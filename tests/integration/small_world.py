@@ -55,11 +55,11 @@ class World:
     def lake(self) -> LocalLake:
         return LocalLake(self.root / "data")
 
-    def land(self, tables: Tables | Partitions) -> None:
+    def land(self, tables: Tables | Partitions, night: date | None = None) -> None:
         for table, partitions in tables.items():
             for day, rows in partitions.items():
                 arrow = rows if isinstance(rows, pa.Table) else as_arrow(table, rows)
-                self.lake.write(f"accepted/{table}", day, arrow)
+                self.lake.write(f"accepted/{table}", day, arrow, night=night)
 
     def night(
         self, day: date, judge: Judge = Judge(), engine: Engine | None = None, back: int = 364

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from poison import LATER, Poison, poisoned, poisoned_rows, poisons
+from poison import LATER, Poison, corrected, poisoned, poisoned_rows, poisons
 from small_world import SCHEMAS, Partitions, World, as_arrow, flights
 
 from pipelines.adapters.sources import open_source
@@ -37,10 +37,18 @@ class Honest:
         spoilt = poisoned(self.problem, self.partitions, self.day, poison)
         return a_night(self.problem, self.day, spoilt, root) != self.made
 
+    def changed_by_corrections(self, table: str, root: Path) -> bool:
+        later = {table: corrected(self.problem, self.partitions, table)}
+        return a_night(self.problem, self.day, self.partitions, root, later) != self.made
 
-def a_night(problem: Problem, day: date, partitions: Partitions, root: Path) -> dict[str, bytes]:
+
+def a_night(
+    problem: Problem, day: date, partitions: Partitions, root: Path, later: Partitions | None = None
+) -> dict[str, bytes]:
+    """The features of the day; `later` are partitions that the night after it lands."""
     world = World(root, problem)
     world.land(partitions)
+    world.land(later or {}, night=day + timedelta(days=1))
     world.night(day, back=BACK)
     return world.files("features")
 
@@ -62,6 +70,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Honest:
 )
 def test_no_byte_changes_in_a_small_world(small: Honest, poison: Poison, tmp_path: Path) -> None:
     assert not small.changed_by(poison, tmp_path)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_byte_changes_by_corrections_that_land_later(
+    small: Honest, table: str, tmp_path: Path
+) -> None:
+    assert not small.changed_by_corrections(table, tmp_path)
 
 
 @cache
@@ -106,6 +121,8 @@ def test_no_byte_changes_of_the_problem_in_params_yaml(
         if own.changed_by(poison, tmp_path_factory.mktemp("poisoned"))
     ]
 
+    if own.changed_by_corrections(table, tmp_path_factory.mktemp("corrected")):
+        seen.append(f"{table}: corrections of a later night")
     assert not seen, f"the features of {own.day} know the future of {', '.join(seen)}"
 
 

@@ -20,6 +20,7 @@ from mutants import (
     Rewriting,
     a_day_late,
     an_hour_late,
+    believe_corrections,
     crowding,
     forgetting,
     further_west,
@@ -29,7 +30,7 @@ from mutants import (
     taking,
     with_cutoff,
 )
-from poison import LATER, MORE, Poison, poisoned
+from poison import LATER, MORE, Poison, corrected, poisoned
 from small_world import Partitions, World, as_arrow, flights
 
 from pipelines.adapters.engine import DuckEngine
@@ -64,11 +65,16 @@ def partitions() -> Partitions:
 
 
 def a_night(
-    root: Path, problem: Problem, partitions: Partitions, change: Change | None = None
+    root: Path,
+    problem: Problem,
+    partitions: Partitions,
+    change: Change | None = None,
+    later: Partitions | None = None,
 ) -> Any:
     """Every feature table that a night makes, byte for byte."""
     world = World(root, problem)
     world.land(partitions)
+    world.land(later or {}, night=DAY + timedelta(days=1))
     engine = DuckEngine(1.0, root / "spill")
     world.night(DAY, engine=Rewriting(engine, change) if change else engine, back=BACK)
     return world.files("features")
@@ -183,6 +189,21 @@ def test_poison_shows_nothing_where_nothing_is_planted(
 
     assert spoilt != partitions
     assert a_night(tmp_path / "poisoned", problem, spoilt) == honest
+
+
+@pytest.mark.parametrize("table", ["schedule", "flights", "weather", "planes"])
+def test_corrections_show_where_what_came_later_is_believed(
+    table: str, tmp_path: Path, partitions: Partitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = {table: corrected(SMALL, partitions, table)}
+    honest = a_night(tmp_path / "honest", SMALL, partitions)
+    unharmed = a_night(tmp_path / "later", SMALL, partitions, later=later)
+    believe_corrections(monkeypatch)
+
+    believed = a_night(tmp_path / "believed", SMALL, partitions, later=later)
+
+    assert unharmed == honest
+    assert believed != honest
 
 
 def test_a_crowd_of_other_days_shows_where_many_days_are_made_at_once(

@@ -235,6 +235,28 @@ def test_an_outcome_that_is_used_before_it_is_known_is_caught(
     assert "only after the night" in found["time"].reason
 
 
+@pytest.mark.parametrize(("night", "counts"), [(DAY, True), (DAY + timedelta(days=1), False)])
+def test_a_corrected_outcome_counts_from_the_night_that_landed_it(
+    night: date, counts: bool, tmp_path: Path, honest: Tables
+) -> None:
+    world = World(tmp_path, problem())
+    world.land(honest)
+    table = world.night(DAY, back=TEST_DAYS)
+    corrected = {
+        day: rows.assign(arr_delay=-rows["arr_delay"]) for day, rows in honest["flights"].items()
+    }
+
+    def labels() -> list[float]:
+        past = examples.find_past(table, world.problem, world.lake, FIRST_TEST, DAY)
+        found = examples.read_past(past, world.problem, world.lake, world.problem.cutoff(DAY))
+        return list(found.labels)
+
+    before = labels()
+    world.land({"flights": corrected}, night=night)
+
+    assert (labels() != before) == counts
+
+
 def test_a_candidate_that_has_learned_from_the_test_serves_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
