@@ -36,7 +36,9 @@ def diagnose(drifted: Sequence[str], champion: Course | None, canary: Course | N
         return Diagnosis("broken model", reason, champion.strength)
     words = champion.words + (f", and {canary.words}" if canary else "")
     if drifted:
-        return Diagnosis("moved inputs", f"{_names(drifted)} moved; {words}", champion.strength)
+        return Diagnosis(
+            "moved inputs", f"{words}, and these moved: {_names(drifted)}", champion.strength
+        )
     if canary is None:
         reason = f"{words}; without a canary nobody can say whether it is the model or the world"
         return Diagnosis("unclear", reason, champion.strength)
@@ -50,7 +52,7 @@ def _without_loss(drifted: Sequence[str], champion: Course | None) -> Diagnosis:
     if not drifted:
         return Diagnosis("as ever", "no input has moved, and the champion answers as ever")
     so_far = f"; {champion.words} so far" if champion else ""
-    return Diagnosis("moved inputs", f"{_names(drifted)} moved{so_far}")
+    return Diagnosis("moved inputs", f"unlike the training data: {_names(drifted)}{so_far}")
 
 
 def _names(drifted: Sequence[str]) -> str:
