@@ -39,6 +39,16 @@ def explain(
         show_story(lineage, told, archive.problem.features.dictionary)
 
 
+@app.command(rich_help_panel="Questions")
+def dictionary(ctx: typer.Context, as_json: Json = False) -> None:
+    """What every feature means, in Markdown."""
+    from pipelines.methods.dictionary import entries, page
+
+    problem = open_redeye(ctx.obj).services["problem"]()
+    told = json.dumps(entries(problem), indent=2, ensure_ascii=False) if as_json else page(problem)
+    typer.echo(told, nl=as_json)
+
+
 @data_app.command("log")
 def data_log(ctx: typer.Context, as_json: Json = False) -> None:
     """Every version of data/raw, newest first."""

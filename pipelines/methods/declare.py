@@ -68,6 +68,13 @@ class Latest:
         """Feature → column."""
         return {f"{self.table}_{column}": column for column in self.columns}
 
+    def entries(self) -> list[tuple[str, str]]:
+        """The features' entries in the data dictionary."""
+        same = " and ".join(self.by)
+        of = f"of the last {self.table} of the same {same}" if same else f"of the last {self.table}"
+        age = f"at most {self.max_age_hours} hours before the cutoff"
+        return [(name, f"{column} {of}, {age}.") for name, column in self.named().items()]
+
 
 @dataclass(frozen=True)
 class FeatureSet:
@@ -117,16 +124,21 @@ class FeatureSet:
         return dict(self._entries)
 
     @property
+    def chapters(self) -> dict[str, list[tuple[str, str]]]:
+        """The entries of the data dictionary, by where features come from."""
+        return {
+            "The event itself": list(self.columns.items()),
+            "Computed from its columns": [(r.__name__, inspect.getdoc(r) or "") for r in self.rows],
+            "The other events of its day": [(crowd.name, crowd.about) for crowd in self.crowds],
+            "What happened before": [
+                (one.name, one.about) for history in self.history for one in history.features()
+            ],
+            "Observed last": [entry for latest in self.latest for entry in latest.entries()],
+        }
+
+    @property
     def _entries(self) -> list[tuple[str, str]]:
-        entries = list(self.columns.items())
-        entries += [(row.__name__, inspect.getdoc(row) or "") for row in self.rows]
-        entries += [(crowd.name, crowd.about) for crowd in self.crowds]
-        entries += [(one.name, one.about) for history in self.history for one in history.features()]
-        return entries + [
-            (name, f"{column} of the last {latest.table} row before the cutoff.")
-            for latest in self.latest
-            for name, column in latest.named().items()
-        ]
+        return [entry for entries in self.chapters.values() for entry in entries]
 
 
 def _refuse_twins(kind: str, names: list[str]) -> None:

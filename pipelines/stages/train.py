@@ -16,6 +16,7 @@ from pipelines.core.errors import DataError
 from pipelines.core.faults import reach
 from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
 from pipelines.methods.bootstrap import Samples, day_weights, measure
+from pipelines.methods.dictionary import page
 from pipelines.methods.examples import Examples, Past, find_past, read_past
 from pipelines.methods.golden import golden_day, golden_scores
 from pipelines.methods.ladder import choose
@@ -76,7 +77,8 @@ def train(
                 metrics=metrics,
             )
         )
-    registry.log(run_id, {}, {}, complete=True)
+    dictionary = page(problem, examples.schema).encode()
+    registry.log(run_id, {}, {"features.md": dictionary}, complete=True)
     return Candidates(
         day=day,
         run_id=run_id,

@@ -123,7 +123,7 @@ def test_a_regression_is_judged_and_told_in_its_own_words(delay: Nights) -> None
     assert {"rmse", "mae", "bias", "r2"} <= set(promised["metrics"])
     assert "RMSE" in delay.told[1]["verdict"]["reason"]
     assert {"rmse_28d", "r2_28d", "mean_observed_28d"} <= set(delay.told[1]["report"]["metrics"])
-    assert "AUC" not in page
+    assert "log loss" not in page
 
 
 def test_a_setting_of_the_other_task_is_refused_before_the_night(tmp_path: Path) -> None:

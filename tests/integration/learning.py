@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from pipelines.adapters.workers import ProcessWorkers
 from pipelines.core.config import EvaluateParams, Places, PromoteParams, TrainParams
 from pipelines.core.contracts import Problem, Recipe, Table
 from pipelines.core.records import Candidates, Evaluation, FeatureTable, Landed, Verdict
+from pipelines.methods.declare import FeatureSet
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.promote import promote
 from pipelines.stages.train import train
@@ -85,7 +86,9 @@ PROBLEM = Problem(
     key=("ride",),
     source="sqlite://",
     outcome=outcome,
-    features=cast("Any", None),  # the stages of learning read kept features only
+    features=FeatureSet(
+        columns={"wind": "Its speed.", "hour": "On the clock.", "line": "By its name."}
+    ),
     recipes=(Recipe("linear", linear), Recipe("trees", trees)),
     value=worth,
 )

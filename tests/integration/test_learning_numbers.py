@@ -136,3 +136,11 @@ def test_the_plots_are_those_of_numbers(world: World) -> None:
 
     names = ("predicted_observed", "residuals", "residuals_by_day", "scores", "importance")
     assert set(world.pages.written) == {f"plots/{name}.png" for name in names}
+
+
+def test_what_the_inputs_mean_stands_beside_the_models(world: World) -> None:
+    candidates = world.train()
+
+    folder = world.registry._client.download_artifacts(candidates.run_id, "features.md")
+
+    assert "| `line` | category | By its name. |" in Path(folder).read_text()
