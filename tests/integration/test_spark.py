@@ -8,48 +8,21 @@ from pathlib import Path
 
 import pytest
 from small_world import World, a_world, flights
+from test_features_random import AMOUNTS, FLAGS, WORDS, crowded, landed
 
 from pipelines.adapters.sparkengine import SparkEngine
-from pipelines.methods.declare import Column, History, Window
-from pipelines.problem.features import FEATURES
+from pipelines.methods.declare import Window
 
 SPRING, AUTUMN = date(2013, 3, 10), date(2013, 11, 3)
 
 pytestmark = pytest.mark.slow
 
 
-def delay(arr_delay: Column) -> Column:
-    """Minutes late."""
-    return arr_delay
-
-
-def much(arr_delay: Column) -> Column:
-    """Whether it is an hour late."""
-    return arr_delay >= 60
-
-
-def plane(tailnum: Column) -> Column:
-    """Its plane."""
-    return tailnum
-
-
-KEYS: tuple[tuple[str, ...], ...] = (("carrier",), ("origin", "hour"), ())
-WINDOWS = (3, 14, Window(14, half_life=5))
-RICH = replace(
-    FEATURES,
-    history=(
-        History(
-            "flights",
-            delay,
-            by=KEYS,
-            days=WINDOWS,
-            measures=("sum", "mean", "min", "max", "distinct", "last", "days_since"),
-            at="scheduled_at",
-        ),
-        History("flights", much, by=KEYS, days=WINDOWS, measures=("rate", "mean"), smooth=20),
-        History("flights", plane, by=KEYS, days=(7,), measures=("last", "distinct")),
-    ),
-)
+KEYS, SPANS = ((("a", "b"), ()), (2, Window(8, half_life=3)))
+NARROW = [
+    replace(one, by=KEYS, days=SPANS if one.smooth else SPANS[:1])
+    for one in (AMOUNTS, FLAGS, WORDS)
+]
 
 
 def test_a_world_has_the_same_features_on_spark(tmp_path: Path, spark: SparkEngine) -> None:
@@ -81,15 +54,15 @@ def test_a_night_on_spark_continues_what_duckdb_began(tmp_path: Path, spark: Spa
 def test_everything_that_can_be_declared_is_the_same_on_spark(
     tmp_path: Path, spark: SparkEngine
 ) -> None:
-    tables = flights(AUTUMN - timedelta(days=24), 27, seed=5)
-    worlds = [a_world(tmp_path / name, tables) for name in ("duckdb", "spark")]
+    small = crowded("Pacific/Apia", *NARROW)
     on_duckdb, on_spark = (
-        replace(world, problem=replace(world.problem, features=RICH)) for world in worlds
+        landed(small, tmp_path / name, small.asked) for name in ("duckdb", "spark")
     )
 
-    on_duckdb.night(AUTUMN + timedelta(days=2))
-    on_spark.night(AUTUMN + timedelta(days=2), engine=spark)
+    on_duckdb.night(small.asked[-1])
+    on_spark.night(small.asked[-1], engine=spark)
 
+    assert len(on_spark.files("features")) == len(small.asked)
     assert_same(on_spark, on_duckdb)
 
 
