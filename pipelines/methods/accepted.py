@@ -22,7 +22,8 @@ from pipelines.methods.resolve import Shape
 Revisions = Mapping[date, tuple[Partition, ...]]  # every revision of a table's partitions
 Found = dict[date, Partition | None]  # None: one that has not come yet
 Reads = dict[str, Found]  # input of the query → day → partition
-PIECE_DAYS = 56  # so many days are computed at once: memory stays bounded, however long the history
+# So many days and rows are computed at once: memory stays bounded, however long the history.
+PIECE_DAYS, PIECE_ROWS = 56, 500_000
 SLOW = date.min  # where the one partition of a slow table stands among the days
 
 
@@ -157,12 +158,17 @@ def together(reads: Mapping[date, Reads]) -> list[list[date]]:
     for day, tables in reads.items():
         own = {(name, p): one for name, kept in tables.items() for p, one in kept.items()}
         at_odds = any(shared.get(place, one) != one for place, one in own.items())
-        if not pieces or at_odds or (day - pieces[-1][0]).days >= PIECE_DAYS:
+        if not pieces or at_odds or _too_large([*pieces[-1], day], shared | own):
             pieces.append([])
             shared = {}
         pieces[-1].append(day)
         shared |= own
     return pieces
+
+
+def _too_large(days: list[date], read: Mapping[tuple[str, date], Partition | None]) -> bool:
+    n_days = (days[-1] - days[0]).days + 1
+    return n_days > PIECE_DAYS or sum(one.rows for one in read.values() if one) > PIECE_ROWS
 
 
 def layers(partitions: Iterable[Partition]) -> Iterator[dict[date, Partition]]:

@@ -60,15 +60,18 @@ def test_one_day_alone_equals_the_same_day_among_all(
     assert alone.files("features").items() <= at_once.files("features").items()
 
 
+@pytest.mark.parametrize(("limit", "most"), [("PIECE_DAYS", 5), ("PIECE_ROWS", 300)])
 def test_pieces_of_any_length_give_the_same_bytes(
-    tmp_path: Path, tables: Tables, at_once: World, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, at_once: World, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
 ) -> None:
-    monkeypatch.setattr(accepted, "PIECE_DAYS", 5)
-    world = a_world(tmp_path, tables)
+    monkeypatch.setattr(accepted, limit, most)
+    world = a_world(tmp_path, flights(FIRST, (DAY - FIRST).days + 1))
+    engine = Watched(DuckEngine(1.0, tmp_path / "spill"))
 
-    world.night(DAY)
+    world.night(DAY, engine=engine)
 
     assert world.files() == at_once.files()
+    assert engine.asked > 4
 
 
 def test_a_night_that_is_repeated_computes_nothing(at_once: World) -> None:
@@ -231,9 +234,10 @@ class Watched:
     """An engine that remembers how many files each table had."""
 
     def __init__(self, engine: DuckEngine) -> None:
-        self._engine, self.opened = engine, dict[str, int]()
+        self._engine, self.opened, self.asked = engine, dict[str, int](), 0
 
     def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         files = {name: len(one) for name, one in tables.items() if not isinstance(one, pa.Table)}
         self.opened |= files
+        self.asked += 1
         return self._engine.run(query, tables)
