@@ -54,7 +54,7 @@ class Accepted:
         """The columns of every table, as its newest partition has them."""
         newest = {table: self._newest(table, self.day) for table in self.tables}
         schemas = {table: self.lake.read(one).schema for table, one in newest.items()}
-        return Shape(self.problem.events, self.problem.key, schemas)
+        return Shape(self.problem.events, self.problem.key, schemas, self.problem.outcomes)
 
     def reads(self, day: date) -> Reads:
         """What the features of a day are made from; of a history, the facts behind its totals.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from pipelines.core.errors import ConfigError
 from pipelines.methods.calendar import CUTOFF, DAYS, reach_table, since
-from pipelines.methods.declare import Column, Crowd, FeatureSet, Latest
+from pipelines.methods.declare import Column, Crowd, FeatureSet, History, Latest
 from pipelines.methods.portable import portable
 from pipelines.methods.resolve import Scope, Shape
 from pipelines.methods.sql import aliased, columns_of, of, same
@@ -20,8 +21,8 @@ def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
     """The feature table: key, day, cutoff, features in declared order; rows in order of day and key.
 
     A feature that is a column of the key stands there only. Inputs: the events, `days`, the slow
-    tables of lookups, `history_<name>` with daily totals, and the facts of each `Latest` with its
-    `reach_<table>`. Raises ConfigError for a name that means nothing, with the nearest one.
+    tables of lookups, `history_<name>` with daily totals, `ages` where a window has a half-life, and
+    the facts of each `Latest` with its `reach_<table>`. Raises ConfigError for a name that means nothing, with the nearest one.
     """
     first = (*shape.key, "day", CUTOFF)
     rest = (name for name in (*features.columns, *features.functions) if name not in shape.key)
@@ -72,15 +73,21 @@ def _needed(features: FeatureSet) -> dict[str, str]:
 
 
 def _events_scope(features: FeatureSet, shape: Shape) -> Scope:
-    """Columns of events and lookups; what only the facts of a history tell is refused."""
+    """Columns of events and lookups; what only facts tell is refused."""
     columns = columns_of("e", shape.of(shape.events))
     for lookup in features.lookups:
+        if "known_at" in shape.of(lookup.table):
+            raise ConfigError(
+                f"features: a Lookup of {lookup.table!r}, whose rows became known one by one (they have "
+                f"a 'known_at'), would see the future; ask a History or a Latest of it"
+            )
         found = Scope(lookup.table, columns_of(lookup.table, shape.of(lookup.table)))
         columns |= {new: found.column(old, new) for new, old in lookup.take.items()}
+    facts: tuple[Latest | History, ...] = (*features.latest, *features.history)
     refused = {
-        column: f"which {history.table!r} tells only afterwards; ask a History of it"
-        for history in features.history
-        for column in shape.of(history.table)
+        column: f"which {one.table!r} tells only afterwards; ask a {type(one).__name__} of it"
+        for one in facts
+        for column in shape.of(one.table)
         if column not in columns
     }
     return Scope(shape.events, columns, features.functions, refused)
@@ -114,7 +121,7 @@ def _placed(latest: Latest, shape: Shape) -> exp.Select:
 
     Of rows equally new, the one that was known last; then the larger values: any, but always the same.
     """
-    scope = Scope(latest.table, columns_of("f", shape.of(latest.table)))
+    scope = Scope(latest.table, columns_of("f", shape.facts(latest.table, latest.table)))
     wanted = {name: scope.column(name, latest.table) for name in (*latest.by, *latest.columns)}
     at, known_at = (scope.column(name, latest.table) for name in (latest.at, "known_at"))
     newest_first = [at, known_at, *(wanted[name] for name in latest.columns)]

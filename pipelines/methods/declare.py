@@ -59,6 +59,13 @@ class Latest:
     max_age_hours: int
     at: str = "observed_at"
 
+    def __post_init__(self) -> None:
+        if self.max_age_hours <= 0:
+            raise ConfigError(
+                f"features: the latest {self.table!r} may be {self.max_age_hours} hours old; "
+                f"give more than 0"
+            )
+
     @property
     def reach_days(self) -> int:
         """How many partitions back the row may be, whichever zone they are cut in."""

@@ -69,7 +69,9 @@ class History:
 
     One feature for each key × window × measure; the key `()` is of everybody. Windows are whole
     days on which things happened, ending with the day before the cutoff; of them counts what was
-    known by the cutoff. A window that reaches beyond the first facts counts those that there are.
+    known by the cutoff. A window that reaches beyond the first facts counts those that there are. Of
+    outcomes that name the same event twice, the one that was known first counts: a correction is a
+    further revision of the partition, and not another row.
 
     `smooth` draws the `mean` and `rate` of a thin key toward that of the key without its last
     column, as if so many more facts had been seen there: of (a, b) toward (a,), of that toward

@@ -21,6 +21,7 @@ class Shape:
     events: str
     key: tuple[str, ...]
     schemas: Mapping[str, pa.Schema]  # of every table, by its name
+    outcomes: str = ""  # the facts that have the key of the events: each tells of one, once
 
     def of(self, table: str) -> tuple[str, ...]:
         """The columns of a table; raises ConfigError with the nearest name when there is none."""
@@ -33,6 +34,16 @@ class Shape:
                 f"features: no table is {table!r}; {nearest_name(table, self.schemas)}"
             )
         return self.schemas[table]
+
+    def facts(self, table: str, asker: str) -> tuple[str, ...]:
+        """The columns of facts; raises ConfigError when nothing says when each became known."""
+        names = self.of(table)
+        if "known_at" not in names:
+            raise ConfigError(
+                f"features: {asker!r} asks for facts of {table!r}, which has no column 'known_at' that "
+                f"says when each became known; land it with one, or declare a Lookup of the table"
+            )
+        return names
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,28 @@ def totals_query(features: FeatureSet, history: History, shape: Shape) -> exp.Qu
     query = exp.union(*grains, distinct=False) if len(grains) > 1 else grains[0]
     order = ["day", "known_on", "grain", *history.keys, *_apart(history)]
     query = query.order_by(*map(exp.column, order))
-    return portable(query.with_("known", as_=_known(features, history, shape)))
+    known = _known(features, history, shape)
+    if history.table == shape.outcomes:
+        query, known = query.with_("told", as_=known), _told_first()
+    return portable(query.with_("known", as_=known))
+
+
+def _told_first() -> exp.Select:
+    """Of facts that name the same event the one that was known first: what came later changes nothing."""
+    return exp.select("*").from_("told").where(exp.column("place").eq(1))
+
+
+def _place(scope: Scope, key: tuple[str, ...], values: list[exp.Expr]) -> exp.Window:
+    event = [scope.column(name, "the key") for name in ("day", *key)]
+    order = [scope.column("known_at", "the key"), *(value.unalias().copy() for value in values)]
+    return exp.Window(this=exp.RowNumber(), partition_by=event, order=exp.Order(expressions=order))
 
 
 def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
     """Every fact with its keys, its value, and the day on which it became known."""
-    scope = Scope(history.table, columns_of("f", shape.of(history.table)), features.functions)
+    scope = Scope(
+        history.table, columns_of("f", shape.facts(history.table, history.name)), features.functions
+    )
     keys = [scope.column(key, history.name).as_(key) for key in history.keys]
     day, known_at = (scope.column(name, history.name) for name in ("day", "known_at"))
     in_time = exp.and_(of("p", "day").eq(day), known_at < of("p", "closes_at"))
@@ -54,9 +70,12 @@ def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
     )
     # A partition lands after its day, so what is said to be known earlier counts from that day on.
     known_on = exp.Case().when(known_at < of("p", "opens_at"), day).else_(of("k", "day"))
+    values = _values(history, scope, shape)
+    if history.table == shape.outcomes:
+        values.append(_place(scope, shape.key, [*values, *keys]).as_("place"))
     return (
         exp.select(day.as_("day"), known_on.as_("known_on"), *keys)
-        .select(*_values(history, scope, shape))
+        .select(*values)
         .from_(aliased(history.table, "f"))
         .join(aliased(PARTITIONS, "p"), on=in_time)
         .join(aliased(LOCAL_DAYS, "k"), on=on_that_day, join_type="left")

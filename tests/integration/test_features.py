@@ -180,6 +180,20 @@ def test_features_that_break_a_critical_rule_are_not_kept(tmp_path: Path, tables
     assert world.night(DAY, judge=Judge((replace(BROKEN, severity="warning"),))).partition.rows
 
 
+def test_an_outcome_that_is_told_twice_counts_as_it_was_told_first(
+    tmp_path: Path, tables: Tables, at_once: World
+) -> None:
+    known = tables["flights"][DAY - timedelta(days=2)]
+    later = known.assign(arr_delay=999.0, known_at=known["known_at"] + pd.Timedelta("1us"))
+    never = known.assign(arr_delay=-999.0, known_at=pd.NaT)
+    twice = pd.concat([later, never, known])
+    world = a_world(tmp_path, replaced(tables, {("flights", DAY - timedelta(days=2)): twice}))
+
+    world.night(DAY)
+
+    pd.testing.assert_frame_equal(world.table(DAY), at_once.table(DAY), check_exact=True)
+
+
 def test_a_plane_that_is_there_twice_is_refused(tmp_path: Path, tables: Tables) -> None:
     twins = pd.concat([tables["planes"][FIRST]] * 2)
     world = a_world(tmp_path, replaced(tables, {("planes", FIRST): twins}))

@@ -8,7 +8,15 @@ from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
 from pipelines.methods.compile import features_query
-from pipelines.methods.declare import Column, FeatureSet, History, Latest, Lookup, RowFeature
+from pipelines.methods.declare import (
+    Column,
+    Crowd,
+    FeatureSet,
+    History,
+    Latest,
+    Lookup,
+    RowFeature,
+)
 from pipelines.methods.resolve import Shape
 from pipelines.methods.totals import totals_query
 from pipelines.problem import PROBLEM
@@ -135,3 +143,62 @@ def test_the_query_gives_the_key_the_day_the_cutoff_and_the_features_in_declared
 
     key = SHAPE.key
     assert names == [*key, "day", "cutoff", *(one for one in FEATURES.names if one not in key)]
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        (
+            FeatureSet(columns={}, crowds=(Crowd("c", ("arr_delay",), "A leak."),)),
+            "'c' asks for 'arr_delay', which 'flights' tells only afterwards",
+        ),
+        (
+            FeatureSet(columns={}, latest=(Latest("flights", ("arr_delay",), ("dep_time",), 6),)),
+            "'flights' asks for 'arr_delay', which 'flights' tells only afterwards",
+        ),
+        (
+            FeatureSet(columns={}, lookups=(Lookup("planes", ("tail",), {"seats": "seats"}),)),
+            "'planes' asks for 'tail'.*did you mean 'tailnum'",
+        ),
+        (
+            FeatureSet(columns={}, lookups=(Lookup("flights", ("tailnum",), {"d": "arr_delay"}),)),
+            "a Lookup of 'flights'.*would see the future; ask a History or a Latest",
+        ),
+        (
+            FeatureSet(columns={"temp": "At that hour."}, latest=FEATURES.latest),
+            "'temp', which 'weather' tells only afterwards; ask a Latest of it",
+        ),
+        (
+            FeatureSet(columns={}, latest=(Latest("planes", ("tailnum",), ("seats",), 6),)),
+            "'planes' asks for facts of 'planes', which has no column 'known_at'",
+        ),
+    ],
+)
+def test_the_future_is_refused_by_whichever_way_it_comes(
+    declared: FeatureSet, message: str
+) -> None:
+    by_carrier = replace(FEATURES.history[0], by=(("carrier",),))
+    declared = replace(declared, history=(by_carrier,))
+
+    with pytest.raises(ConfigError, match=message):
+        features_query(declared, SHAPE)
+
+
+def test_facts_that_do_not_say_when_they_were_known_are_refused() -> None:
+    def old(year: Column) -> Column:
+        """Slow tables have no such clock."""
+        return year < 2000
+
+    history = History("planes", old, by=(("tailnum",),), days=(7,))
+
+    with pytest.raises(
+        ConfigError, match=r"'old' asks for facts of 'planes'.*no column 'known_at'"
+    ):
+        totals_query(FEATURES, history, SHAPE)
+
+
+def test_a_time_that_is_misspelt_is_named_with_the_nearest() -> None:
+    last = replace(FEATURES.history[0], measures=("last",), at="known_a")
+
+    with pytest.raises(ConfigError, match=r"'late' asks for 'known_a'.*did you mean 'known_at'"):
+        totals_query(FEATURES, last, SHAPE)

@@ -145,3 +145,8 @@ def test_what_cannot_be_meant_is_refused_where_it_is_declared(
 def test_a_half_life_is_of_whole_days() -> None:
     with pytest.raises(ConfigError, match="give whole days, 1 or more"):
         Window(28, half_life=0)
+
+
+def test_the_latest_row_must_be_allowed_some_age() -> None:
+    with pytest.raises(ConfigError, match="may be 0 hours old; give more than 0"):
+        Latest("weather", by=("origin",), columns=("temp",), max_age_hours=0)
