@@ -286,6 +286,8 @@ def test_a_registry_that_hangs_is_away_within_its_timeouts(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         uri = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        # MLflow writes it into the environment, where later tests would find it.
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         registry = MlflowRegistry(Places(tmp_path, tmp_path, "", uri, ""), PROBLEM)
         began = time.monotonic()
 

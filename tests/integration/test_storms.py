@@ -23,7 +23,7 @@ from tests.integration.small_night import DAY, STAGES, Nights
 pytestmark = pytest.mark.slow
 
 STORM = [DAY + timedelta(days=n) for n in range(1, 4)]
-MOST_KILLS = 25
+MOST_KILLS = 16
 Made = TypeVar("Made")
 
 
