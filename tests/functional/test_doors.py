@@ -89,9 +89,9 @@ def ledger(world: World) -> list[tuple[Any, ...]]:
 
 def other_version(aliases: Any) -> tuple[str, str]:
     """The champion, and the other version of the night."""
-    champion = aliases.get_model_version_by_alias(MODEL, "champion").version
+    champion = str(aliases.get_model_version_by_alias(MODEL, "champion").version)
     found = aliases.search_model_versions(f"name = '{MODEL}'")
-    return champion, next(v.version for v in found if v.version != champion)
+    return champion, next(str(v.version) for v in found if str(v.version) != champion)
 
 
 def test_an_alias_moved_in_mlflow_is_seen_and_an_approval_moves_it_back(
