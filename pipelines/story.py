@@ -60,7 +60,7 @@ def show_story(lineage: Lineage, event: Event | None, dictionary: Mapping[str, s
 
 def _ways(lineage: Lineage) -> Iterator[tuple[str, str]]:
     run, model, facts = lineage.run, lineage.model, lineage.facts
-    yield "answered by", f"{run.answered_by}: {run.reason}"
+    yield "answer", run.reason
     if run.rollout:
         yield "and", run.rollout
     yield "run", f"{run.run_id}, scores' SHA-256 {run.checksum[:16]}"

@@ -172,13 +172,10 @@ def _verdict(record: Verdict) -> list[tuple[str, str]]:
 
 
 def _publication(record: Publication) -> list[tuple[str, str]]:
-    who = f"{record.answered_by}" + (
-        f", version {record.model_version}" if record.model_version else ""
-    )
     how = "published" if record.republished else "already published, nothing to do:"
     return [
         ("scored", f"{record.scored:,} of {record.events:,} events, {how} {record.checksum[:12]}"),
-        ("answered by", f"{who} ({record.reason})"),
+        ("answer", f"{record.reason}" + (f"; {record.rollout}" if record.rollout else "")),
     ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -67,10 +69,26 @@ def _see_promotion(redeye: Redeye, as_json: bool) -> None:
         told["challenger"] = challenger.model_dump(mode="json", include=CHALLENGER_SAYS)
     typer.echo(json.dumps(told) if as_json else f"champion: version {told['serving'] or 'none'}")
     if throne.refusal and throne.champion:
-        raise GateRefused(
+        sentence = (
             f"the alias `champion` is on version {throne.champion.version}, which may not serve: "
             f"{throne.refusal}; version {told['serving']} goes on, move the alias to a blessed version"
         )
+        if throne.entry:  # seen for the first time
+            _tell(redeye, sentence)
+        raise GateRefused(sentence)
+
+
+def _tell(redeye: Redeye, sentence: str) -> None:
+    """Tell people that somebody's promotion was refused, where they get their messages."""
+    from pipelines.methods.alarms import Alarm
+    from pipelines.methods.incidents import tell_failure
+
+    problem, warehouse, notifier = (
+        redeye.services[name]() for name in ("problem", "warehouse", "notifier")
+    )
+    alarm = Alarm("promotion refused", sentence, "redeye promote", urgent=True)
+    today = datetime.now(ZoneInfo(problem.zone)).date()
+    tell_failure(alarm, today, f"Redeye {problem.model}", (warehouse, notifier))
 
 
 @app.command(rich_help_panel="Champion")

@@ -144,10 +144,30 @@ def test_people_are_told_of_a_night_that_never_ran_and_of_a_stage_that_was_given
     mark_schema(world, before)
 
     assert (missed, broken) == ("success", "failed")
-    first, *others = Chat.heard
+    first, *others = Chat.heard[-3:]
     assert f"No predictions were published for {SECOND}.\n  $ redeye score --day {SECOND}" in first
     assert sorted(text.splitlines()[-1] for text in others) == [
         f"  $ redeye monitor --day {FIRST}",
         f"  $ redeye settle --day {FIRST}",
     ]
     assert all("failed: exit 78: redeye" in text for text in others)
+
+
+def test_people_are_told_once_of_a_promotion_that_was_refused(
+    world: World, api: Api, aliases: Any
+) -> None:
+    champion, other = other_version(aliases)
+    aliases.set_model_version_tag(MODEL, other, "redeye.quality", "refused")
+    aliases.set_registered_model_alias(MODEL, "champion", other)
+    told = len(Chat.heard)
+
+    states = [ended(api, api.trigger("redeye_promotion", {})) for _ in range(2)]
+    aliases.set_registered_model_alias(MODEL, "champion", champion)
+
+    assert states == ["failed", "failed"]  # red for as long as the alias stands there
+    assert len(Chat.heard) == told + 1
+    assert (
+        f"on version {other}, which may not serve: it is not blessed for quality" in Chat.heard[-1]
+    )
+    assert Chat.heard[-1].splitlines()[-1] == "  $ redeye promote"
+    assert ledger(world)[-1] == ("refused", other, champion, "mlflow")
