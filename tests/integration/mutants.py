@@ -72,10 +72,13 @@ def hindsight(day: date) -> Change:
 
 def crowding(node: exp.Expr) -> exp.Expr:
     """Crowds are counted over all days at once."""
-    if isinstance(node, exp.Window) and isinstance(node.this, exp.Count):
-        shared = [one for one in node.args["partition_by"] if one.name != "day"]
-        return exp.Window(this=node.this, partition_by=shared)
-    return node
+    counts = isinstance(node, exp.Count) and isinstance(node.this, exp.Star)
+    select = node.parent_select if counts else None
+    grouped = select.args.get("group") if select else None
+    if grouped is None or [table.name for table in select.find_all(exp.Table)] != ["base"]:
+        return node
+    shared = [one.copy() for one in grouped.expressions if one.name != "day"]
+    return exp.Window(this=exp.Sum(this=node.copy()), partition_by=shared)
 
 
 def with_cutoff(problem: Problem, cutoff: Callable[[Problem, date], datetime]) -> Problem:

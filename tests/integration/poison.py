@@ -139,11 +139,19 @@ def _kept(problem: Problem, table: str) -> set[str]:
 
 
 def _with_more(problem: Problem, table: str, rows: pa.Table, day: date) -> pa.Table:
-    """Every row once more, observed and known at the very cutoff."""
+    """Every row once more, observed and known at the very cutoff; and once more as another event, for
+    of one that is told twice only what was known first counts.
+    """
     more, cutoff = rows, pa.array([problem.cutoff(day)] * len(rows), INSTANT)
     for name in ("known_at", *_observed(problem, table)):
         more = _with(more, name, cutoff)
-    return pa.concat_tables([rows, more])
+    numbers = [n for n in problem.key if n in rows.column_names and _is_whole(rows[n])]
+    others = [_with(more, name, pc.add(more[name], 1)) for name in numbers[-1:]]
+    return pa.concat_tables([rows, more, *others])
+
+
+def _is_whole(column: pa.ChunkedArray) -> bool:
+    return pa.types.is_integer(column.type)
 
 
 def _values(rows: Mapping[date, pa.Table], column: str) -> pa.Array:
