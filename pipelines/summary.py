@@ -25,7 +25,7 @@ from pipelines.methods.repair import Repaired
 from pipelines.methods.task import TASKS
 from pipelines.runner import Night
 
-SHOWN = 3  # breaches of one invariant
+SHOWN = 3  # breaches of one invariant, alerts of one night
 
 
 def night_summary(night: Night) -> dict[str, Any]:
@@ -191,7 +191,10 @@ def _settlement(record: Settlement) -> list[tuple[str, str]]:
 
 
 def _report(record: Report) -> list[tuple[str, str]]:
-    return [("alerts", "; ".join(record.alerts) or "none")]
+    told = record.alerts[:SHOWN]
+    if more := len(record.alerts) - len(told):
+        told = (*told, f"and {more} more in the report")
+    return [("alerts", "; ".join(told) or "none")]
 
 
 ROWS: dict[str, Any] = {

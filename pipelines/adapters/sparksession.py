@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -100,6 +101,7 @@ def _stop(session: SparkSession, gateway: Any) -> None:
     started = gateway.proc  # none where spark-submit started it
     if started and started.poll() is not None:
         return  # it died before
+    logging.getLogger("py4j").setLevel(logging.ERROR)  # what a farewell would go to is closed by now
     session.stop()
     gateway.shutdown()
     if started:

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pipelines.core.errors import RedeyeError
 
 STARVED = (  # how libraries say that there is no memory left
@@ -23,6 +25,7 @@ STARVED = (  # how libraries say that there is no memory left
     "Cannot allocate memory",
     "Unable to allocate",
     "failed to map segment",
+    "Resource temporarily unavailable",  # there was none for the stack of a thread
 )
 
 
@@ -36,6 +39,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (question["memory_bytes"],) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
+        _check_there_is_room(question["memory_bytes"])
         reply = {"outcome": "answered", "reason": "", **answer(question)}
     except RedeyeError as error:
         # Without memory nothing can be read, and looks broken.
@@ -76,6 +80,12 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     with Path(question["scores"]).open("wb") as file:
         np.save(file, scores, allow_pickle=False)
     return {"seconds": seconds, "bounds": model.bounds}
+
+
+def _check_there_is_room(memory_bytes: int) -> None:
+    """With none left before it begins, a library would fail as it likes, and not say of what."""
+    if psutil.Process().memory_info().vms > memory_bytes:
+        raise MemoryError
 
 
 def _import_what_takes_long() -> None:
