@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.__main__ import settle_in
 from pipelines.adapters.engine import DuckEngine
 from pipelines.adapters.lake import LocalLake
 from pipelines.core.config import FeatureParams
@@ -62,6 +63,7 @@ def main() -> None:
     asked.add_argument("--days", type=int, default=274)
     asked.add_argument("--repeats", type=int, default=5)
     options = asked.parse_args()
+    settle_in()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         land(data, options.days)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
-from sqlglot.generators.spark import SparkGenerator
 
 from pipelines.adapters.sparksession import open_session, spark_settings
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
@@ -20,16 +19,6 @@ if TYPE_CHECKING:
 
 FULL = ("OutOfMemory", "OUT_OF_MEMORY", "No space left", "ExecutorLost")
 GONE = ("PATH_NOT_FOUND", "FILE_NOT_EXIST")
-
-
-class Spelling(SparkGenerator):
-    """Spark's dialect, mended where sqlglot spells it wrongly."""
-
-    TRANSFORMS: ClassVar = {
-        **SparkGenerator.TRANSFORMS,
-        # (DAYOFWEEK(d) % 7) + 1 would be 1 on a Saturday.
-        exp.DayOfWeekIso: lambda spell, node: f"(WEEKDAY({spell.sql(node, 'this')}) + 1)",
-    }
 
 
 class SparkEngine:
@@ -65,11 +54,19 @@ class SparkEngine:
 
 
 def _spelled(query: exp.Query) -> str:
-    spelling = Spelling(dialect="spark", identify=True, unsupported_level=ErrorLevel.RAISE)
     try:
-        return spelling.generate(query)
+        return query.transform(_weekday).sql(
+            "spark", identify=True, unsupported_level=ErrorLevel.RAISE
+        )
     except UnsupportedError as error:
         raise ConfigError(f"spark: {error}; say it otherwise in the declared features") from error
+
+
+def _weekday(node: exp.Expr) -> exp.Expr:
+    """From 1, a Monday; sqlglot spells it (DAYOFWEEK(d) % 7) + 1, which would be 1 on a Saturday."""
+    if not isinstance(node, exp.DayOfWeekIso):
+        return node
+    return exp.paren(exp.Anonymous(this="WEEKDAY", expressions=[node.this]) + 1)
 
 
 def _open(session: SparkSession, name: str, table: pa.Table | Sequence[Path]) -> None:

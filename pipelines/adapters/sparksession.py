@@ -101,7 +101,8 @@ def _stop(session: SparkSession, gateway: Any) -> None:
     started = gateway.proc  # none where spark-submit started it
     if started and started.poll() is not None:
         return  # it died before
-    logging.getLogger("py4j").setLevel(logging.ERROR)  # what a farewell would go to is closed by now
+    # What a farewell would be written to is closed by now.
+    logging.getLogger("py4j").setLevel(logging.ERROR)
     session.stop()
     gateway.shutdown()
     if started:

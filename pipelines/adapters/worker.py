@@ -7,6 +7,7 @@ it does to this process ends with it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import resource
@@ -31,6 +32,7 @@ STARVED = (  # how libraries say that there is no memory left
 
 def main() -> int:
     """Answer the question on stdin with one line of JSON on stdout."""
+    gc.disable()  # it ends with its answer, and what it imports stays until then
     _import_what_takes_long()
     asked = sys.stdin.read()
     if not asked:
