@@ -129,8 +129,10 @@ def enlarge(root: Path, day: date, rows: int) -> None:
 
 
 def ours(day: date, schedule: list[str]) -> None:
+    from pipelines.__main__ import settle_in
     from pipelines.services import open_redeye
 
+    settle_in()
     redeye = open_redeye(os.environ)
     redeye.night(day, {"score": {"schedule": schedule}}).run("score")
 
