@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -92,15 +93,17 @@ class LocalLake:
         paths = [self.path(partition) for partition in partitions]
         wanted = None if columns is None else list(columns)
         how: dict[str, Any] = {"page_checksum_verification": True, "partitioning": None}
-        try:
+        with _readable(paths):
             return pa.concat_tables(
                 [pq.read_table(path, columns=wanted, **how) for path in paths],
                 promote_options="default",
             )
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{paths[0].parent.parent}: a partition cannot be read ({error}); land it again"
-            ) from error
+
+    def schema(self, partition: Partition) -> pa.Schema:
+        """The partition's columns, without its rows."""
+        path = self.path(partition)
+        with _readable([path]):
+            return pq.read_schema(path)
 
     def _keep(self, dataset: str, day: date, rows: pa.Table) -> tuple[str, str]:
         """Put the rows into a file that is named after its content: (SHA-256, file)."""
@@ -111,6 +114,16 @@ class LocalLake:
         if not path.exists() or sha256_of(path) != sha256:
             write_whole(path, content)
         return sha256, file
+
+
+@contextmanager
+def _readable(paths: Sequence[Path]) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{paths[0].parent.parent}: a partition cannot be read ({error}); land it again"
+        ) from error
 
 
 def _parquet(rows: pa.Table) -> bytes:

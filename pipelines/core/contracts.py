@@ -178,6 +178,10 @@ class Lake(Protocol):
         """The rows of all partitions, in their order, each file verified; all columns, or these."""
         ...
 
+    def schema(self, partition: Partition) -> pa.Schema:
+        """The partition's columns, without its rows."""
+        ...
+
 
 class Versions(Protocol):
     """Versions of the whole of data/raw."""

@@ -53,7 +53,7 @@ class Accepted:
     def shape(self) -> Shape:
         """The columns of every table, as its newest partition has them."""
         newest = {table: self._newest(table, self.day) for table in self.tables}
-        schemas = {table: self.lake.read(one).schema for table, one in newest.items()}
+        schemas = {table: self.lake.schema(one) for table, (one,) in newest.items()}
         return Shape(self.problem.events, self.problem.key, schemas, self.problem.outcomes)
 
     def reads(self, day: date) -> Reads:
@@ -74,7 +74,7 @@ class Accepted:
     def files(self, table: str, found: Iterable[Partition]) -> pa.Table | list[Path]:
         """The files of partitions of a table; without any, an empty table like its newest one."""
         paths = [self.lake.path(partition) for partition in found]
-        return paths or self.lake.read(self._newest(table, self.day)).slice(0, 0)
+        return paths or self.shape.schema(table).empty_table()
 
     def _before(self, table: str, day: date, n_days: int) -> Found:
         yesterday = day - timedelta(days=1)
