@@ -6,7 +6,10 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
+from importlib.metadata import version
 from typing import Any
 
 from pipelines.core.errors import ConfigError, GateRefused
@@ -17,6 +20,9 @@ CARD = "redeye"  # the booster's attribute, or with .json the archive's member, 
 # What a scikit-learn model may contain beyond what skops itself vouches for. The list that a model
 # file brings along is never read.
 TRUSTED = frozenset({"numpy.dtype"})
+# The library of each form, and how many numbers of its version must be those of the training:
+# XGBoost promises that later versions read a model, scikit-learn promises it to its own version only.
+LIBRARY: dict[Form, tuple[str, int]] = {"ubj": ("xgboost", 1), "skops": ("scikit-learn", 2)}
 
 
 def pack(model: Model) -> bytes:
@@ -29,6 +35,7 @@ def pack(model: Model) -> bytes:
         "schema": dict(model.schema),
         "vocabulary": {name: list(words) for name, words in model.vocabulary.items()},
         "trained_until": model.trained_until.isoformat(),
+        "trained_with": version(LIBRARY[model.form][0]),
     }
     if model.task != Model.task:  # a file that says nothing is of a binary model
         card |= {"task": model.task, "bounds": model.bounds}
@@ -38,10 +45,16 @@ def pack(model: Model) -> bytes:
 
 
 def unpack(form: Form, content: bytes) -> Model:
-    """The model in a file; raises GateRefused when it is not of its form or holds a type outside the list."""
-    card, estimator = _unpack_booster(content) if form == "ubj" else _unpack_estimator(content)
+    """The model in a file.
+
+    Raises GateRefused when it is not of its form, holds a type outside the list, or was trained with a
+    version of its library that may have answered otherwise than the one that is here.
+    """
+    read = _unpack_booster if form == "ubj" else _unpack_estimator
+    card, load = read(content)
     try:
         fields = json.loads(card)
+        _check_library(form, fields.get("trained_with"))
         low, high = fields.get("bounds", Model.bounds)
         return Model(
             name=fields["name"],
@@ -49,7 +62,7 @@ def unpack(form: Form, content: bytes) -> Model:
             schema=fields["schema"],
             vocabulary={name: tuple(words) for name, words in fields["vocabulary"].items()},
             trained_until=date.fromisoformat(fields["trained_until"]),
-            estimator=estimator,
+            estimator=load(),
             task=task_of(fields.get("task", Model.task)).name,
             bounds=(float(low), float(high)),
         )
@@ -73,7 +86,16 @@ def _pack_booster(model: Model, card: str) -> bytes:
     return bytes(booster.save_raw("ubj"))
 
 
-def _unpack_booster(content: bytes) -> tuple[str, Any]:
+def _check_library(form: Form, trained_with: str | None) -> None:
+    name, numbers = LIBRARY[form]
+    here = version(name)
+    if trained_with and trained_with.split(".")[:numbers] != here.split(".")[:numbers]:
+        raise _refused(
+            f"it was trained with {name} {trained_with}, and {here}, which is here, may answer otherwise"
+        )
+
+
+def _unpack_booster(content: bytes) -> tuple[str, Callable[[], Any]]:
     import xgboost
 
     if not content.startswith(b"{L"):
@@ -87,7 +109,7 @@ def _unpack_booster(content: bytes) -> tuple[str, Any]:
         UnicodeDecodeError,
     ) as error:  # it quotes what it cannot read
         raise _refused("it is no XGBoost model") from error
-    return booster.attr(CARD) or "", booster
+    return booster.attr(CARD) or "", lambda: booster
 
 
 def _pack_estimator(model: Model, card: str) -> bytes:
@@ -103,17 +125,27 @@ def _pack_estimator(model: Model, card: str) -> bytes:
     return _canonical(content, card)
 
 
-def _unpack_estimator(content: bytes) -> tuple[str, Any]:
+def _unpack_estimator(content: bytes) -> tuple[str, Callable[[], Any]]:
     import skops.io
-    from skops.io.exceptions import UnsupportedTypeException, UntrustedTypesFoundException
 
-    try:
+    def load() -> Any:
+        with _skops_refusals():
+            return skops.io.loads(content, trusted=sorted(TRUSTED))
+
+    with _skops_refusals():
         foreign = set(skops.io.get_untrusted_types(data=content)) - TRUSTED
         if foreign:
             raise _refused(f"it holds {sorted(foreign)}, which no model may")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            card = archive.read(f"{CARD}.json").decode()
-        return card, skops.io.loads(content, trusted=sorted(TRUSTED))
+            return archive.read(f"{CARD}.json").decode(), load
+
+
+@contextmanager
+def _skops_refusals() -> Iterator[None]:
+    from skops.io.exceptions import UnsupportedTypeException, UntrustedTypesFoundException
+
+    try:
+        yield
     except (UntrustedTypesFoundException, UnsupportedTypeException) as error:
         raise _refused("it holds a type that no model may") from error
     except (

@@ -345,6 +345,7 @@ def test_the_champion_is_remembered_for_when_the_server_is_down(
     assert down(shop.places).remembered() == version
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_damaged_copy_does_not_serve(shop: Shop, version: ModelVersion) -> None:
     shop.registry.load(version)
     (copy,) = (shop.places.var / "models").iterdir()

@@ -6,6 +6,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from pipelines.core.contracts import Recipe
 from pipelines.core.errors import ConfigError, DataError, GateRefused
+from pipelines.methods import modelfile
 from pipelines.methods.examples import Examples
 from pipelines.methods.golden import golden_scores
 from pipelines.methods.importance import permutation_importance
@@ -188,6 +190,27 @@ def test_a_model_without_its_description_is_refused(model: Model) -> None:
 
     with pytest.raises(GateRefused):
         unpack(model.form, bare)
+
+
+@pytest.mark.parametrize("trained_with", ["0.1.2", "99.0"])
+def test_another_version_of_its_library_is_refused_by_name(
+    model: Model, trained_with: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as then:
+        then.setattr(modelfile, "version", lambda _: trained_with)
+        content = pack(model)
+
+    with pytest.raises(GateRefused, match=f"trained with .* {trained_with}.*; train again"):
+        unpack(model.form, content)
+
+
+def test_a_patch_of_its_library_is_no_other_library(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, here = pack(model), version(modelfile.LIBRARY[model.form][0])
+    monkeypatch.setattr(modelfile, "version", lambda _: f"{here}.post1")
+
+    assert unpack(model.form, content).name == model.name
 
 
 def _without_card(content: bytes) -> bytes:
