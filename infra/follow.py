@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,11 +34,12 @@ class Outcome:
 
 @dataclass
 class Follower:
-    """One run, watched until it ends."""
+    """One run, watched until it ends; `check` raises when what runs it has broken down."""
 
     api: Api
     run: str
     console: Console
+    check: Callable[[], None]
     days: Sequence[str] = ()  # of a backfill, in the order of its mapped tasks
     _seen: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
@@ -46,6 +47,7 @@ class Follower:
         """Wait for the end of the run, telling what happens meanwhile."""
         with self.console.status("waiting for Airflow") as status:
             while True:
+                self.check()
                 tasks = self.api.tasks(self.run)
                 self._tell(tasks, status)
                 state = self._state(tasks)

@@ -57,5 +57,6 @@ def check_alive(home: Home, components: tuple[Component, ...]) -> None:
     for component in components:
         if not component.is_alive():
             raise TemporaryError(
-                f"{component.name} ended by itself; {home.log(component.name)} says why"
+                f"{component.name} ended by itself; {home.log(component.name)} may say why; "
+                f"run the same again"
             )

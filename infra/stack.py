@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -109,9 +110,11 @@ def _through_airflow(
         api = stack.api(machine.home)
         run = api.trigger(dag, conf)
         try:
-            return Follower(api, run, CONSOLE, days).follow()
+            alive = partial(check_alive, machine.home, stack.components)
+            return Follower(api, run, CONSOLE, alive, days).follow()
         except BaseException:
-            api.call("PATCH", f"{run}?update_mask=state", {"state": "failed"})
+            with suppress(RedeyeError):  # it may be Airflow that ended
+                api.call("PATCH", f"{run}?update_mask=state", {"state": "failed"})
             raise
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,6 +41,29 @@ def stack(world: World, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def killed_under_way(world: World, part: str, *words: str) -> tuple[int, str]:
+    """A target of which a part of Airflow is killed while a stage runs: its exit code, what it said."""
+    state = world.root / "var" / "airflow" / "stack.json"
+    with subprocess.Popen(
+        [sys.executable, "-m", "infra.stack", *words],
+        cwd=ROOT,
+        env=world.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        said = ""
+        for line in running.stderr:
+            said += line
+            if "✓" in line and state.exists():
+                components = json.loads(state.read_text())["components"]
+                (pid,) = (one["pid"] for one in components if one["name"] == part)
+                os.kill(pid, signal.SIGKILL)
+                said += running.stderr.read()
+    return running.returncode, said
+
+
 def published(world: World, day: str) -> list[tuple[object, ...]]:
     return world.rows(
         "SELECT event_key, score, answered_by FROM prediction_current WHERE day = ? "
@@ -59,6 +85,23 @@ def test_a_night_and_a_backfill_through_airflow(world: World) -> None:
     assert published(world, SECOND) == scored  # what is published stays
     assert f"{FIRST} score" in backfill.stderr
     assert not (world.root / "var" / "airflow" / "stack.json").exists()
+
+
+def test_when_airflow_itself_dies_somebody_is_told_and_the_same_again_is_as_if_nothing_had_been(
+    world: World,
+) -> None:
+    before = published(world, FIRST)
+    words = ("backfill", "--from", FIRST, "--to", FIRST, "--republish")
+
+    for part in ("api-server", "scheduler"):
+        code, said = killed_under_way(world, part, *words)
+        assert code == 75, said
+        assert "run the same again" in said
+
+    again = stack(world, *words)
+    assert again.returncode == 0, again.stderr
+    assert published(world, FIRST) == before
+    assert world.redeye("verify").returncode == 0
 
 
 def test_a_stage_that_fails_gives_the_target_its_exit_code_and_its_sentence(world: World) -> None:
