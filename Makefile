@@ -35,7 +35,8 @@ repro: $(VENV)/.installed ## the same chain through DVC, for the day in params.y
 	@dvc repro
 
 test: $(VENV)/.spark ## every test, whole nights through real services included
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 \
+	  --dist loadfile --no-loadscope-reorder
 
 chaos: $(VENV)/.installed ## kill and fail nights on your own settings, in a scratch copy   [DAY=…] [FAULTS=10] [SEED=7]
 	@$(BIN)/python -m infra.chaos --day '$(DAY)' --faults '$(or $(FAULTS),10)' --seed '$(or $(SEED),7)'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
 
 import typer
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from pipelines.commands.app import app, data_app
-from pipelines.core.errors import RedeyeError
+from pipelines.core.errors import ConfigError, RedeyeError
 from pipelines.core.faults import VARIABLE, arm
 
 # They add themselves, in the order of the help.
@@ -18,6 +19,8 @@ from pipelines.core.faults import VARIABLE, arm
 from pipelines.commands import nights, stages, champion, questions, care  # noqa: F401
 
 # isort: on
+
+YOURS = "pipelines.problem"
 
 app.add_typer(data_app, name="data", rich_help_panel="Questions")
 
@@ -40,4 +43,22 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         return error.exit_code
     except SystemExit as exit_:
         return int(exit_.code or 0)
+    except Exception as error:
+        where = _yours(error)
+        if where is None:
+            raise
+        said = f"{type(error).__name__}: {error}"
+        typer.echo(f"redeye {command}: {where}: {said}; correct the problem there", err=True)
+        return ConfigError.exit_code
     return 0
+
+
+def _yours(error: Exception) -> str | None:
+    """Where in the user's own code an error arose, if it did: the file and the line."""
+    frames = [
+        f"{frame.f_code.co_filename}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals.get("__name__", "").startswith(f"{YOURS}.")
+        or frame.f_globals.get("__name__") == YOURS
+    ]
+    return frames[-1] if frames else None

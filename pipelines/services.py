@@ -144,11 +144,12 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
 
     @cache
     def problem() -> Problem:
+        from pipelines.methods.declared import check_problem
         from pipelines.methods.task import task_of
 
         problem = load_problem(params.problem)
         task_of(problem.task).limits(params.promote)  # before a night begins, not at its end
-        _refuse_slices(problem)
+        check_problem(problem)
         return problem
 
     makers = (
@@ -172,15 +173,6 @@ def _bounds(problem: Problem) -> tuple[float, float]:
     from pipelines.methods.task import task_of
 
     return task_of(problem.task).bounds
-
-
-def _refuse_slices(problem: Problem) -> None:
-    known = {*problem.key, *problem.features.names}
-    for name in set(problem.slices) - known:
-        raise ConfigError(
-            f"problem {problem.name!r}: slices: {name!r} is no feature and no part of the key; "
-            f"known are {', '.join(sorted(known))}"
-        )
 
 
 def load_problem(package: str) -> Problem:

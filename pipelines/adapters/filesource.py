@@ -153,10 +153,35 @@ class FileSource:
 
 
 def _csv(buffer: pa.BufferReader) -> pa.Table:
-    """A CSV's rows. An empty cell is null; `NA` is null too, but among other words a word."""
+    """A CSV's rows. An empty cell is null; `NA` is null too, but among other words a word. What begins
+    with a zero, as 0007 does, is no number but a name.
+    """
     rows = pyarrow.csv.read_csv(buffer)
-    arrays = [_plain(rows[field.name], field.type) for field in rows.schema]
+    spelled = _spelled(
+        buffer, [field.name for field in rows.schema if pa.types.is_integer(field.type)]
+    )
+    arrays = [
+        spelled.get(field.name, _plain(rows[field.name], field.type)) for field in rows.schema
+    ]
     return pa.table(arrays, names=rows.column_names)
+
+
+def _spelled(buffer: pa.BufferReader, numbers: list[str]) -> dict[str, pa.ChunkedArray]:
+    """Those columns of whole numbers of which some begin with a zero, as they are spelled."""
+    if not numbers:
+        return {}
+    buffer.seek(0)
+    options = pyarrow.csv.ConvertOptions(
+        include_columns=numbers,
+        column_types=dict.fromkeys(numbers, pa.string()),
+        strings_can_be_null=True,
+    )
+    texts = pyarrow.csv.read_csv(buffer, convert_options=options)
+    return {
+        name: texts[name]
+        for name in numbers
+        if pc.any(pc.match_substring_regex(texts[name], r"^[+-]?0\d")).as_py()
+    }
 
 
 def _plain(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

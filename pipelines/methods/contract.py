@@ -42,6 +42,15 @@ def conform(rows: pa.Table, columns: Mapping[str, str]) -> tuple[pa.Table, list[
     return pa.table(arrays, names=names), results
 
 
+def lacking(rows: pa.Table, needs: Mapping[str, str]) -> list[RuleResult]:
+    """Columns without which the table means nothing, whatever its suite asks for."""
+    return [
+        _of_column(name, "critical", "missing, or left out by meta.columns", what)
+        for name, what in needs.items()
+        if name not in rows.column_names
+    ]
+
+
 def stray_numbers(rows: pa.Table) -> list[RuleResult]:
     """NaN and infinities, column by column: a number is there or missing, and NaN passes any range."""
     columns = [field.name for field in rows.schema if pa.types.is_floating(field.type)]
@@ -98,8 +107,10 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray | Non
     try:
         plain = column.cast(column.type.value_type) if _encoded(column.type) else column
         kept = plain.cast(wanted)
-        # A column without any value has the type null, to which nothing can be cast back.
-        if pa.types.is_null(plain.type) or _alike(plain, kept.cast(plain.type)):
+        # A column without any value has the type null, to which nothing can be cast back; and a whole
+        # number in words, 0007, is that number.
+        named = pa.types.is_string(plain.type) and pa.types.is_integer(wanted)
+        if named or pa.types.is_null(plain.type) or _alike(plain, kept.cast(plain.type)):
             return kept
     except pa.ArrowException:
         pass

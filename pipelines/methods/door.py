@@ -21,6 +21,7 @@ class Door:
     """One table's way from raw to accepted, and what it takes to pass."""
 
     table: str
+    needs: Mapping[str, str]  # column without which the table means nothing → what it is
     suite: Suite | None
     budget: float
     cutoff: Callable[[date], datetime]

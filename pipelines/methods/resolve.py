@@ -89,5 +89,11 @@ class Scope:
     def _why_not(self, name: str) -> str:
         if name in self.refused:
             return self.refused[name]
-        known = [*self.columns, *self.functions]
+        known = [*self.columns, *filter(self._can_be_made, self.functions)]
         return f"which is no column of {self.table!r}; {nearest_name(name, known)}"
+
+    def _can_be_made(self, name: str, *path: str) -> bool:
+        if name not in self.functions or name in path:
+            return name in self.columns
+        arguments = inspect.signature(self.functions[name]).parameters
+        return all(self._can_be_made(one, *path, name) for one in arguments)

@@ -60,7 +60,7 @@ def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
     scope = Scope(
         history.table, columns_of("f", shape.facts(history.table, history.name)), features.functions
     )
-    keys = [scope.column(key, history.name).as_(key) for key in history.keys]
+    keys = [scope.column(key, f"{history.name}.by").as_(key) for key in history.keys]
     day, known_at = (scope.column(name, history.name) for name in ("day", "known_at"))
     in_time = exp.and_(of("p", "day").eq(day), known_at < of("p", "closes_at"))
     on_that_day = exp.and_(

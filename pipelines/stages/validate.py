@@ -9,11 +9,19 @@ from datetime import date
 import pyarrow as pa
 
 from pipelines.core.config import ValidateParams
-from pipelines.core.contracts import Lake, Pages, Problem, RuleResult, Validator, Warehouse
+from pipelines.core.contracts import (
+    Lake,
+    Pages,
+    Problem,
+    RuleResult,
+    Table,
+    Validator,
+    Warehouse,
+)
 from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.faults import reach
 from pipelines.core.records import Landed, Partition, Validation
-from pipelines.methods.contract import conform, off_calendar, stray_numbers
+from pipelines.methods.contract import conform, lacking, off_calendar, stray_numbers
 from pipelines.methods.door import Door, accept, current_of, leave_out, named_raws, recall_all
 from pipelines.methods.page import render
 from pipelines.methods.quarantine import counts, critical, decide, put_aside
@@ -59,10 +67,12 @@ def validate(
     while other nights do the same; they are pointed to last, so a run that dies before judges anew.
     """
     suites = {table.name: validator.suite(table.name) for table in problem.tables}
+    needs = {table.name: _needs(problem, table) for table in problem.tables}
     judgements: list[Judgement] = []
     for name, suite in suites.items():
         repaired = lake.revisions(released(name), date.min, date.max)
-        door = Door(name, suite, params.quarantine_budget, problem.cutoff, day, repaired)
+        budget = params.quarantine_budget
+        door = Door(name, needs[name], suite, budget, problem.cutoff, day, repaired)
         raws = named_raws(lake, door, landed)
         known = recall_all(lake, door, raws)
         for arrival in _judge(lake, door, validator, [r for r in raws if r.day not in known]):
@@ -74,6 +84,12 @@ def validate(
     if not validation.passed:
         raise DataError(f"validate {day}: {validation.reason}", evidence=validation)
     return validation
+
+
+def _needs(problem: Problem, table: Table) -> dict[str, str]:
+    keyed = table.name in (problem.events, problem.outcomes)
+    known = {"known_at": "when each fact became known"} if table.kind == "facts" else {}
+    return dict.fromkeys(problem.key if keyed else (), "a part of the key") | known
 
 
 def _judge(
@@ -98,11 +114,15 @@ def _open(lake: Lake, door: Door, raw: Partition) -> Arrival:
         landed = with_repaired(lake, raw, door.repaired(raw))
     except DataError as error:
         return Arrival(raw, None, None, (critical("readable", str(error), "a whole file"),))
-    if door.suite is None or not door.suite.columns:
-        return Arrival(raw, landed, landed, ())
-    conformed, results = conform(landed, door.suite.columns)
+    conformed, results = landed, list[RuleResult]()
+    if door.suite and door.suite.columns:
+        conformed, results = conform(landed, door.suite.columns)
+    told = {result.rule for result in results if result.severity == "critical"}
+    results += [one for one in lacking(conformed, door.needs) if one.rule not in told]
     if any(result.severity == "critical" for result in results):
         return Arrival(raw, landed, None, tuple(results))
+    if door.suite is None or not door.suite.columns:
+        return Arrival(raw, landed, landed, ())
     stray = stray_numbers(conformed)
     off = off_calendar(conformed, door.suite, raw.day, door.cutoff)
     return Arrival(raw, landed, conformed, (*results, *stray, *off))

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from world import environ_of
+
 PROJECT = Path(__file__).parents[2]
 PROBLEMS = PROJECT / "tests" / "problems"
 PLACES = {
@@ -63,11 +65,10 @@ class Clone:
         return set(git(self.root, "diff", "--cached", "--name-only", "HEAD").split())
 
     def redeye(self, *words: str) -> subprocess.CompletedProcess[str]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith("REDEYE_")}
         return subprocess.run(
             [sys.executable, "-m", "pipelines", *words],
             cwd=self.root,
-            env={**own, **self.environ, "PYTHONPATH": str(self.root)},
+            env={**environ_of(self.root), **self.environ, "PYTHONPATH": str(self.root)},
             capture_output=True,
             text=True,
             check=False,

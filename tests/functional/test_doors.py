@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from world import FIRST, SECOND, World
+from world import FIRST, SECOND, World, registry_of
 
 from infra.api import ENDED, Api, wait_until
 from infra.machine import Machine
@@ -61,6 +61,7 @@ def chat() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def api(world: World, chat: str) -> Iterator[Api]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # of a test before this one
         patch.setenv("REDEYE_ROOT", str(world.root))
         patch.setenv("REDEYE_ALERT_WEBHOOK", chat)
         patch.setenv("REDEYE_ALERT_HOSTS", "127.0.0.1")
@@ -71,10 +72,7 @@ def api(world: World, chat: str) -> Iterator[Api]:
 
 @pytest.fixture
 def aliases(world: World) -> Any:
-    """What a person has in the MLflow UI."""
-    import mlflow
-
-    return mlflow.MlflowClient(tracking_uri=find_places(world.environ).tracking_uri)
+    return registry_of(world.root)
 
 
 def ended(api: Api, run: str) -> str:

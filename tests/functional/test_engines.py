@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from world import FIRST, World
+from world import FIRST, World, environ_of
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).parents[2]
@@ -33,7 +32,7 @@ def test_one_word_in_params_moves_the_features_to_spark_and_changes_no_byte(
     done = subprocess.run(
         [sys.executable, "-m", "pipelines", "features", "--day", FIRST],
         cwd=clone,
-        env={**os.environ, "PYTHONPATH": str(clone), "REDEYE_ROOT": str(world.root)},
+        env={**environ_of(world.root), "PYTHONPATH": str(clone)},
         capture_output=True,
         text=True,
         check=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable
 from datetime import date
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from world import FIRST, REDEYE, SECOND, World
+from world import FIRST, REDEYE, SECOND, World, environ_of
 
 from pipelines.problem import PROBLEM
 from pipelines.problem.source import Feed
@@ -184,7 +183,7 @@ def test_an_unknown_key_in_params_ends_with_exit_78(world: World, tmp_path: Path
     done = subprocess.run(
         [str(Path(REDEYE).parent / "python"), "-m", "pipelines", "night", "--day", SECOND],
         cwd=clone,
-        env={**os.environ, "PYTHONPATH": str(clone), "REDEYE_ROOT": str(world.root)},
+        env={**environ_of(world.root), "PYTHONPATH": str(clone)},
         capture_output=True,
         text=True,
         check=False,

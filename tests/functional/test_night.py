@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from world import FIRST, SECOND, World
+from world import FIRST, SECOND, World, registry_of
 
 pytestmark = pytest.mark.slow
 
@@ -67,10 +66,7 @@ def test_a_night_again_changes_nothing(world: World) -> None:
 
 
 def test_moving_the_alias_changes_who_answers_next_and_the_ledger_says_so(world: World) -> None:
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{world.root}/var/mlflow.db")
+    client = registry_of(world.root)
     old = client.get_model_version_by_alias("flights-late", "champion").version
     others = [
         version.version

@@ -15,12 +15,30 @@ FIRST, SECOND = "2013-03-20", "2013-03-21"
 REDEYE = str(Path(sys.executable).parent / "redeye")
 
 
+# Where things are is not what a test before this one has told a library in this process.
+PLACES = ("REDEYE_", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "AIRFLOW_")
+
+
+def environ_of(root: Path) -> dict[str, str]:
+    """The environment of a command whose root it is."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(PLACES)}
+    return {**own, "REDEYE_ROOT": str(root)}
+
+
+def registry_of(root: Path) -> Any:
+    """What a person has in the MLflow UI."""
+    import mlflow
+
+    store = f"sqlite:///{root}/var/mlflow.db"
+    return mlflow.MlflowClient(tracking_uri=store, registry_uri=store)
+
+
 class World:
     """A root of its own, and the command."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.environ = {**os.environ, "REDEYE_ROOT": str(root)}
+        self.environ = environ_of(root)
 
     def redeye(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -260,6 +260,25 @@ def test_a_broken_csv_is_refused(tmp_path: Path, content: bytes) -> None:
         open_source(problem(str(tmp_path))).read("schedule", DAY)
 
 
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (b"0007\n,\nNA\n12\n", ["0007", None, None, "12"]),
+        (b"7\n,\n12\n", [7, None, 12]),
+        (b"0\n-3\n", [0, -3]),
+        (b"0007\nA12\n", ["0007", "A12"]),
+    ],
+)
+def test_in_a_csv_what_begins_with_a_zero_is_a_name(
+    tmp_path: Path, cells: bytes, read: list[object]
+) -> None:
+    rows = [b"1," + cell for cell in cells.replace(b",", b"").splitlines()]
+    put_below(tmp_path)(f"schedule/{DAY}.csv", b"\n".join([b"one,station", *rows, b""]))
+
+    rows_read = open_source(problem(str(tmp_path))).read("schedule", DAY)
+    assert rows_read["station"].to_pylist() == read
+
+
 def test_in_a_csv_an_empty_cell_is_null_and_na_is_null_only_among_numbers(tmp_path: Path) -> None:
     put_below(tmp_path)(
         f"schedule/{DAY}.csv", b"carrier,delay,seen\nNA,NA,2020-01-09T01:00Z\n,1,\nAA,NA,\n"

@@ -536,6 +536,24 @@ def test_a_table_without_a_suite_is_taken_as_it_is(night: Night, tmp_path: Path)
     assert "Nobody wrote a suite" in night.desk.page
 
 
+def test_facts_that_do_not_say_when_they_were_known_are_blocked(
+    night: Night, tmp_path: Path
+) -> None:
+    def forgetful(suite: dict[str, Any]) -> None:
+        del suite["meta"]["columns"]["known_at"], suite["meta"]["instants"]["known_at"]
+
+    night.validator = CountingValidator(a_changed_suite(tmp_path / "new", "flights", forgetful))
+    of_the_suite, _ = night.refused()
+    night.validator = CountingValidator(tmp_path / "none")
+    night.land("flights", BEFORE, night.rows("flights", BEFORE).drop_columns(["known_at"]))
+    of_the_data, _ = night.refused()
+
+    for message in (of_the_suite, of_the_data):
+        assert "column(known_at): missing, or left out by meta.columns" in message
+        assert "expected when each fact became known" in message
+    assert not night.lake.find("accepted/flights", BEFORE, BEFORE)
+
+
 @pytest.mark.parametrize("step", ["quarantine/flights", "findings/flights", "accepted/flights"])
 def test_a_run_that_died_half_way_accepted_nothing_and_the_next_one_judges_anew(
     night: Night, step: str

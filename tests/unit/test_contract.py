@@ -58,7 +58,7 @@ def test_a_type_that_says_the_same_is_cast(found: pa.Array, wanted: str) -> None
     [
         (pa.array([1.5, 2.0]), "int32"),
         (pa.array([70000]), "int16"),
-        (pa.array(["007"]), "int32"),
+        (pa.array(["7.0"]), "int32"),
         (pa.array(["many"]), "int32"),
         (pa.array([True]), "date32"),
         (pa.array([2**53 + 1], pa.int64()), "float64"),
@@ -74,6 +74,13 @@ def test_a_cast_that_would_lose_something_is_critical(found: pa.Array, wanted: s
         ("column(a)", "critical", wanted)
     ]
     assert str(found.type) in results[0].observed
+
+
+def test_a_whole_number_in_words_is_that_number() -> None:
+    rows, results = conform(pa.table({"a": ["0530", None, "-7"]}), {"a": "int32"})
+
+    assert results == []
+    assert rows["a"].to_pylist() == [530, None, -7]
 
 
 def test_a_renamed_column_is_critical_and_the_new_name_is_suggested() -> None:

@@ -1,0 +1,47 @@
+"""What a problem declares, held against itself before a night begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from pipelines.core.contracts import Problem
+from pipelines.core.errors import ConfigError
+from pipelines.methods.nearest import nearest_name
+
+
+def check_problem(problem: Problem) -> None:
+    """Raise ConfigError for what cannot be meant: a table, a column to slice by, or a zone that is none."""
+    where = f"problem {problem.name!r}"
+    kinds = {table.name: table.kind for table in problem.tables}
+    for asker, name, kind in _asked(problem):
+        if name not in kinds:
+            raise ConfigError(
+                f"{where}: {asker}: {name!r} is not among its tables; {nearest_name(name, kinds)}"
+            )
+        if kind and kinds[name] != kind:
+            raise ConfigError(
+                f"{where}: {asker}: {name!r} is declared as {kinds[name]}; it must be {kind}"
+            )
+    known = {*problem.key, *problem.features.names}
+    for name in sorted(set(problem.slices) - known):
+        raise ConfigError(
+            f"{where}: slices: {name!r} is no feature and no part of the key; "
+            f"{nearest_name(name, known)}"
+        )
+    try:
+        ZoneInfo(problem.zone)
+    except (KeyError, ValueError, OSError) as error:  # no such zone; no name of one
+        raise ConfigError(
+            f"{where}: {problem.zone!r} is no time zone; write one such as Europe/Berlin"
+        ) from error
+
+
+def _asked(problem: Problem) -> Iterator[tuple[str, str, str]]:
+    """Who names a table, which, and of what kind it must be ("": of any)."""
+    features = problem.features
+    yield "events", problem.events, "events"
+    yield "outcomes", problem.outcomes, "facts"
+    yield from ((f"the history {one.name!r}", one.table, "facts") for one in features.history)
+    yield from ((f"Latest({one.table!r})", one.table, "facts") for one in features.latest)
+    yield from ((f"Lookup({one.table!r})", one.table, "") for one in features.lookups)

@@ -1,0 +1,41 @@
+"""What a problem declares is held against itself before a night begins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipelines.core.contracts import Table
+from pipelines.core.errors import ConfigError
+from pipelines.methods.declare import Latest, Lookup
+from pipelines.methods.declared import check_problem
+from pipelines.problem import PROBLEM
+
+
+def declared(**other: Any) -> Any:
+    return replace(PROBLEM, features=replace(PROBLEM.features, **other))
+
+
+def test_the_problem_as_it_is_can_be_meant() -> None:
+    check_problem(PROBLEM)
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (replace(PROBLEM, events="shedule"), "events: 'shedule' is not among .* 'schedule'"),
+        (replace(PROBLEM, outcomes="flight"), "outcomes: 'flight' is not among .* 'flights'"),
+        (replace(PROBLEM, outcomes="planes"), "outcomes: 'planes' is declared as slow; .* facts"),
+        (replace(PROBLEM, tables=(Table("flights", "facts"),)), "events: 'schedule' is not among"),
+        (replace(PROBLEM, slices=("origins",)), "slices: 'origins' is no feature .* 'origin'"),
+        (replace(PROBLEM, zone="Europe/Berln"), "'Europe/Berln' is no time zone"),
+        (replace(PROBLEM, zone=""), "'' is no time zone"),
+        (declared(latest=(Latest("wether", ("origin",), ("temp",), 6),)), "Latest.*'weather'"),
+        (declared(lookups=(Lookup("plane", ("tailnum",), {"a": "b"}),)), "Lookup.*'planes'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_nearest_name(problem: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check_problem(problem)
