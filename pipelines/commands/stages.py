@@ -63,11 +63,16 @@ def features(
 
 
 def _features_known_now(redeye: Redeye, day: date, as_json: bool) -> None:
+    from pipelines.methods.partition import differing
     from pipelines.stages.features import features_known_now
 
     problem, lake, engine = (redeye.services[name]() for name in ("problem", "lake", "engine"))
     made = features_known_now(day, problem, lake, engine)
     typer.echo(made.to_json() if as_json else lake.path(made), nl=not as_json)
+    for then in lake.find("features", day, day):
+        found = differing(lake.read([then]), lake.read([made]))
+        told = ", ".join(f"{name} of {rows:,} rows" for name, rows in found.items())
+        typer.echo(f"otherwise than on the night: {told or 'nothing'}", err=True)
 
 
 @app.command(rich_help_panel="Stages")

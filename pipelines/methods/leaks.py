@@ -18,7 +18,7 @@ from pipelines.methods.examples import Examples
 from pipelines.methods.metrics import Scored, auc
 from pipelines.methods.reading import Reading, rank
 
-NAMED = 3  # features that a reason names
+NAMED = 12  # features that a reason names
 ADVICE = (
     "they may tell how events end: find where the source takes them from and leave them out, or"
 )

@@ -29,6 +29,26 @@ def split_days(rows: pa.Table, days: Sequence[date]) -> dict[date, pa.Table]:
     return {day: rows.slice(*starts.get(day, (0, 0))).combine_chunks() for day in days}
 
 
+def differing(one: pa.Table, other: pa.Table) -> dict[str, int]:
+    """The columns that are not the same in both tables, each with how many rows differ.
+
+    Rows that only one of them has differ in all columns.
+    """
+    more, common = abs(one.num_rows - other.num_rows), min(one.num_rows, other.num_rows)
+    counts = {
+        name: more + common - _equal(one[name][:common], other[name][:common])
+        for name in one.column_names
+        if name in other.column_names
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> int:
+    same = pc.fill_null(pc.equal(one, other), fill_value=False)
+    absent = pc.and_(pc.is_null(one), pc.is_null(other))
+    return int(pc.sum(pc.or_(same, absent)).as_py() or 0)
+
+
 def wide(rows: pa.Table) -> pa.Table:
     """Whole numbers as int64 and text as strings, whichever engine computed them."""
     return pa.table({name: _wide(rows[name]) for name in rows.column_names})

@@ -173,12 +173,39 @@ def test_a_few_impossible_rows_are_put_aside_and_the_rest_is_scored(
     assert all("distance" in rule for rule in quarantined["rule"].to_pylist())
 
 
-def test_an_unknown_key_in_params_ends_with_exit_78(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("params.yaml", "gap_days", "gap_dyas", "gap_dyas: unknown key; did you mean 'gap_days'?"),
+        (
+            "pipelines/problem/features.py",
+            "return sched_dep_time // 100",
+            "return sched_dep_tim // 100",
+            "features.py, line 26: NameError: name 'sched_dep_tim' is not defined",
+        ),
+        (
+            "pipelines/problem/label.py",
+            'flights["arr_delay"]',
+            'flights["arr_dela"]',
+            "label.py, line 17: KeyError: 'arr_dela'; correct the problem there",
+        ),
+        (
+            "pipelines/problem/__init__.py",
+            "import outcome\n",
+            "import outcom\n",
+            "__init__.py, line 7: ImportError: cannot import name 'outcom'",
+        ),
+    ],
+)
+def test_a_mistake_in_what_is_yours_ends_with_exit_78_and_says_where(
+    world: World, tmp_path: Path, file: str, old: str, new: str, said: str
+) -> None:
     repository = Path(__file__).parents[2]
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(repository), str(clone)], check=True)
-    params = (repository / "params.yaml").read_text()
-    (clone / "params.yaml").write_text(params.replace("gap_days", "gap_dyas"))
+    text = (repository / file).read_text()
+    assert old in text
+    (clone / file).write_text(text.replace(old, new))
 
     done = subprocess.run(
         [str(Path(REDEYE).parent / "python"), "-m", "pipelines", "night", "--day", SECOND],
@@ -190,4 +217,5 @@ def test_an_unknown_key_in_params_ends_with_exit_78(world: World, tmp_path: Path
     )
 
     assert done.returncode == 78, done.stderr
-    assert "gap_dyas: unknown key; did you mean 'gap_days'?" in done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -96,6 +96,7 @@ def test_features_known_now_are_kept_apart_from_what_was_served(world: World) ->
     told = json.loads(world.redeye("features", "--day", FIRST, "--known", "now", "--json").stdout)
 
     assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("otherwise than on the night: nothing\n")
     assert Path(done.stdout.strip()).parent == world.root / f"data/features-known-now/day={FIRST}"
     assert (
         told["sha256"] == json.loads(before)["partition"]["sha256"]
