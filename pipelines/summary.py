@@ -25,7 +25,7 @@ from pipelines.methods.repair import Repaired
 from pipelines.methods.task import TASKS
 from pipelines.runner import Night
 
-SHOWN = 3  # breaches of one invariant, alerts of one night
+SHOWN = 3  # breaches of one invariant
 
 
 def night_summary(night: Night) -> dict[str, Any]:
@@ -191,10 +191,9 @@ def _settlement(record: Settlement) -> list[tuple[str, str]]:
 
 
 def _report(record: Report) -> list[tuple[str, str]]:
-    told = record.alerts[:SHOWN]
-    if more := len(record.alerts) - len(told):
-        told = (*told, f"and {more} more in the report")
-    return [("alerts", "; ".join(told) or "none")]
+    strongest, more = record.alerts[:1], len(record.alerts) - 1
+    told = (*strongest, f"And {more} more in the report.") if more > 0 else strongest
+    return [("alerts", " ".join(told) or "none")]
 
 
 ROWS: dict[str, Any] = {

@@ -135,7 +135,7 @@ def _of_features(night: Night, watched: Watched) -> Iterator[Alarm]:
         yield Alarm(
             f"drift {drift.feature}",
             f"{drift.feature} looks unlike the training data over the last {limits.days} days: its "
-            f"index is {drift.psi:.2f}, above {limits.psi:g} and above the usual {drift.usual:.2f}; the report has all of them.",
+            f"index is {drift.psi:.2f}, above {limits.psi:g} and above the usual {drift.usual:.2f}.",
             f"redeye status --day {night.day}",
             drift.strength(limits.psi),
         )
