@@ -42,7 +42,9 @@ def run() -> None:
     signal.signal(signal.SIGTERM, _stop)
     from pipelines.cli import main
 
-    sys.exit(main(sys.argv[1:], os.environ))
+    code = main(sys.argv[1:], os.environ)
+    gc.freeze()  # to look through all that was imported once more takes Python most of a second
+    sys.exit(code)
 
 
 def _stop(signum: int, _frame: FrameType | None) -> None:

@@ -55,6 +55,7 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001  an estimator may raise anything; the sentence tells it
         reply = {"outcome": "crashed", "reason": f"{type(error).__name__}: {_first_line(error)}"}
     print(json.dumps(reply))  # noqa: T201  the parent reads it
+    gc.freeze()  # the parent waits for the end, which would be a look through all that was imported
     return 0
 
 
