@@ -38,7 +38,7 @@ def find_alarms(night: Night, watched: Watched) -> list[Alarm]:
         *_of_the_chain(night),
         *_of_the_models(night, watched),
         *find_betters(watched.standings, watched.task),
-        *_of_features(night, watched),
+        *drift_alarm(night, watched),
     ]
     return sorted(found, key=lambda alarm: (not alarm.urgent, -alarm.strength))
 
@@ -129,13 +129,18 @@ def find_betters(standings: Sequence[Standing], task: Task) -> Iterator[Alarm]:
             )
 
 
-def _of_features(night: Night, watched: Watched) -> Iterator[Alarm]:
+def drift_alarm(night: Night, watched: Watched) -> Iterator[Alarm]:
+    """One alarm for all of them: what moves the world moves many features."""
     limits = watched.limits
-    for drift in watched.drifted:
-        yield Alarm(
-            f"drift {drift.feature}",
-            f"{drift.feature} looks unlike the training data over the last {limits.days} days: its "
-            f"index is {drift.psi:.2f}, above {limits.psi:g} and above the usual {drift.usual:.2f}.",
-            f"redeye status --day {night.day}",
-            drift.strength(limits.psi),
-        )
+    found = sorted(watched.drifted, key=lambda one: -one.strength(limits.psi))
+    if not found:
+        return
+    first, others = found[0], ", ".join(one.feature for one in found[1:4])
+    so_do = f"; so do {len(found) - 1} more, as {others}" if others else ""
+    yield Alarm(
+        "drift",
+        f"{first.feature} looks unlike the training data over the last {limits.days} days: its "
+        f"index is {first.psi:.2f}, above {limits.psi:g} and above the usual {first.usual:.2f}{so_do}.",
+        f"redeye status --day {night.day}",
+        first.strength(limits.psi),
+    )

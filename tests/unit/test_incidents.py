@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipelines.core.records import Incident
-from pipelines.methods.alarms import Alarm
-from pipelines.methods.drift import feature_drift
+from pipelines.methods.alarms import Alarm, drift_alarm
+from pipelines.methods.drift import Drift, feature_drift
 from pipelines.methods.incidents import file_alarms, message
 
 DAY = date(2013, 10, 1)
@@ -37,6 +39,20 @@ def nights(*alarms: list[Alarm], budget: int = 5) -> list[list[Incident]]:
 def told(filed: list[list[Incident]]) -> list[list[str]]:
     """Subjects that each night sends."""
     return [[one.subject for one in tonight if one.told == "sending"] for tonight in filed]
+
+
+def test_features_that_drift_together_are_one_alarm() -> None:
+    drifted = [
+        Drift(name, psi, 0.1, 0.0, 0.0) for name, psi in zip("abcdef", range(1, 7), strict=True)
+    ]
+    watched: Any = SimpleNamespace(limits=SimpleNamespace(days=7, psi=0.25), drifted=drifted)
+    night: Any = SimpleNamespace(day=DAY)
+
+    (alarm,) = drift_alarm(night, watched)
+
+    assert alarm.sentence.startswith("f looks unlike the training data")
+    assert alarm.sentence.endswith("; so do 5 more, as e, d, c.")
+    assert alarm.strength == drifted[-1].strength(0.25)
 
 
 def test_an_alarm_that_goes_on_is_one_incident_and_told_once() -> None:
