@@ -108,7 +108,7 @@ class FileSource:
         if found is None:
             raise MissingDay(
                 f"{self._files.where}: {table} has no file for {day}; "
-                f"deliver {table}/{day}.parquet, and run the night again"
+                f"deliver {table}/{day}.parquet or .csv, and run the night again"
             )
         return of_day(found, day)
 

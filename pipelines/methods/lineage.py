@@ -76,8 +76,9 @@ def tell_event(key: str, lineage: Lineage, archive: Archive) -> Event:
     mine = scores.loc[scores["event_key"] == key]
     answer = mine.loc[mine["answers"]]
     if answer.empty:
-        near = difflib.get_close_matches(key, scores["event_key"].unique().tolist(), 3)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        known = scores["event_key"].unique().tolist()
+        near = difflib.get_close_matches(key, known, 3) or known[:1]
+        hint = f"; did you mean one such as {', '.join(near)}?" if near else ""
         raise DataError(f"predictions {day}: no event {key!r} was scored{hint}")
     row = answer.iloc[0]
     event = Event(
