@@ -50,6 +50,14 @@ class Accepted:
         return {table: sorted(revisions) for table, revisions in self.tables.items()}
 
     @cached_property
+    def _alone(self) -> dict[str, dict[date, Partition]]:
+        """Partitions that never changed, as nearly all: each night knows them alike."""
+        return {
+            table: {day: one[0] for day, one in kept.items() if len(one) == 1 and one[0].file}
+            for table, kept in self.tables.items()
+        }
+
+    @cached_property
     def shape(self) -> Shape:
         """The columns of every table, as its newest partition has them."""
         newest = {table: self._newest(table, self.day) for table in self.tables}
@@ -83,7 +91,8 @@ class Accepted:
     def _since(self, table: str, first: date, last: date, night: date) -> Found:
         revisions, known, days = self.tables[table], self._night(night), self._sorted[table]
         reached = days[bisect_left(days, first) : bisect_right(days, last)]
-        return {day: as_known(revisions[day], known) for day in reached}
+        alone = self._alone[table]
+        return {day: alone.get(day) or as_known(revisions[day], known) for day in reached}
 
     def has(self, table: str) -> bool:
         """Whether the night knows anything of a table; of the events, those of its own day."""
