@@ -130,8 +130,8 @@ def compute(root: Path, own: Path, day: date):
 
     data, yesterday = root / "data", day - timedelta(days=1)
     with duckdb.connect(":memory:") as connection:
-        facts = files(data, "accepted/flights", day - timedelta(days=3), yesterday)
-        totals = connection.execute(totals_by_hand(facts, yesterday, yesterday)).to_arrow_table()
+        facts = files(data, "accepted/flights", yesterday, yesterday)
+        totals = connection.execute(totals_by_hand(facts)).to_arrow_table()
         pq.write_table(totals, own / "totals.parquet", compression="zstd")
         history = files(data, "history/late", day - timedelta(days=28), yesterday)
         rows = connection.execute(features_by_hand(data, history, day, day)).to_arrow_table()
