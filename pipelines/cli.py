@@ -20,7 +20,9 @@ from pipelines.commands import nights, stages, champion, questions, care  # noqa
 
 # isort: on
 
-YOURS = "pipelines.problem"
+YOURS = "pipelines.problem."
+# What is wrong in code, and will be the next time; a source that does not answer is no mistake.
+MISTAKES = (ImportError, SyntaxError, NameError, AttributeError, TypeError, LookupError, ValueError)
 
 app.add_typer(data_app, name="data", rich_help_panel="Questions")
 
@@ -43,7 +45,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         return error.exit_code
     except SystemExit as exit_:
         return int(exit_.code or 0)
-    except Exception as error:
+    except MISTAKES as error:
         where = _yours(error)
         if where is None:
             raise
@@ -58,7 +60,6 @@ def _yours(error: Exception) -> str | None:
     frames = [
         f"{frame.f_code.co_filename}, line {line}"
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__", "").startswith(f"{YOURS}.")
-        or frame.f_globals.get("__name__") == YOURS
+        if f"{frame.f_globals.get('__name__')}.".startswith(YOURS)
     ]
     return frames[-1] if frames else None
