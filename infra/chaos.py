@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.settings import REPOSITORY
-from pipelines.__main__ import QUIET
+from pipelines.__main__ import settle_in
 from pipelines.core.config import find_places, read_params
 from pipelines.core.day import parse_day
 from pipelines.core.errors import RedeyeError
@@ -239,10 +239,9 @@ def _chaos(asked: argparse.Namespace) -> int:
 def _environ(root: Path) -> dict[str, str]:
     """The environment of a scratch root: yours, without what leads to your own services."""
     yours = {key: value for key, value in os.environ.items() if key not in OUTSIDE}
-    return {**QUIET, **yours, "REDEYE_ROOT": str(root)}
+    return {**yours, "REDEYE_ROOT": str(root)}
 
 
 if __name__ == "__main__":
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    settle_in()
     sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +48,6 @@ def one_at_a_time(places: Places) -> Iterator[None]:
 
 def open_store(places: Places, experiment: str, model: str) -> tuple[Any, str]:
     """A client, and the id of the experiment; both the experiment and the registered model exist then."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     from mlflow import MlflowClient
 

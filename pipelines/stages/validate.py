@@ -114,14 +114,13 @@ def _open(lake: Lake, door: Door, raw: Partition) -> Arrival:
         landed = with_repaired(lake, raw, door.repaired(raw))
     except DataError as error:
         return Arrival(raw, None, None, (critical("readable", str(error), "a whole file"),))
-    conformed, results = landed, list[RuleResult]()
-    if door.suite and door.suite.columns:
-        conformed, results = conform(landed, door.suite.columns)
+    contract = door.suite.columns if door.suite else {}
+    conformed, results = conform(landed, contract) if contract else (landed, [])
     told = {result.rule for result in results if result.severity == "critical"}
     results += [one for one in lacking(conformed, door.needs) if one.rule not in told]
     if any(result.severity == "critical" for result in results):
         return Arrival(raw, landed, None, tuple(results))
-    if door.suite is None or not door.suite.columns:
+    if door.suite is None or not contract:
         return Arrival(raw, landed, landed, ())
     stray = stray_numbers(conformed)
     off = off_calendar(conformed, door.suite, raw.day, door.cutoff)

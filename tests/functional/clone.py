@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from world import environ_of
+from world import World
 
 PROJECT = Path(__file__).parents[2]
 PROBLEMS = PROJECT / "tests" / "problems"
@@ -30,59 +25,46 @@ NOBODY = {
 }
 
 
-@dataclass(frozen=True)
-class Clone:
-    """A folder with the project's tracked files, and the command run in it."""
+class Clone(World):
+    """A folder with the project's tracked files, and the command run in it; its root is there, too,
+    unless it is told another.
+    """
 
-    root: Path
-    environ: dict[str, str] = field(default_factory=dict)
+    command = (sys.executable, "-m", "pipelines")
+
+    def __init__(self, folder: Path, root: Path | None = None, **environ: str) -> None:
+        super().__init__(root or folder)
+        self.folder: Path = folder
+        self.environ |= {"PYTHONPATH": str(folder), **environ}
 
     @classmethod
-    def of_the_project(cls, root: Path) -> Clone:
+    def of_the_project(cls, folder: Path, root: Path | None = None, **environ: str) -> Clone:
         for name in git(PROJECT, "ls-files", "-z").split("\0"):
             if (PROJECT / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(PROJECT / name, root / name)
-        git(root, "init", "--quiet")
-        git(root, "add", "--all")
-        git(root, "commit", "--quiet", "--message", "Clone")
-        return cls(root)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(PROJECT / name, folder / name)
+        git(folder, "init", "--quiet")
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "--message", "Clone")
+        return cls(folder, root, **environ)
 
     def convert(self, problem: Path) -> None:
         """Put another problem in the three places."""
         for name, place in PLACES.items():
-            if (self.root / place).is_dir():
-                shutil.rmtree(self.root / place)
+            if (self.folder / place).is_dir():
+                shutil.rmtree(self.folder / place)
                 shutil.copytree(
-                    problem / name, self.root / place, ignore=shutil.ignore_patterns("__pycache__")
+                    problem / name,
+                    self.folder / place,
+                    ignore=shutil.ignore_patterns("__pycache__"),
                 )
             else:
-                shutil.copy(problem / name, self.root / place)
+                shutil.copy(problem / name, self.folder / place)
 
     def changed(self) -> set[str]:
         """The files that are no longer those of the clone; what is ignored is left out."""
-        git(self.root, "add", "--all")
-        return set(git(self.root, "diff", "--cached", "--name-only", "HEAD").split())
-
-    def redeye(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pipelines", *words],
-            cwd=self.root,
-            env={**environ_of(self.root), **self.environ, "PYTHONPATH": str(self.root)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def night(self, day: str) -> dict[str, Any]:
-        done = self.redeye("night", "--day", day, "--json")
-        assert done.returncode == 0, done.stderr
-        summary: dict[str, Any] = json.loads(done.stdout)
-        return summary
-
-    def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.root / "var" / "redeye.db")) as connection:
-            return connection.execute(query, values).fetchall()
+        git(self.folder, "add", "--all")
+        return set(git(self.folder, "diff", "--cached", "--name-only", "HEAD").split())
 
 
 def git(folder: Path, *words: str) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ def first_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def world(first_night: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
-    root = tmp_path_factory.mktemp("world") / "root"
-    shutil.copytree(first_night, root, symlinks=True)
-    return World(root)
+def world(first_night: Path) -> Iterator[World]:
+    # Not below pytest's own folder: only its owner may enter, and root's PostgreSQL is another user.
+    with tempfile.TemporaryDirectory(prefix="redeye-", ignore_cleanup_errors=True) as folder:
+        root = Path(folder) / "root"
+        shutil.copytree(first_night, root, symlinks=True)
+        yield World(root)

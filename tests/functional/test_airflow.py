@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +15,6 @@ from world import FIRST, SECOND, World
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def world(first_night: Path) -> Iterator[World]:
-    # Not below pytest's own folder: only its owner may enter, and root's PostgreSQL is another user.
-    with tempfile.TemporaryDirectory(prefix="redeye-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder) / "root"
-        shutil.copytree(first_night, root, symlinks=True)
-        yield World(root)
 
 
 def stack(world: World, *words: str) -> subprocess.CompletedProcess[str]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import sqlite3
-import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from hook import Hook, listening
 from world import FIRST, SECOND, World, registry_of
 
 from infra.api import ENDED, Api, wait_until
@@ -27,35 +22,9 @@ MODEL = "flights-late"
 
 
 @pytest.fixture(scope="module")
-def world(first_night: Path) -> Iterator[World]:
-    # Not below pytest's own folder: only its owner may enter, and root's PostgreSQL is another user.
-    with tempfile.TemporaryDirectory(prefix="redeye-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder) / "root"
-        shutil.copytree(first_night, root, symlinks=True)
-        yield World(root)
-
-
-class Chat(BaseHTTPRequestHandler):
-    """Keeps what it is told."""
-
-    heard: ClassVar[list[str]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.heard.append(json.loads(body)["text"])
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
 def chat() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Chat) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/hook"
-        server.shutdown()
+    with listening() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +111,7 @@ def test_people_are_told_of_a_night_that_never_ran_and_of_a_stage_that_was_given
     mark_schema(world, before)
 
     assert (missed, broken) == ("success", "failed")
-    first, *others = Chat.heard[-3:]
+    first, *others = Hook.heard[-3:]
     assert f"No predictions were published for {SECOND}.\n  $ redeye score --day {SECOND}" in first
     assert sorted(text.splitlines()[-1] for text in others) == [
         f"  $ redeye monitor --day {FIRST}",
@@ -157,15 +126,15 @@ def test_people_are_told_once_of_a_promotion_that_was_refused(
     champion, other = other_version(aliases)
     aliases.set_model_version_tag(MODEL, other, "redeye.quality", "refused")
     aliases.set_registered_model_alias(MODEL, "champion", other)
-    told = len(Chat.heard)
+    told = len(Hook.heard)
 
     states = [ended(api, api.trigger("redeye_promotion", {})) for _ in range(2)]
     aliases.set_registered_model_alias(MODEL, "champion", champion)
 
     assert states == ["failed", "failed"]  # red for as long as the alias stands there
-    assert len(Chat.heard) == told + 1
+    assert len(Hook.heard) == told + 1
     assert (
-        f"on version {other}, which may not serve: it is not blessed for quality" in Chat.heard[-1]
+        f"on version {other}, which may not serve: it is not blessed for quality" in Hook.heard[-1]
     )
-    assert Chat.heard[-1].splitlines()[-1] == "  $ redeye promote"
+    assert Hook.heard[-1].splitlines()[-1] == "  $ redeye promote"
     assert ledger(world)[-1] == ("refused", other, champion, "mlflow")

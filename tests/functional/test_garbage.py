@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from world import FIRST, REDEYE, SECOND, World, environ_of
+from clone import Clone
+from world import FIRST, SECOND, World
 
 from pipelines.problem import PROBLEM
 from pipelines.problem.source import Feed
@@ -200,21 +201,12 @@ def test_a_few_impossible_rows_are_put_aside_and_the_rest_is_scored(
 def test_a_mistake_in_what_is_yours_ends_with_exit_78_and_says_where(
     world: World, tmp_path: Path, file: str, old: str, new: str, said: str
 ) -> None:
-    repository = Path(__file__).parents[2]
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "-q", str(repository), str(clone)], check=True)
-    text = (repository / file).read_text()
+    clone = Clone.of_the_project(tmp_path / "clone", world.root)
+    text = (clone.folder / file).read_text()
     assert old in text
-    (clone / file).write_text(text.replace(old, new))
+    (clone.folder / file).write_text(text.replace(old, new))
 
-    done = subprocess.run(
-        [str(Path(REDEYE).parent / "python"), "-m", "pipelines", "night", "--day", SECOND],
-        cwd=clone,
-        env={**environ_of(world.root), "PYTHONPATH": str(clone)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = clone.redeye("night", "--day", SECOND)
 
     assert done.returncode == 78, done.stderr
     assert said in done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def rain(tmp_path_factory: pytest.TempPathFactory) -> Nights:
 def delay(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     folder = tmp_path_factory.mktemp("delay")
     url = laguardia(folder / "flights.db", date(2013, 4, 6), date(2013, 6, 16))
-    clone = replace(Clone.of_the_project(folder / "clone"), environ={"REDEYE_SOURCE_URL": url})
+    clone = Clone.of_the_project(folder / "clone", REDEYE_SOURCE_URL=url)
     return two_nights(clone, "delay", ("2013-06-15", "2013-06-16"))
 
 

@@ -36,13 +36,17 @@ def registry_of(root: Path) -> Any:
 class World:
     """A root of its own, and the command."""
 
+    command: tuple[str, ...] = (REDEYE,)
+    folder: Path | None = None  # in which the command runs; None: in this one
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.environ = environ_of(root)
 
     def redeye(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [REDEYE, *words],
+            [*self.command, *words],
+            cwd=self.folder,
             env={**self.environ, **environ},
             capture_output=True,
             text=True,

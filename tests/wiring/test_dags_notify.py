@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from hook import Hook, listening
 
 from notify import TellFailure, alert_argv
 
 
-class Hook(BaseHTTPRequestHandler):
-    heard: ClassVar[list[str]] = []
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.heard.append(json.loads(body)["text"])
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def hook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    Hook.heard.clear()
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("REDEYE_ROOT", str(tmp_path))
-    monkeypatch.setenv("REDEYE_ALERT_WEBHOOK", f"http://127.0.0.1:{server.server_port}/x")
-    monkeypatch.setenv("REDEYE_ALERT_HOSTS", "127.0.0.1")
-    yield
-    server.shutdown()
-    server.server_close()
+    with listening() as address:
+        monkeypatch.setenv("REDEYE_ROOT", str(tmp_path))
+        monkeypatch.setenv("REDEYE_ALERT_WEBHOOK", address)
+        monkeypatch.setenv("REDEYE_ALERT_HOSTS", "127.0.0.1")
+        yield
 
 
 def gave_up(stage: str, sentence: str) -> dict[str, Any]:
