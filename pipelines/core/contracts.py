@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -102,6 +102,7 @@ class Problem:
     ]  # labels, scores → what acting on each score was worth
     task: TaskName = "binary"  # a yes or no, scored by its probability; or a number, by its mean
     slices: tuple[str, ...] = ()  # features by whose values the quality of answers is told apart
+    label_maturity_days: int = 0  # after an event's day until all outcomes of it are known; 0: the next night
 
     @property
     def model(self) -> str:
@@ -113,6 +114,10 @@ class Problem:
         return (
             datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC).replace(tzinfo=None)
         )
+
+    def last_mature_day(self, day: date) -> date:
+        """The newest day whose outcomes are all known at the cutoff of `day`."""
+        return day - timedelta(days=1 + self.label_maturity_days)
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)
