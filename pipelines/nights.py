@@ -61,8 +61,8 @@ def _night_left(folder: Path, graph: Graph) -> NightLeft:
 
 def _record(path: Path, stem: str) -> Record | None:
     try:
-        return ARTEFACTS[stem].from_json(path.read_text(), str(path))
-    except (DataError, UnicodeDecodeError):
+        return ARTEFACTS[stem].from_json(path.read_bytes(), str(path))
+    except DataError:
         return None
 
 

@@ -59,7 +59,7 @@ class Night:
     def record(self, stem: str) -> Record | None:
         """What a stage of this night left, if it did."""
         path = self.folder / f"{stem}.json"
-        return ARTEFACTS[stem].from_json(path.read_text(), str(path)) if path.exists() else None
+        return ARTEFACTS[stem].from_json(path.read_bytes(), str(path)) if path.exists() else None
 
     def _call(self, stage: str) -> Record:
         function = stage_function(stage)

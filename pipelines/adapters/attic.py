@@ -14,6 +14,7 @@ from pipelines.core.errors import TemporaryError
 from pipelines.core.records import Partition
 
 BESIDE = re.compile(r"\..+\.[0-9a-f]{32}")  # as core/files.py names what is not whole yet
+COPY = re.compile(r"[0-9a-f]{64}\.\w+")  # as registry.py names the copy of a model
 
 
 class Folders:
@@ -39,7 +40,7 @@ class Folders:
         found += [
             (path, "copy of a model that has no alias")
             for path in (self._places.var / "models").glob("*")
-            if path.stem not in models and not BESIDE.fullmatch(path.name)
+            if path.stem not in models and COPY.fullmatch(path.name)
         ]
         return sorted((p, why) for p, why in found if p.is_file() and p.stat().st_mtime < before)
 
@@ -63,5 +64,5 @@ class Folders:
 
     def _named(self) -> Iterator[str]:
         for path in self._places.data.glob(f"**/day=*/{MANIFEST}"):
-            for one in Manifest.from_json(path.read_text(), str(path)).revisions:
+            for one in Manifest.from_json(path.read_bytes(), str(path)).revisions:
                 yield one.file

@@ -133,7 +133,7 @@ def stat_of(path: str | Path) -> Stat:
 
 
 def _read(path: Path) -> Manifest:
-    return Manifest.from_json(path.read_text(), str(path))
+    return Manifest.from_json(path.read_bytes(), str(path))
 
 
 def _same(one: Partition, other: Partition) -> bool:

@@ -15,7 +15,7 @@ from pipelines.adapters.mlstore import ABSENT, answering, one_at_a_time, open_st
 from pipelines.adapters.mlversion import keep_version, read_version
 from pipelines.core.config import Places
 from pipelines.core.contracts import ModelFile, Problem
-from pipelines.core.errors import ConfigError, GateRefused, TemporaryError
+from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
 from pipelines.core.faults import reach
 from pipelines.core.files import write_whole
 from pipelines.core.records import ModelVersion
@@ -154,9 +154,14 @@ class MlflowRegistry:
         write_whole(self._copies / CHAMPION, champion.to_json().encode())
 
     def remembered(self) -> ModelVersion | None:
-        """Who was champion when the registry answered last."""
+        """Who was champion when the registry answered last. Raises DataError for a damaged record."""
         path = self._copies / CHAMPION
-        return ModelVersion.from_json(path.read_text(), str(path)) if path.exists() else None
+        try:
+            return ModelVersion.from_json(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}); remove it") from error
 
     def fetch(self, version: ModelVersion) -> ModelFile:
         """The model's file, proven to be the one that was registered before any of it is understood.

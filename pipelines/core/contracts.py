@@ -102,7 +102,9 @@ class Problem:
     ]  # labels, scores → what acting on each score was worth
     task: TaskName = "binary"  # a yes or no, scored by its probability; or a number, by its mean
     slices: tuple[str, ...] = ()  # features by whose values the quality of answers is told apart
-    label_maturity_days: int = 0  # after an event's day until all outcomes of it are known; 0: the next night
+    label_maturity_days: int = (
+        0  # after an event's day until all outcomes of it are known; 0: the next night
+    )
 
     @property
     def model(self) -> str:
@@ -302,7 +304,7 @@ class Registry(Protocol):
         ...
 
     def remembered(self) -> ModelVersion | None:
-        """Who was champion when the registry answered last."""
+        """Who was champion when the registry answered last. Raises DataError for a damaged record."""
         ...
 
     def fetch(self, version: ModelVersion) -> ModelFile:

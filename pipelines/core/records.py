@@ -22,7 +22,7 @@ class Record(BaseModel):
         return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> Self:
+    def from_json(cls, text: str | bytes, where: str) -> Self:
         """Read a record back; raises DataError that names `where` it came from."""
         try:
             return cls.model_validate_json(text)

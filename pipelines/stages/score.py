@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from pipelines.core.config import ScoreParams
 from pipelines.core.contracts import Lake, Problem, Registry, Validator, Warehouse, Workers
-from pipelines.core.errors import GateRefused, RegistryAway
+from pipelines.core.errors import DataError, GateRefused, RegistryAway
 from pipelines.core.faults import reach
 from pipelines.core.records import (
     ContenderFared,
@@ -111,7 +111,11 @@ def _resolve(
         throne = look(registry, warehouse, table.names)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
     except RegistryAway as error:
-        why, last = f"the registry does not answer ({error})", registry.remembered()
+        why, last = f"the registry does not answer ({error})", None
+        try:
+            last = registry.remembered()
+        except DataError as damaged:
+            why += f", and who was champion cannot be told ({damaged})"
         turns = without_registry(params.schedule, last, table.names, why)
         return turns, [f"{why}, the champion is the one it named last"] if last else []
     if throne.serving:

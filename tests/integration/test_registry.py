@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.adapters.registry import MlflowRegistry
 from pipelines.core.config import Places
-from pipelines.core.errors import ConfigError, GateRefused, TemporaryError
+from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
 from pipelines.core.records import ModelVersion
 from pipelines.methods.examples import Examples
 from pipelines.methods.model import Model, fit
@@ -343,6 +343,26 @@ def test_the_champion_is_remembered_for_when_the_server_is_down(
     shop.registry.remember(version)
 
     assert down(shop.places).remembered() == version
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe{}", b"[1]", b'{"version": "7"}', b"[" * 100_000]
+)
+def test_a_damaged_record_of_the_champion_is_refused_in_a_sentence(
+    content: bytes, tmp_path: Path
+) -> None:
+    registry = MlflowRegistry(Places(tmp_path, tmp_path, "", "", ""), PROBLEM)
+    path = tmp_path / "var" / "models" / "champion.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=r"champion\.json: not a ModelVersion record"):
+        registry.remembered()
+
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(DataError, match=r"champion\.json: cannot be read"):
+        registry.remembered()
 
 
 @pytest.mark.usefixtures("impatient")

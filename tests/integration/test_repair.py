@@ -85,6 +85,8 @@ def test_files_half_written_and_files_of_nobody_are_removed(nights: Nights) -> N
     copy.parent.mkdir(exist_ok=True, parents=True)
     for path in (half, orphan, copy):
         path.write_bytes(b"half")
+    champion = copy.with_name("champion.json")  # who serves while the registry is away
+    champion.write_bytes(b"{}")
     before = nights.state()
 
     young, steps = repair(nights, timedelta(hours=6)), repair(nights)
@@ -92,6 +94,7 @@ def test_files_half_written_and_files_of_nobody_are_removed(nights: Nights) -> N
     assert young == []
     assert {Path(step.path) for step in steps} == {half, orphan, copy}
     assert not any(path.exists() for path in (half, orphan, copy))
+    assert champion.exists()
     assert nights.state() == before
 
 

@@ -205,6 +205,21 @@ def test_while_the_registry_is_down_the_champion_that_it_named_last_answers(
     assert publication.reason.startswith("the registry does not answer (MLflow did not answer)")
 
 
+def test_a_damaged_record_of_the_champion_leaves_it_to_the_baseline(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> None:
+        raise DataError("champion.json: not a ModelVersion record; delete the file")
+
+    serving.registry.down = True
+    monkeypatch.setattr(serving.registry, "remembered", damaged)
+
+    publication = serving.score()
+
+    assert (publication.answered_by, publication.scored) == ("baseline", 3)
+    assert "who was champion cannot be told (champion.json: not a" in publication.reason
+
+
 def test_the_baseline_knows_nothing_of_what_was_not_known_at_the_cutoff(serving: Serving) -> None:
     serving.registry.down = True
     serving.flew(DAY - timedelta(days=2), [20])
