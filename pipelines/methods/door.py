@@ -46,11 +46,14 @@ class Door:
         found = as_known(revisions, self.day) if revisions else None
         return found if found and found.origin == raw.sha256 else None
 
-    def night(self, raw: Partition) -> date:
-        """The night from which on a partition counts that is accepted now."""
+    def night(self, raw: Partition) -> date | None:
+        """The night from which on a partition counts: the one that landed it, or its repair.
+
+        When it is accepted does not matter: what a corrected suite lets in was there all along.
+        """
         repaired = self.repaired(raw)
         told = (raw.night, repaired.night if repaired else None)
-        return max([self.day, *(night for night in told if night)])
+        return max((night for night in told if night), default=None)
 
     def _named(self, raw: Partition, repaired: Partition | None) -> str:
         judge = self.suite.fingerprint if self.suite else "no suite"
@@ -114,9 +117,32 @@ def accept(lake: Lake, door: Door, raw: Partition, landed: pa.Table, good: pa.Ta
 
 
 def leave_out(lake: Lake, door: Door, raw: Partition) -> None:
-    """What was blocked and is mended later counts from then on; what was accepted before it stays."""
+    """Say that a blocked partition has landed; what was accepted before it stays."""
     if not current_of(lake, door.dataset, [raw.day]):
         lake.write(door.dataset, raw.day, None, night=door.night(raw))
+
+
+def generations(lake: Lake, door: Door, raws: Sequence[Partition]) -> list[Partition]:
+    """What is to be judged for these partitions, oldest revision first.
+
+    When nothing of a day was ever accepted, also what earlier nights had landed of it: a corrected
+    suite gives each night what the source had brought by then, and not to all what came last.
+    """
+    corrected = [raw.day for raw in raws if raw.revision]
+    accepted = set(current_of(lake, door.dataset, corrected))
+    wanted = [raw for raw in raws if raw.revision and raw.day not in accepted]
+    if not wanted:
+        return list(raws)
+    first, last = min(raw.day for raw in wanted), max(raw.day for raw in wanted)
+    landed = lake.revisions(f"raw/{door.table}", first, last)
+    found = [one for raw in wanted for one in _last_of_nights(landed[raw.day][: raw.revision], raw)]
+    return [*found, *raws]
+
+
+def _last_of_nights(earlier: Sequence[Partition], raw: Partition) -> list[Partition]:
+    """Of each night before that of `raw` what it ended with."""
+    ended = {one.night: one for one in earlier if one.there}
+    return [one for night, one in ended.items() if night != raw.night]
 
 
 def _remember_absence(lake: Lake, door: Door, raw: Partition) -> None:

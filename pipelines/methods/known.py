@@ -14,15 +14,15 @@ from pipelines.core.records import Partition
 def as_known(revisions: Sequence[Partition], night: date | None) -> Partition | None:
     """The last revision that had landed by the night; None when it was not to be had.
 
-    `revisions` are of one partition, oldest first. The first one counts for all nights before its own:
-    the history that the very first night loads is known by its `known_at`. Events of the night's own
-    day are what it is asked, not what it knows: if they came late, they count from when they came.
-    Without a night, the newest.
+    `revisions` are of one partition, oldest first. What the first night that asked for it ended with
+    counts for all nights before its own: the history that it loads is known by its `known_at`. Events
+    of the night's own day are what it is asked, not what it knows: if they came late, they count from
+    when they came. Without a night, the newest.
     """
     found = revisions[0]  # nearly always the only one
     if len(revisions) > 1:
-        landed = [one for one in revisions if night is None or _night(one) <= night]
-        found = landed[-1] if landed else found
+        until = date.max if night is None else max(night, _night(revisions[0]))
+        found = [one for one in revisions if _night(one) <= until][-1]
     if not found.file and found.day == night:
         found = next((one for one in revisions if one.there), found)
     return found if found.file else None

@@ -22,7 +22,15 @@ from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.faults import reach
 from pipelines.core.records import Landed, Partition, Validation
 from pipelines.methods.contract import conform, lacking, off_calendar, stray_numbers
-from pipelines.methods.door import Door, accept, current_of, leave_out, named_raws, recall_all
+from pipelines.methods.door import (
+    Door,
+    accept,
+    current_of,
+    generations,
+    leave_out,
+    named_raws,
+    recall_all,
+)
 from pipelines.methods.page import render
 from pipelines.methods.quarantine import counts, critical, decide, put_aside
 from pipelines.methods.release import released, with_repaired
@@ -75,7 +83,8 @@ def validate(
         door = Door(name, needs[name], suite, budget, problem.cutoff, day, repaired)
         raws = named_raws(lake, door, landed)
         known = recall_all(lake, door, raws)
-        for arrival in _judge(lake, door, validator, [r for r in raws if r.day not in known]):
+        asked = generations(lake, door, [raw for raw in raws if raw.day not in known])
+        for arrival in _judge(lake, door, validator, asked):
             known[arrival.raw.day] = _keep(lake, warehouse, door, arrival)
         judgements += [known[raw.day] for raw in raws]
     validation = close_night(day, problem, judgements, params.quarantine_budget)
@@ -98,14 +107,14 @@ def _judge(
     """The contract first, then the rules of the suite, of all that keep the contract in one go."""
     arrivals = [_open(lake, door, raw) for raw in raws]
     frames = {
-        arrival.raw.day: arrival.conformed.to_pandas(date_as_object=False)
+        arrival.raw: arrival.conformed.to_pandas(date_as_object=False)
         for arrival in arrivals
         if door.suite and arrival.conformed is not None
     }
     if not frames:
         return arrivals
     ruled = dict(zip(frames, validator.judge_each(door.table, list(frames.values())), strict=True))
-    return [replace(a, results=(*a.results, *ruled.get(a.raw.day, ()))) for a in arrivals]
+    return [replace(a, results=(*a.results, *ruled.get(a.raw, ()))) for a in arrivals]
 
 
 def _open(lake: Lake, door: Door, raw: Partition) -> Arrival:

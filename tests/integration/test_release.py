@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import DataError, UsageError
+from pipelines.methods.quarantine import critical
 from pipelines.methods.release import find_aside, release, released
-from tests.integration.small_night import DAY, Nights, Timetable
+from tests.integration.small_night import DAY, FIRST, Nights, Possible, Timetable
 
 TONIGHT = DAY + timedelta(days=1)
 TOMORROW = DAY + timedelta(days=2)
@@ -154,3 +158,28 @@ def test_rows_that_do_not_fit_are_refused(nights: Nights) -> None:
         with pytest.raises(DataError, match=told):
             release(lake, "rides", aside, rows, TONIGHT)
     assert lake.revisions(released("rides"), DAY, DAY) == {}
+
+
+class TooStrict(Possible):
+    """A suite of the rides that is wrong: no day has as many."""
+
+    def judge_each(self, suite: str, frames: Sequence[pd.DataFrame]) -> list[list[RuleResult]]:
+        few = [critical("row_count", "6 rows", "at least a million")] if suite == "rides" else []
+        return [few + found for found in super().judge_each(suite, frames)]
+
+
+@pytest.mark.parametrize("later", [0, 1], ids=["on the first night", "a night later"])
+def test_a_suite_that_is_corrected_gives_what_the_right_one_would_have_given(
+    tmp_path: Path, clean: Nights, later: int
+) -> None:
+    nights = Nights(tmp_path / "corrected", source=Timetable(right={TONIGHT})).found()
+    nights.services["validator"] = TooStrict
+    with pytest.raises(DataError, match="is blocked"):
+        nights.run(DAY)
+    nights.services["validator"] = Possible
+
+    for day in [DAY, TONIGHT][later:]:
+        nights.run(day)
+
+    assert made(nights, FIRST) == made(clean, FIRST)
+    assert nights.broken() == {}

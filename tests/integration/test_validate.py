@@ -424,7 +424,7 @@ def test_what_is_accepted_counts_from_the_night_on_that_accepted_it(night: Night
     assert night.get("accepted/flights", BEFORE, known=NEXT) == rows.slice(0, 900)
 
 
-def test_another_suite_counts_only_from_its_own_night_on(night: Night, tmp_path: Path) -> None:
+def test_what_another_suite_accepts_was_known_when_it_landed(night: Night, tmp_path: Path) -> None:
     def stricter(suite: Any) -> None:
         of_distance = [r for r in suite["expectations"] if r["kwargs"].get("column") == "distance"]
         rule = next(r for r in of_distance if "max_value" in r["kwargs"])
@@ -438,10 +438,61 @@ def test_another_suite_counts_only_from_its_own_night_on(night: Night, tmp_path:
     night.budget = 1.0
     night.run()
 
-    stricter_rows = night.get("accepted/flights", BEFORE, known=NEXT)
-    assert night.get("accepted/flights", BEFORE, known=DAY) == rows
-    assert stricter_rows is not None
-    assert stricter_rows.num_rows < rows.num_rows
+    newest = night.get("accepted/flights", BEFORE)
+    assert newest is not None
+    assert newest.num_rows < rows.num_rows
+    assert [night.get("accepted/flights", BEFORE, known) for known in (BEFORE, DAY, NEXT)] == [
+        newest
+    ] * 3
+
+
+def expecting(n_rows: int) -> Any:
+    """A suite whose number of rows is out by far, or not."""
+
+    def change(suite: Any) -> None:
+        rule = next(
+            r for r in suite["expectations"] if r["type"].endswith("row_count_to_be_between")
+        )
+        rule["kwargs"] = {"min_value": n_rows}
+
+    return change
+
+
+@pytest.mark.parametrize("later", [0, 1], ids=["the same night", "a later night"])
+def test_what_a_corrected_suite_lets_in_was_known_when_it_landed(
+    night: Night, tmp_path: Path, later: int
+) -> None:
+    night.validator = CountingValidator(a_changed_suite(tmp_path, "flights", expecting(10**6)))
+    night.refused()
+    night.validator = CountingValidator(EXPECTATIONS)
+    if later:
+        night.day = NEXT
+        night.land_night()
+
+    night.run()
+
+    old = DAY - timedelta(days=2)
+    for known in (BEFORE, DAY, NEXT):
+        assert night.get("accepted/flights", old, known) == night.rows("flights", old)
+
+
+def test_of_a_corrected_suite_each_night_gets_what_the_source_had_brought_by_then(
+    night: Night, tmp_path: Path
+) -> None:
+    rows, old = night.rows("flights", BEFORE), DAY - timedelta(days=2)
+    night.validator = CountingValidator(a_changed_suite(tmp_path, "flights", expecting(10**6)))
+    night.refused()
+    night.day = NEXT
+    night.land_night()
+    night.land("flights", BEFORE, rows.slice(0, 900))
+    night.refused()
+    night.validator = CountingValidator(EXPECTATIONS)
+
+    night.run()
+
+    assert night.get("accepted/flights", old, BEFORE) == night.rows("flights", old)
+    assert night.get("accepted/flights", BEFORE, DAY) == rows
+    assert night.get("accepted/flights", BEFORE, NEXT) == rows.slice(0, 900)
 
 
 def test_what_was_blocked_and_is_mended_does_not_creep_into_the_past(tmp_path: Path) -> None:

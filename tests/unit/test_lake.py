@@ -129,12 +129,22 @@ def test_what_was_not_to_be_had_does_not_creep_into_the_past(tmp_path: Path) -> 
 
 def test_nights_never_decrease(tmp_path: Path) -> None:
     lake = LocalLake(tmp_path)
-    lake.write("raw/flights", DAY, rows(1), night=night(5))
+    lake.write("raw/flights", DAY, rows(1), night=night(2))
+    lake.write("raw/flights", DAY, rows(2), night=night(5))
 
-    again = lake.write("raw/flights", DAY, rows(2), night=night(3))
+    again = lake.write("raw/flights", DAY, rows(3), night=night(3))
 
     assert again.night == night(5)
-    assert nights(lake, night(4), night(5)) == [[0], [1]]
+    assert nights(lake, night(4), night(5)) == [[0], [2]]
+
+
+def test_what_the_first_night_ended_with_counts_for_all_before_it(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path)
+    lake.write("raw/flights", DAY, None, night=night(5))
+    lake.write("raw/flights", DAY, rows(2), night=night(5))
+    lake.write("raw/flights", DAY, rows(3), night=night(6))
+
+    assert nights(lake, night(4), night(5), night(6)) == [[1], [1], [2]]
 
 
 def test_the_same_rows_keep_the_night_they_first_came_in(tmp_path: Path) -> None:
