@@ -144,12 +144,13 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
 
     @cache
     def problem() -> Problem:
-        from pipelines.methods.declared import check_problem
+        from pipelines.methods.declared import check_metric, check_problem
         from pipelines.methods.task import task_of
 
         problem = load_problem(params.problem)
         task_of(problem.task).limits(params.promote)  # before a night begins, not at its end
         check_problem(problem)
+        check_metric(problem, params.promote.metric)
         return problem
 
     makers = (

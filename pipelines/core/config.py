@@ -59,9 +59,11 @@ class PromoteParams(Section):
     metric: str  # one of the task's
     max_overfit: Annotated[float, Field(gt=0)]
     max_model_mb: Annotated[float, Field(gt=0)]
-    max_calibration_error: Share | None = None  # these two of a binary problem
+    max_calibration_excess: Share | None = (
+        None  # over the baseline's; these two of a binary problem
+    )
     min_auc: Share | None = None
-    max_bias: Annotated[float, Field(gt=0)] | None = None  # of a regression, in the label's unit
+    max_bias_excess: Annotated[float, Field(gt=0)] | None = None  # of a regression, likewise
 
 
 class ScoreParams(Section):

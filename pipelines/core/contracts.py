@@ -97,10 +97,11 @@ class Problem:
     ]  # outcomes → label (float, NaN: none; binary: 1.0 or 0.0), excluded (reason code or None)
     features: FeatureSet
     recipes: tuple[Recipe, ...]  # simplest first
-    value: Callable[
-        [np.ndarray, np.ndarray], np.ndarray
-    ]  # labels, scores → what acting on each score was worth
+    value: (
+        Callable[[np.ndarray, np.ndarray], np.ndarray] | None
+    )  # labels, scores → what acting on each score was worth; None: nobody can say
     task: TaskName = "binary"  # a yes or no, scored by its probability; or a number, by its mean
+    idle_score: float = 0.0  # nobody acts on it: its value is that of doing nothing
     slices: tuple[str, ...] = ()  # features by whose values the quality of answers is told apart
     label_maturity_days: int = (
         0  # after an event's day until all outcomes of it are known; 0: the next night
@@ -110,6 +111,10 @@ class Problem:
     def model(self) -> str:
         """The registered model's name."""
         return f"{self.name}-{self.label}"
+
+    def worth(self, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """What acting on each score was worth; NaN when the problem gives no value."""
+        return labels * float("nan") if self.value is None else self.value(labels, scores)
 
     def cutoff(self, day: date) -> datetime:
         """00:00 of the day in the problem's zone, as UTC without a zone."""

@@ -189,14 +189,17 @@ Amount = float | Interval  # a metric, with its interval where there is one
 
 
 class Evaluated(Record):
-    """How one model did on the test days."""
+    """How one model, or a baseline, did on the test days."""
 
     name: str
-    version: str
+    version: str  # of a registered model; a baseline has none
     trained_until: date | None
     metrics: dict[str, Interval]
-    over_baseline: Interval | None = (
-        None  # gain in the task's loss over the baseline; of candidates
+    # Opponent → metric → how much better this one is, on the same draws of the same days: of candidates
+    # over each baseline and the champion, of the champion over each baseline.
+    gains: dict[str, dict[str, Interval]] = {}
+    over_nothing: Interval | None = (
+        None  # its value less that of never acting; None: no value is known
     )
     overfit: float | None = None  # how much worse on test days than on training days; of candidates
 
@@ -220,16 +223,27 @@ class Evaluation(Record):
     first_test_day: date
     last_test_day: date
     rows: int
-    models: tuple[Evaluated, ...]  # candidates, then champion, then baseline
-    lifts: dict[
-        str, Interval
-    ]  # chosen candidate's gain over the champion, by metric; above 0 is better
-    chosen: str
+    models: tuple[Evaluated, ...]  # candidates, simplest first, then champion, then baselines
+    chosen: str  # on the fold, before anybody looked at the test days
     champion: str | None  # version
     comparable: bool
     reason: str  # why not, if the champion has seen the test days
     task: TaskName = "binary"
     leaks: tuple[LeakCheck, ...] = ()
+
+    @property
+    def baselines(self) -> tuple[Evaluated, ...]:
+        """What answers without a model."""
+        return tuple(model for model in self.models if not model.version)
+
+    @property
+    def candidates(self) -> tuple[Evaluated, ...]:
+        """Tonight's models, simplest first."""
+        return tuple(model for model in self.models if model.overfit is not None)
+
+    def model(self, name: str) -> Evaluated | None:
+        """What was measured under a name."""
+        return next((model for model in self.models if model.name == name), None)
 
 
 class Verdict(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,11 @@ import pandas as pd
 from pipelines.core.contracts import Lake, Problem, Question, Registry, Reply, Validator, Workers
 from pipelines.core.errors import DataError, GateRefused, TemporaryError
 from pipelines.core.records import Partition
-from pipelines.methods.events import event_keys, label_facts, refuse_twins
+from pipelines.methods.events import event_keys, refuse_twins
 from pipelines.methods.rendezvous import Contender, Fared, Turn, refuse_scores
 from pipelines.methods.task import task_of
+from pipelines.methods.trailing import DAYS, trailing_levels
 
-BASELINE_DAYS = 28
 SUITE = "predictions"
 
 
@@ -122,18 +122,8 @@ def _broken_rules(validator: Validator, predictions: pd.DataFrame) -> Iterator[s
 
 
 def _baseline(desk: Desk) -> tuple[float, str]:
-    """How it ended lately, as far as known for the night; a damaged partition is left out."""
-    first, last = desk.day - timedelta(days=BASELINE_DAYS), desk.day - timedelta(days=1)
-    task, labels = task_of(desk.problem.task), [np.empty(0)]
-    for partition in desk.lake.find(f"accepted/{desk.problem.outcomes}", first, last, desk.day):
-        try:
-            facts = desk.lake.read([partition]).to_pandas()
-            known = facts.loc[facts["known_at"] < desk.problem.cutoff(desk.day)]
-            labels.append(label_facts(known, desk.problem)["label"].to_numpy())
-        except DataError:
-            continue
-    found = np.concatenate(labels)
-    count = int(np.count_nonzero(~np.isnan(found)))
-    level = task.baseline(found)
-    note = f"the {task.average} {level:.4f} of {count} outcomes of the last {BASELINE_DAYS} days"
-    return level, note
+    """How it ended lately, as far as known for the night."""
+    found = trailing_levels([desk.day], desk.problem, desk.lake)[desk.day]
+    average = task_of(desk.problem.task).average
+    note = f"the {average} {found.level:.4f} of {found.outcomes} outcomes of the last {DAYS} days"
+    return found.level, note

@@ -51,7 +51,7 @@ def day_weights(n_days: int, resamples: int, seed: int) -> np.ndarray:
 
 
 def measure(scored: Scored, weights: np.ndarray) -> Samples:
-    """Every metric of the task, of the scored events under every row of weights.
+    """Every metric of the task that is defined, of the scored events under every row of weights.
 
     Raises DataError when the events all ended the same way: nothing can be ranked then.
     """
@@ -62,7 +62,8 @@ def measure(scored: Scored, weights: np.ndarray) -> Samples:
         )
     metrics = TASKS[scored.task].metrics
     numbers = {name: metric.measure(scored, weights) for name, metric in metrics.items()}
-    return Samples(numbers, scored.n_days, scored.task)
+    known = {name: drawn for name, drawn in numbers.items() if np.isfinite(drawn[0])}
+    return Samples(known, scored.n_days, scored.task)
 
 
 def intervals(scored: Scored, seed: int = 0) -> dict[str, Amount]:
@@ -98,30 +99,42 @@ def _amounts(samples: Mapping[str, np.ndarray], n_days: int) -> dict[str, Amount
     }
 
 
-def interval(samples: np.ndarray, n_days: int) -> Interval:
+def interval(samples: np.ndarray, n_days: int, comparisons: int = 1) -> Interval:
     """The number itself (the first), with its 95 % interval over the resamples of so many days.
 
     A percentile interval of few blocks is too narrow; its quantiles are moved out by what Student's
     t asks for (the expanded percentile interval, Hesterberg 2015, section 5.3): of two equal models
     over 28 days it then calls one better 3 times in a hundred, plain quantiles 4 times. Resamples in
     which the metric is not defined, such as the AUC of a draw without positives, do not count.
+
+    Of several `comparisons` each interval is so much wider that in 95 of 100 samples all of them hold
+    what they should (Bonferroni).
     """
-    low, high = np.nanquantile(samples[1:], _expanded(n_days))
+    low, high = np.nanquantile(samples[1:], _expanded(n_days, comparisons))
     return Interval(low=float(low), mid=float(samples[0]), high=float(high))
 
 
 @cache
-def _expanded(n_days: int) -> tuple[float, float]:
+def _expanded(n_days: int, comparisons: int) -> tuple[float, float]:
     from scipy.stats import norm, t
 
-    reach = np.sqrt(n_days / (n_days - 1)) * t.ppf(0.975, n_days - 1)
+    reach = np.sqrt(n_days / (n_days - 1)) * t.ppf(1 - 0.025 / comparisons, n_days - 1)
     return float(norm.cdf(-reach)), float(norm.cdf(reach))
 
 
-def lift(candidate: Samples, other: Samples, metric: str) -> Interval:
+def lift(candidate: Samples, other: Samples, metric: str, comparisons: int = 1) -> Interval:
     """How much better the candidate is than the other, in the metric's unit; above 0 is better.
 
     Both were measured with the same weights, so the difference is taken draw by draw.
     """
     gain = TASKS[candidate.task].metrics[metric].gain(candidate[metric], other[metric])
-    return interval(gain, candidate.n_days)
+    return interval(gain, candidate.n_days, comparisons)
+
+
+def lifts(candidate: Samples, other: Samples, comparisons: int = 1) -> dict[str, Interval]:
+    """The lift in every metric that is known of both."""
+    return {
+        metric: lift(candidate, other, metric, comparisons)
+        for metric in candidate.numbers
+        if metric in other.numbers
+    }

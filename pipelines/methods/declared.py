@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError
 from pipelines.methods.nearest import nearest_name
+from pipelines.methods.task import task_of
 
 
 def check_problem(problem: Problem) -> None:
-    """Raise ConfigError for what cannot be meant: a table, a column to slice by, or a zone that is none."""
+    """Raise ConfigError for what cannot be meant: a table, a column to slice by, a zone or a score that is none."""
     where = f"problem {problem.name!r}"
     kinds = {table.name: table.kind for table in problem.tables}
     for asker, name, kind in _asked(problem):
@@ -29,12 +30,27 @@ def check_problem(problem: Problem) -> None:
             f"{where}: slices: {name!r} is no feature and no part of the key; "
             f"{nearest_name(name, known)}"
         )
+    task = task_of(problem.task)
+    if not task.bounds[0] <= problem.idle_score <= task.bounds[1]:
+        raise ConfigError(
+            f"{where}: idle_score: {problem.idle_score:g} is no score of a {task.name} problem; "
+            f"say one on which nobody acts"
+        )
     try:
         ZoneInfo(problem.zone)
     except (KeyError, ValueError, OSError) as error:  # no such zone; no name of one
         raise ConfigError(
             f"{where}: {problem.zone!r} is no time zone; write one such as Europe/Berlin"
         ) from error
+
+
+def check_metric(problem: Problem, metric: str) -> None:
+    """Raise ConfigError when `promote.metric` is a value that the problem does not give."""
+    if metric == "value" and problem.value is None:
+        raise ConfigError(
+            f"params.yaml: promote.metric: 'value', and problem {problem.name!r} gives no value; "
+            f"give one in your PROBLEM, or say {task_of(problem.task).loss}"
+        )
 
 
 def _asked(problem: Problem) -> Iterator[tuple[str, str, str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.core.config import PromoteParams
-from pipelines.core.records import Evaluated, Evaluation, Interval, LeakCheck, Verdict
-from pipelines.methods.task import BINARY, TASKS, Task
+from pipelines.core.records import Evaluated, Evaluation, Interval, Verdict
+from pipelines.methods.comparison import CHAMPION
+from pipelines.methods.task import TASKS, Task
 
 Outcome = Literal["champion", "challenger", "kept", "refused"]
 
@@ -21,67 +22,119 @@ class Blessing:
     reason: str
 
 
-def quality(
-    model: Evaluated,
-    params: PromoteParams,
-    task: Task = BINARY,
-    leaks: Sequence[LeakCheck] = (),
-) -> Blessing:
+def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessing:
     """Whether a candidate is good enough to serve at all, whoever the champion is: absolute floors.
 
-    It must beat the baseline's loss by more than the interval, and stay within the task's floors:
-    be calibrated and rank better than chance, or be right on average; and not overfit. Nothing is good
-    that a leak may have made so.
+    It must beat the loss of every baseline by more than the interval, among them the one that `score`
+    falls back on; not be surely worth less than never acting; be off by no more than the best baseline
+    is, up to a margin; and stay within the task's floors. Nothing is good that a leak may have made so.
     """
-    gain, overfit, limits = model.over_baseline, model.overfit, task.limits(params)
-    if gain is None or overfit is None:
-        return Blessing(passed=False, reason=f"{model.name} was not measured as a candidate")
-    gained = f"gains {spell(gain)} {task.metrics[task.loss].words}"
-    found = {name: metric.mid for name, metric in model.metrics.items()} | {"overfit": overfit}
+    model, task = evaluation.model(name), TASKS[evaluation.task]
+    limits = task.limits(params)
+    if model is None or model.overfit is None or not evaluation.baselines:
+        return Blessing(passed=False, reason=f"{name} was not measured as a candidate")
+    leaked = [f"leak: {check.reason}" for check in evaluation.leaks if not check.passed]
     failures = [
-        floor.failure.format(found[floor.found], limits[floor.setting])
-        for floor in task.floors
-        if floor.breaks(found[floor.found], limits[floor.setting])
+        *_unproven(model, task),
+        *_idle(model),
+        *_off(model, evaluation, task, limits[task.excess.setting]),
+        *_floors(model, task, limits),
     ]
-    if gain.low <= 0:
-        failures.insert(0, f"does not beat the baseline by more than the interval: {gained}")
-    leaked = [f"leak: {check.reason}" for check in leaks if not check.passed]
     if failures:
-        leaked.append(f"{model.name} " + "; ".join(failures))
+        leaked.append(f"{name} " + "; ".join(failures))
     if leaked:
         return Blessing(passed=False, reason="; ".join(leaked))
+    hardest = _hardest(model, task)
+    gained = f"gains {spell(model.gains[hardest][task.loss])} {task.metrics[task.loss].words}"
     told = [
-        f"{task.metrics[name].words} {found[name]:.3f}" for name in task.told if name != task.loss
+        f"{task.metrics[one].words} {model.metrics[one].mid:.3f}"
+        for one in task.told
+        if one != task.loss
     ]
-    figures = ", ".join([*told, f"overfit {overfit:+.3f}"])
-    return Blessing(passed=True, reason=f"{model.name} {gained} over the baseline; {figures}")
+    figures = ", ".join([*told, f"overfit {model.overfit:+.3f}"])
+    return Blessing(passed=True, reason=f"{name} {gained} over the {hardest}; {figures}")
+
+
+def _unproven(model: Evaluated, task: Task) -> Iterator[str]:
+    """That a baseline is not beaten: the one that is hardest to beat."""
+    hardest = _hardest(model, task)
+    gain = model.gains[hardest][task.loss]
+    if gain.low <= 0:
+        words = task.metrics[task.loss].words
+        yield (
+            f"does not beat the baseline ({hardest}) by more than the interval: gains "
+            f"{spell(gain)} {words}"
+        )
+
+
+def _hardest(model: Evaluated, task: Task) -> str:
+    """The baseline over which a candidate's gain in the loss is least sure."""
+    over = {name: gains for name, gains in model.gains.items() if name != CHAMPION}
+    return min(over, key=lambda name: over[name][task.loss].low)
+
+
+def best_baseline(evaluation: Evaluation) -> str:
+    """The baseline with the least loss on the test days."""
+    loss = TASKS[evaluation.task].loss
+    return min(evaluation.baselines, key=lambda one: one.metrics[loss].mid).name
+
+
+def _idle(model: Evaluated) -> Iterator[str]:
+    gain = model.over_nothing
+    if gain is not None and gain.high < 0:
+        yield f"is worth less than doing nothing: {gain.mid:+.4g} ({gain.low:+.4g} to {gain.high:+.4g}) an event"
+
+
+def _off(model: Evaluated, evaluation: Evaluation, task: Task, limit: float) -> Iterator[str]:
+    """That it is off by more than the best baseline, by more than the interval and the limit."""
+    best, metric = best_baseline(evaluation), task.excess.found
+    gain, own = model.gains[best][metric], model.metrics[metric].mid
+    if gain.high < 0 and -gain.mid > limit:
+        yield (
+            f"{task.excess.failure} {own:.3g} is further from 0 than that of the {best} by "
+            f"{-gain.mid:.3g} ({-gain.high:.3g} to {-gain.low:.3g}), above {limit:g}"
+        )
+
+
+def _floors(model: Evaluated, task: Task, limits: Mapping[str, float]) -> Iterator[str]:
+    found = {name: metric.mid for name, metric in model.metrics.items()}
+    found |= {"overfit": model.overfit or 0.0}
+    for floor in task.floors:
+        if floor.breaks(found[floor.found], limits[floor.setting]):
+            yield floor.failure.format(found[floor.found], limits[floor.setting])
 
 
 def judge(
     evaluation: Evaluation,
     params: PromoteParams,
-    blessings: Mapping[str, Blessing],
+    blessings: Mapping[str, Mapping[str, Blessing]],
     served: frozenset[str],
 ) -> Verdict:
-    """The verdict on the chosen candidate.
+    """The verdict on tonight's candidates: which one is put forward, if any.
 
-    `blessings` maps a blessing's name to how it came out; all must have passed. `served` are the
-    versions that have been champion before: the gate never puts one back that somebody took down.
-    A tie keeps the champion; without a champion a blessed candidate becomes it under either policy.
+    `blessings` are each candidate's, by the blessing's name; all must have passed. Every blessed
+    candidate is compared with the champion. With several comparisons one is won by chance more often,
+    so their intervals are Bonferroni's, of as many comparisons as there are candidates; Holm's further
+    steps (1979) would not matter, as only one is put forward. Of those that are better, the favourite
+    of the fold goes first, which was chosen without a look at these days; else the surest. A tie keeps
+    the champion; without a champion a blessed candidate becomes it under either policy.
+    `served` are versions that have been champion before: the gate never puts one back that somebody
+    took down.
     """
-    model = next(m for m in evaluation.models if m.name == evaluation.chosen)
-    refusals = [blessing.reason for blessing in blessings.values() if not blessing.passed]
-    outcome, reason = ("refused", "; ".join(refusals)) if refusals else _compare(evaluation, params)
-    if outcome == "champion" and model.version in served:
-        outcome, reason = (
-            "kept",
-            "this version was champion before and was taken down; a person may bring it back",
-        )
+    blessed = [
+        one
+        for one in evaluation.candidates
+        if all(blessing.passed for blessing in blessings[one.name].values())
+    ]
+    if not blessed:
+        model, outcome, reason = _refuse(evaluation, blessings)
+    else:
+        model, outcome, reason = _choose(evaluation, params, blessed, served)
     return Verdict(
         day=evaluation.day,
         version=model.version,
         candidate=model.name,
-        blessed=not refusals,
+        blessed=bool(blessed),
         outcome=outcome,
         reason=reason,
         champion=model.version if outcome == "champion" else evaluation.champion,
@@ -89,24 +142,83 @@ def judge(
     )
 
 
-def _compare(evaluation: Evaluation, params: PromoteParams) -> tuple[Outcome, str]:
-    metric = TASKS[evaluation.task].metrics[params.metric].words
+Choice = tuple[Evaluated, Outcome, str]
+
+
+def _refuse(evaluation: Evaluation, blessings: Mapping[str, Mapping[str, Blessing]]) -> Choice:
+    """Why none may serve, the favourite's reasons first."""
+    favourite = _favourite(evaluation.candidates, evaluation)
+    others = [one for one in evaluation.candidates if one is not favourite]
+    reasons = [
+        blessing.reason
+        for one in (favourite, *others)
+        for blessing in blessings[one.name].values()
+        if not blessing.passed
+    ]
+    return favourite, "refused", "; ".join(dict.fromkeys(reasons))
+
+
+def _choose(
+    evaluation: Evaluation,
+    params: PromoteParams,
+    blessed: Sequence[Evaluated],
+    served: frozenset[str],
+) -> Choice:
+    """What becomes of the blessed candidates."""
+    favourite = _favourite(blessed, evaluation)
+    if evaluation.champion is not None and not evaluation.comparable:
+        why = f"cannot be compared with the champion: {evaluation.reason}"
+        return favourite, "kept", why
     if evaluation.champion is None:
-        return "champion", "there is no champion yet, and the candidate passed both blessings"
-    if not evaluation.comparable:
-        return "kept", f"cannot be compared with the champion: {evaluation.reason}"
-    gain = evaluation.lifts[params.metric]
-    if gain.low <= 0:
-        worse = gain.high < 0
-        why = "it is worse" if worse else "the interval includes 0, and a tie keeps the champion"
-        return (
-            "kept",
-            f"{metric}: {spell(gain)} against the champion (version {evaluation.champion}); {why}",
+        better, why = (
+            list(blessed),
+            "there is no champion yet, and the candidate passed both blessings",
         )
-    better = f"{metric}: {spell(gain)} against the champion (version {evaluation.champion}), better by more than the interval"
+    else:
+        better, why = [one for one in blessed if one.gains[CHAMPION][params.metric].low > 0], ""
+    if not better:
+        return _tie(evaluation, params, blessed)
+    new = [one for one in better if one.version not in served]
+    if not new:
+        why = "this version was champion before and was taken down; a person may bring it back"
+        return _favourite(better, evaluation), "kept", why
+    model = _favourite(new, evaluation, params.metric)
+    if evaluation.champion is None:
+        return model, "champion", why
+    words = TASKS[evaluation.task].metrics[params.metric].words
+    why = (
+        f"{model.name}, {words}: {spell(model.gains[CHAMPION][params.metric])} against the champion "
+        f"(version {evaluation.champion}), better by more than the interval"
+    )
     if params.policy == "auto":
-        return "champion", better
-    return "challenger", f"{better}; a person decides (promote.policy: ask)"
+        return model, "champion", why
+    return model, "challenger", f"{why}; a person decides (promote.policy: ask)"
+
+
+def _tie(evaluation: Evaluation, params: PromoteParams, blessed: Sequence[Evaluated]) -> Choice:
+    """That none of the blessed is better than the champion, as the nearest of them shows."""
+    model = max(blessed, key=lambda one: one.gains[CHAMPION][params.metric].low)
+    gain = model.gains[CHAMPION][params.metric]
+    why = (
+        "it is worse" if gain.high < 0 else "the interval includes 0, and a tie keeps the champion"
+    )
+    words = TASKS[evaluation.task].metrics[params.metric].words
+    return (
+        model,
+        "kept",
+        f"{model.name}, {words}: {spell(gain)} against the champion (version {evaluation.champion}); {why}",
+    )
+
+
+def _favourite(models: Sequence[Evaluated], evaluation: Evaluation, metric: str = "") -> Evaluated:
+    """The one that the fold chose; if it is not among them, the surest of the gains, or of the losses."""
+    chosen = [one for one in models if one.name == evaluation.chosen]
+    if chosen:
+        return chosen[0]
+    if metric and all(CHAMPION in one.gains for one in models):
+        return max(models, key=lambda one: one.gains[CHAMPION][metric].low)
+    task = TASKS[evaluation.task]
+    return max(models, key=lambda one: one.gains[_hardest(one, task)][task.loss].low)
 
 
 def spell(interval: Interval) -> str:
@@ -115,15 +227,14 @@ def spell(interval: Interval) -> str:
 
 
 def _evidence(evaluation: Evaluation, model: Evaluated, params: PromoteParams) -> dict[str, float]:
+    task = TASKS[evaluation.task]
     evidence = {name: measured.mid for name, measured in model.metrics.items()}
-    if model.over_baseline is not None:
-        evidence |= {
-            "gain_over_baseline": model.over_baseline.mid,
-            "gain_over_baseline_low": model.over_baseline.low,
-        }
+    if evaluation.baselines:
+        gain = model.gains[_hardest(model, task)][task.loss]
+        evidence |= {"gain_over_baseline": gain.mid, "gain_over_baseline_low": gain.low}
     if model.overfit is not None:
         evidence["overfit"] = model.overfit
-    if params.metric in evaluation.lifts:
-        gain = evaluation.lifts[params.metric]
+    if CHAMPION in model.gains:
+        gain = model.gains[CHAMPION][params.metric]
         evidence |= {"lift_low": gain.low, "lift": gain.mid, "lift_high": gain.high}
     return evidence

@@ -34,6 +34,15 @@ class Floor:
 
 
 @dataclass(frozen=True)
+class Excess:
+    """By how much more than the baseline a candidate may be off in a metric."""
+
+    setting: str  # of section `promote`
+    found: str
+    failure: str
+
+
+@dataclass(frozen=True)
 class Task:
     """How the answers to one kind of question are given, judged and told.
 
@@ -50,6 +59,7 @@ class Task:
     told: tuple[str, ...]
     skill: str
     floors: tuple[Floor, ...]
+    excess: Excess
     baseline: Callable[[np.ndarray], float]
     average: str  # what the mean of labels is called
     shown: Callable[[float], str]  # how people write it
@@ -68,6 +78,11 @@ class Task:
         """The metrics that are looked at every day, with an interval."""
         return tuple(dict.fromkeys((self.loss, *self.told, "value")))
 
+    @property
+    def settings(self) -> list[str]:
+        """The settings of section `promote` that limit a candidate."""
+        return [self.excess.setting, *(floor.setting for floor in self.floors)]
+
     def limits(self, params: PromoteParams) -> dict[str, float]:
         """The setting of each floor; raises ConfigError when section `promote` is not one for the task."""
         deciding = [name for name, metric in self.metrics.items() if metric.decides]
@@ -76,10 +91,10 @@ class Task:
                 f"params.yaml: promote.metric: {params.metric!r} decides no {self.name} problem; "
                 f"there are {', '.join(deciding)}"
             )
-        known = {floor.setting for task in TASKS.values() for floor in task.floors}
+        known = {name for task in TASKS.values() for name in task.settings}
         settings = params.model_dump(include=known)
         given = {name: limit for name, limit in settings.items() if limit is not None}
-        wanted = [floor.setting for floor in self.floors]
+        wanted = self.settings
         for name in wanted:
             if name not in given:
                 raise ConfigError(
@@ -110,12 +125,6 @@ BINARY = Task(
     skill="auc",
     floors=(
         Floor(
-            "max_calibration_error",
-            "calibration_error",
-            operator.gt,
-            "is not calibrated: error {:.3f} is above {:g}",
-        ),
-        Floor(
             "max_overfit",
             "overfit",
             operator.gt,
@@ -123,6 +132,7 @@ BINARY = Task(
         ),
         Floor("min_auc", "auc", operator.lt, "hardly ranks: AUC {:.3f} is below {:g}"),
     ),
+    excess=Excess("max_calibration_excess", "calibration_error", "is not calibrated: its error"),
     baseline=historical_rate,
     average="rate",
     shown=lambda mean: f"{mean * 100:.1f} %",
@@ -148,18 +158,13 @@ REGRESSION = Task(
     skill="r2",
     floors=(
         Floor(
-            "max_bias",
-            "bias",
-            lambda found, limit: abs(found) > limit,
-            "is biased: its mean error {:+.3g} is further from 0 than {:g}",
-        ),
-        Floor(
             "max_overfit",
             "overfit",
             operator.gt,
             "overfits: R² is {:.3f} lower on test days than on training days, above {:g}",
         ),
     ),
+    excess=Excess("max_bias_excess", "bias", "is biased: its mean error"),
     baseline=historical_mean,
     average="mean",
     shown=lambda mean: f"{mean:.4g}",

@@ -96,7 +96,7 @@ class Seen:
 
 def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> Watched:
     """Everything that can be said of the day's answers, and of those before it."""
-    scores, task, worth = seen.scores, task_of(problem.task), problem.value
+    scores, task, worth = seen.scores, task_of(problem.task), problem.worth
     tonight, lately = scores.loc[scores["day"] == night.day], scores.loc[scores["day"] < night.day]
     published, reconciled = lately.loc[lately["answers"]], reconcile(seen.measured)
     columns = [name for name in problem.slices if name in lately]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, timedelta
-
-import numpy as np
 
 from pipelines.core.config import EvaluateParams
 from pipelines.core.contracts import Lake, Pages, Problem, Registry, Warehouse
@@ -14,26 +11,26 @@ from pipelines.core.faults import reach
 from pipelines.core.records import (
     Candidate,
     Candidates,
-    Evaluated,
     Evaluation,
     FeatureTable,
-    Interval,
     LeakCheck,
     ModelVersion,
 )
-from pipelines.methods.bootstrap import Samples, day_weights, interval, lift, measure
+from pipelines.methods.comparison import (
+    CHAMPION,
+    baseline_scores,
+    compare,
+    evaluated,
+    training_name,
+)
 from pipelines.methods.examples import Examples, find_past, join_examples, read_past
 from pipelines.methods.importance import permutation_importance
 from pipelines.methods.leaks import day_check, feature_check, time_check
-from pipelines.methods.metrics import score_events
 from pipelines.methods.plots import draw
 from pipelines.methods.reading import readings
 from pipelines.methods.shuffle import shuffle_check, thinned
-from pipelines.methods.succession import look
-from pipelines.methods.task import TASKS
-
-BASELINE = "baseline"
-CHAMPION = "champion"
+from pipelines.methods.succession import look, made_champions
+from pipelines.methods.task import task_of
 
 
 def evaluate(
@@ -63,18 +60,19 @@ def evaluate(
             scores[CHAMPION] = registry.load(champion).scores(examples.frame)
         except (GateRefused, DataError) as error:
             obstacle = str(error)
-    scores[BASELINE] = np.full(len(examples.labels), candidates.baseline)
-    scored = {name: score_events(examples, s, problem.value) for name, s in scores.items()}
-    weights = day_weights(len(np.unique(examples.days)), params.resamples, params.seed)
-    samples = {name: measure(events, weights) for name, events in scored.items()}
+    task = task_of(problem.task)
+    scores |= baseline_scores(examples, candidates.baseline, problem, lake)
+    draws = params.resamples * len(
+        candidates.candidates
+    )  # the more comparisons, the rarer the tail
+    found = compare(examples, scores, problem, (draws, params.seed))
     evaluation = Evaluation(
         day=day,
         run_id=candidates.run_id,
         first_test_day=candidates.first_test_day,
         last_test_day=day - timedelta(days=1),
         rows=len(examples.labels),
-        models=_evaluated(candidates, champion, samples),
-        lifts=_lifts(samples, candidates.chosen),
+        models=evaluated(candidates, champion, found, task),
         chosen=candidates.chosen,
         champion=champion.version if champion else None,
         comparable=champion is not None and not obstacle,
@@ -82,7 +80,8 @@ def evaluate(
         task=examples.task,
         leaks=leaks,
     )
-    plots = draw(scored, permutation_importance(models[candidates.chosen], examples, params.seed))
+    drawn = {name: one for name, one in found.scored.items() if name != training_name(task)}
+    plots = draw(drawn, permutation_importance(models[candidates.chosen], examples, params.seed))
     for name, picture in plots.items():
         pages.write(name, picture)
     reach("evaluate.before_log")
@@ -133,12 +132,13 @@ def _version(registry: Registry, candidate: Candidate) -> ModelVersion:
 def _opponent(
     registry: Registry, warehouse: Warehouse, candidates: Candidates
 ) -> ModelVersion | None:
-    """The proven champion; on a rerun, when tonight's chosen one has taken its place, the one before."""
-    mine = next(c.version for c in candidates.candidates if c.name == candidates.chosen)
+    """The proven champion; on a rerun, when one of tonight's has taken its place, the one before."""
+    tonight = {candidate.version for candidate in candidates.candidates}
     champion = look(registry, warehouse).serving
-    if champion is not None and champion.version == mine:
-        champion = registry.version("previous-champion")
-    return None if champion is None or champion.version == mine else champion
+    if champion is None or champion.version not in tonight:
+        return champion
+    before = (one for one in reversed(made_champions(warehouse.ledger())) if one not in tonight)
+    return next(filter(None, map(registry.version, before)), None)
 
 
 def _obstacle(champion: ModelVersion | None, candidates: Candidates) -> str:
@@ -152,47 +152,14 @@ def _obstacle(champion: ModelVersion | None, candidates: Candidates) -> str:
     return ""
 
 
-def _evaluated(
-    candidates: Candidates, champion: ModelVersion | None, samples: Mapping[str, Samples]
-) -> tuple[Evaluated, ...]:
-    """Records of the candidates, simplest first, then champion, then baseline."""
-    measured = [_as_candidate(candidate, samples) for candidate in candidates.candidates]
-    if champion is not None and CHAMPION in samples:
-        measured.append(_as(CHAMPION, champion.version, champion.trained_until, samples))
-    until = max(candidate.trained_until for candidate in candidates.candidates)
-    return (*measured, _as(BASELINE, "", until, samples))
-
-
-def _as_candidate(candidate: Candidate, samples: Mapping[str, Samples]) -> Evaluated:
-    mine = samples[candidate.name]
-    task = TASKS[mine.task]
-    trained = candidate.metrics[f"train_{task.overfit}"]
-    return _as(candidate.name, candidate.version, candidate.trained_until, samples).model_copy(
-        update={
-            "over_baseline": lift(mine, samples[BASELINE], task.loss),
-            "overfit": task.metrics[task.overfit].gain(trained, mine.mid(task.overfit)),
-        }
-    )
-
-
-def _as(name: str, version: str, until: date, samples: Mapping[str, Samples]) -> Evaluated:
-    numbers, n_days = samples[name].numbers, samples[name].n_days
-    metrics = {metric: interval(drawn, n_days) for metric, drawn in numbers.items()}
-    return Evaluated(name=name, version=version, trained_until=until, metrics=metrics)
-
-
-def _lifts(samples: Mapping[str, Samples], chosen: str) -> dict[str, Interval]:
-    if CHAMPION not in samples:
-        return {}
-    mine, other = samples[chosen], samples[CHAMPION]
-    return {metric: lift(mine, other, metric) for metric in mine.numbers}
-
-
 def _flat(evaluation: Evaluation) -> dict[str, float]:
     """Every number under a name that MLflow groups by model."""
     flat = {f"{m.name}/{k}": v.mid for m in evaluation.models for k, v in m.metrics.items()}
     for model in evaluation.models:
-        if model.over_baseline is not None and model.overfit is not None:
-            flat[f"{model.name}/gain_over_baseline"] = model.over_baseline.mid
+        for other, gains in model.gains.items():
+            flat |= {f"{model.name}/{k}_over_{other}": gain.mid for k, gain in gains.items()}
+        if model.over_nothing is not None:
+            flat[f"{model.name}/value_over_nothing"] = model.over_nothing.mid
+        if model.overfit is not None:
             flat[f"{model.name}/overfit"] = model.overfit
-    return flat | {f"lift/{metric}": gain.mid for metric, gain in evaluation.lifts.items()}
+    return flat

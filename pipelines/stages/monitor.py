@@ -176,6 +176,6 @@ def _keep_settled(
     settled = night.settlement.settled if night.settlement else {}
     arriving = scores.loc[scores["day"].astype(str).isin(settled)]
     columns = [name for name in problem.slices if name in scores]
-    found = daily_quality(arriving, problem.value, task_of(problem.task), columns)
+    found = daily_quality(arriving, problem.worth, task_of(problem.task), columns)
     for day, of_day in groupby(found, lambda one: one.day):
         warehouse.measure(day, {one.subject: one.metrics for one in of_day})

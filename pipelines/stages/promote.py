@@ -1,4 +1,4 @@
-"""promote: bless every candidate or say why not, and let the gate decide on the chosen one."""
+"""promote: bless every candidate or say why not, and let the gate decide which is put forward."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from pipelines.core.records import (
 from pipelines.methods.gate import Blessing, judge, quality
 from pipelines.methods.golden import golden_day, scores_sha256
 from pipelines.methods.succession import crown, made_champions, reigning
-from pipelines.methods.task import TASKS
 
 
 def promote(
@@ -31,27 +30,23 @@ def promote(
     warehouse: Warehouse,
     workers: Workers,
 ) -> Verdict:
-    """The verdict on tonight's chosen candidate, written where people and `score` see it.
+    """The verdict on tonight's candidates, written where people and `score` see it.
 
     Every candidate gets both blessings, so that a person may promote any that has them. Only a
     verdict moves an alias. A refusal is a verdict, not an error.
     """
     golden = lake.path(golden_day(feature_table.history))
-    measured = {model.name: model for model in evaluation.models}
     sound = _infra(params, candidates, golden, registry, workers)
-    blessings, task = {}, TASKS[evaluation.task]
+    blessings = {}
     for candidate in candidates.candidates:
-        good = quality(measured[candidate.name], params, task, evaluation.leaks)
+        good = quality(candidate.name, evaluation, params)
         safe = sound[candidate.name]
         registry.bless(candidate.version, "quality", good.passed, good.reason)
         registry.bless(candidate.version, "infra", safe.passed, safe.reason)
         blessings[candidate.name] = {"quality": good, "infra": safe}
     serving = registry.version("champion")
-    mine = measured[evaluation.chosen].version
-    taken_down = frozenset(made_champions(warehouse.ledger()))
-    if serving is not None and serving.version == mine:
-        taken_down = frozenset()
-    verdict = judge(evaluation, params, blessings[evaluation.chosen], taken_down)
+    taken_down = set(made_champions(warehouse.ledger())) - {serving.version if serving else ""}
+    verdict = judge(evaluation, params, blessings, frozenset(taken_down))
     return _enact(verdict, registry, warehouse)
 
 

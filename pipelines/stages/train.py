@@ -108,16 +108,16 @@ def _choose(
     samples: dict[str, Samples] = {}
     for recipe in problem.recipes:
         scores = fit(recipe, early, params.seed, params.threads).scores(late.frame)
-        samples[recipe.name] = measure(score_events(late, scores, problem.value), weights)
+        samples[recipe.name] = measure(score_events(late, scores, problem.worth), weights)
     task = task_of(problem.task)
     chosen, reason = choose(names, samples, task.loss)
-    folds = {n: {f"fold_{m}": s.mid(m) for m in task.metrics} for n, s in samples.items()}
+    folds = {n: {f"fold_{m}": s.mid(m) for m in s.numbers} for n, s in samples.items()}
     return chosen, reason, folds
 
 
 def _training_loss(model: Model, examples: Examples, problem: Problem) -> dict[str, float]:
     """Loss on the very events it was fitted on, and what the test days' is compared with."""
-    scored = score_events(examples, model.scores(examples.frame), problem.value)
+    scored = score_events(examples, model.scores(examples.frame), problem.worth)
     task = task_of(examples.task)
     names = dict.fromkeys((task.loss, task.overfit))
     return {f"train_{name}": task.metrics[name].of(scored) for name in names}
@@ -146,7 +146,7 @@ def _fingerprint(
     """SHA-256 over everything that decides what training makes."""
     functions = [
         problem.outcome,
-        problem.value,
+        *([problem.value] if problem.value else []),
         *(recipe.build for recipe in problem.recipes),
         train,
         fit,

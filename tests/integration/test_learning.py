@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.core.contracts import Recipe
 from pipelines.core.errors import DataError
-from pipelines.core.records import LedgerEntry
+from pipelines.core.records import Evaluation, Interval, LedgerEntry
 from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear, trees
 
 
@@ -39,7 +39,9 @@ def test_the_first_night_makes_the_first_champion(world: World) -> None:
     assert [entry.version for entry in world.warehouse.ledger()] == [champion.version]
     assert world.registry.version("canary") == champion
     assert evaluation.first_test_day == DAY - timedelta(days=14)
-    assert {model.name for model in evaluation.models} == {"linear", "trees", "baseline"}
+    assert {model.name for model in evaluation.models} == {
+        "linear", "trees", "training-rate", "trailing-rate"
+    }  # fmt: skip
 
 
 def test_on_a_linear_world_the_linear_model_is_chosen(world: World) -> None:
@@ -254,7 +256,7 @@ def test_a_champion_that_has_seen_the_test_days_is_not_compared(world: World) ->
     evaluation = world.evaluate(candidates)
 
     assert not evaluation.comparable
-    assert evaluation.lifts == {}
+    assert evaluation.model("champion") is None
     assert "has learned from days up to" in evaluation.reason
     assert world.promote(candidates, evaluation, policy="auto").outcome == "kept"
 
@@ -285,27 +287,26 @@ def test_a_model_that_answers_otherwise_than_in_training_is_refused(world: World
     assert all(not v.infra for v in (world.registry.version("1"), world.registry.version("2")) if v)
 
 
+SURELY_OFF = Interval(low=-0.3, mid=-0.2, high=-0.1)
+OFF = {name: {"calibration_error": SURELY_OFF} for name in ("training-rate", "trailing-rate")}
+
+
 @pytest.mark.parametrize(
-    ("floor", "word"),
+    ("floor", "changes", "word"),
     [
-        ({"max_calibration_error": 0.0}, "calibrated"),
-        ({"min_auc": 0.99}, "AUC"),
-        ({"max_overfit": 1e-9}, "overfit"),
+        ({}, {"gains": OFF}, "calibrated"),
+        ({"min_auc": 0.99}, {}, "AUC"),
+        ({}, {"overfit": 0.2}, "overfit"),
+        ({}, {"over_nothing": SURELY_OFF}, "worth less than doing nothing"),
     ],
 )
 def test_each_floor_refuses_with_its_reason_where_a_person_sees_it(
-    world: World, floor: dict[str, float], word: str
+    world: World, floor: dict[str, float], changes: dict[str, Any], word: str
 ) -> None:
     candidates = world.train()
     evaluation = world.evaluate(candidates)
-    if word == "overfit":
-        models = tuple(
-            m.model_copy(update={"overfit": 0.2 if m.overfit is not None else None})
-            for m in evaluation.models
-        )
-        evaluation = evaluation.model_copy(update={"models": models})
 
-    verdict = world.promote(candidates, evaluation, **floor)
+    verdict = world.promote(candidates, spoiled(evaluation, **changes), **floor)
 
     version = world.registry.version(verdict.version)
     assert (verdict.outcome, verdict.champion) == ("refused", None)
@@ -313,6 +314,16 @@ def test_each_floor_refuses_with_its_reason_where_a_person_sees_it(
     assert version is not None
     assert not version.quality
     assert version.infra
+
+
+def spoiled(evaluation: Evaluation, **changes: Any) -> Evaluation:
+    """The evaluation with figures of every candidate changed; gains are changed one by one."""
+    models = []
+    for model in evaluation.models:
+        gains = {o: model.gains[o] | g for o, g in changes.get("gains", {}).items() if model.gains}
+        mine = changes | {"gains": model.gains | gains}
+        models.append(model if model.overfit is None else model.model_copy(update=mine))
+    return evaluation.model_copy(update={"models": tuple(models)})
 
 
 def test_too_little_to_learn_from_is_said_in_one_sentence(world: World) -> None:
