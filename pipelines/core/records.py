@@ -257,6 +257,7 @@ class Verdict(Record):
     reason: str
     champion: str | None  # the version that serves after this verdict
     evidence: dict[str, float]
+    withheld: str | None = None  # why that champion's answers are not published tonight
 
 
 class ContenderFared(Record):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pipelines.core.records import Interval
+from pipelines.core.records import Interval, Verdict
 from pipelines.methods.quality import middle
 from pipelines.methods.standing import CHAMPION, Standing
 from pipelines.methods.task import Task
@@ -69,6 +69,8 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
             f"redeye score --day {day}",
             urgent=True,
         )
+    elif night.verdict and night.verdict.withheld and answer.answered_by == "baseline":
+        yield champion_withheld(night.verdict, answer.reason)
     elif answer.answered_by not in ANSWERING:
         yield Alarm(
             f"{answer.answered_by} answered",
@@ -82,6 +84,22 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
             "Outcomes were not joined to what was predicted.",
             f"redeye settle --day {day}",
         )
+
+
+def champion_withheld(verdict: Verdict, reason: str) -> Alarm:
+    """That the baseline was better than the champion on the test days, and what to do about it."""
+    if verdict.outcome == "challenger":
+        command = f"redeye promote --version {verdict.version} --reason 'better than the baseline'"
+        advice = f"Version {verdict.version} is better, and waits for a person"
+    else:
+        command = f"redeye explain --day {verdict.day}"
+        advice = f"No better model was found tonight ({verdict.outcome}: {verdict.reason})"
+    return Alarm(
+        "champion withheld",
+        f"The baseline answered, not the champion: {reason}. {advice}.",
+        command,
+        urgent=True,
+    )
 
 
 def _of_the_models(night: Night, watched: Watched) -> Iterator[Alarm]:

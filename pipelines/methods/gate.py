@@ -139,6 +139,23 @@ def judge(
         reason=reason,
         champion=model.version if outcome == "champion" else evaluation.champion,
         evidence=_evidence(evaluation, model, params),
+        withheld=None if outcome == "champion" else _withhold(evaluation),
+    )
+
+
+def _withhold(evaluation: Evaluation) -> str | None:
+    """Why the champion had better not answer: on these days it is surely worse than the best baseline."""
+    champion, task = evaluation.model(CHAMPION), TASKS[evaluation.task]
+    if champion is None:
+        return None
+    best = best_baseline(evaluation)
+    gain = champion.gains[best][task.loss]
+    if gain.high >= 0:
+        return None
+    return (
+        f"version {champion.version} is worse than the {best} on the days from "
+        f"{evaluation.first_test_day} to {evaluation.last_test_day}: {spell(gain)} "
+        f"{task.metrics[task.loss].words}"
     )
 
 

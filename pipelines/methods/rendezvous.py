@@ -7,7 +7,7 @@ see the same inputs, all their answers are kept, and which one is used is decide
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -40,6 +40,7 @@ class Turn:
     contender: Contender
     refusal: str | None = None
     scheduled: bool = True  # False: its answer is kept, and never the published one
+    withheld: str | None = None  # likewise, for this reason, though it is scheduled
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,27 @@ def without_registry(
     return [first, *(Turn(Contender(name, None)) for name in schedule if name == BASELINE)]
 
 
+def withhold(turns: Sequence[Turn], version: str | None, why: str) -> list[Turn]:
+    """The turns when the champion, if it is this version, is not to be published: the baseline answers.
+
+    Models behind the champion have no better proof, so none of them stands in. All are asked, and their
+    answers kept. Without a baseline in the schedule nothing changes.
+    """
+    champion = next((t for t in turns if t.contender.name == "champion"), None)
+    model = champion.contender.model if champion else None
+    scheduled = [turn.contender.name for turn in turns if turn.scheduled]
+    if champion is None or champion.refusal or model is None or model.version != version:
+        return list(turns)
+    if BASELINE not in scheduled:
+        return list(turns)
+    return [
+        replace(turn, withheld=f"the champion is withheld: {why}" if turn is champion else "")
+        if turn.scheduled and turn.contender.name != BASELINE
+        else turn
+        for turn in turns
+    ]
+
+
 def refuse_model(contender: Contender, features: Sequence[str]) -> str | None:
     """Why a contender may not answer, or None."""
     if contender.model is None:
@@ -133,7 +155,7 @@ def refuse_scores(
 def first_that_can(turns: Sequence[Turn], fared: Mapping[str, Fared]) -> Fared | None:
     """The first of the schedule that answered; None while somebody before it may still answer."""
     for turn in turns:
-        if not turn.scheduled:
+        if not turn.scheduled or turn.withheld is not None:
             continue
         known = fared.get(turn.contender.name)
         if known is None or known.predictions is not None:
@@ -145,9 +167,14 @@ def refusals_before(
     answering: Fared, turns: Sequence[Turn], fared: Mapping[str, Fared]
 ) -> list[str]:
     """Why those of the schedule before the one that answers do not, each as a clause."""
-    names = [turn.contender.name for turn in turns if turn.scheduled]
-    earlier = names[: names.index(answering.contender.name)]
-    return [fared[name].refusal for name in earlier]
+    scheduled = [turn for turn in turns if turn.scheduled]
+    names = [turn.contender.name for turn in scheduled]
+    earlier = scheduled[: names.index(answering.contender.name)]
+    reasons = [
+        fared[turn.contender.name].refusal if turn.withheld is None else turn.withheld
+        for turn in earlier
+    ]
+    return [reason for reason in reasons if reason]
 
 
 def share_of(keys: pd.Series[str], share: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from pipelines.core.records import (
     ModelVersion,
     Publication,
     ScoringRun,
+    Verdict,
 )
 from pipelines.methods.answer import Desk, ask_all, read_events
 from pipelines.methods.composition import CHALLENGER, compose, name_run
@@ -29,6 +30,7 @@ from pipelines.methods.rendezvous import (
     first_that_can,
     line_up,
     refuse_model,
+    withhold,
     without_registry,
 )
 from pipelines.methods.succession import look
@@ -40,6 +42,7 @@ def score(
     problem: Problem,
     feature_table: FeatureTable,
     landed: Landed | None,
+    verdict: Verdict | None,
     lake: Lake,
     registry: Registry,
     warehouse: Warehouse,
@@ -50,9 +53,9 @@ def score(
 
     The champion is resolved here, once: a version whose alias was moved by hand is used if it is
     blessed, and the ledger learns of it. Published is as soon as the schedule allows; who is slower
-    is waited for until the deadline, and kept. The same inputs and the same models publish nothing
-    anew. Raises GateRefused when a version was asked for by number that may not serve, and when
-    nobody of the schedule can answer.
+    is waited for until the deadline, and kept; so is a champion that tonight's verdict withholds. The
+    same inputs and the same models publish nothing anew. Raises GateRefused when a version was asked
+    for by number that may not serve, and when nobody of the schedule can answer.
     """
     token = warehouse.claim(day)
     standing = warehouse.published(day)
@@ -63,6 +66,8 @@ def score(
     events = cache(partial(read_events, problem, table, lake))
     desk = Desk(day, problem, lake, registry, validator, workers)
     turns, asked = _turns(params, feature_table, registry, warehouse)
+    if verdict is not None and verdict.withheld:
+        turns = withhold(turns, verdict.champion, verdict.withheld)
     fared: dict[str, Fared] = {}
     run, republished = None, False
     for one in ask_all(desk, turns, table, events):

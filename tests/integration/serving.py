@@ -30,6 +30,7 @@ from pipelines.core.records import (
     Report,
     Settlement,
     Validation,
+    Verdict,
 )
 from pipelines.methods.model import Model
 from pipelines.methods.suite import Suite
@@ -316,6 +317,7 @@ class Serving:
         republish: bool = True,
         rollout: float = 0.0,
         landed: Landed | None = None,
+        verdict: Verdict | None = None,
     ) -> Publication:
         params = ScoreParams(
             model=model,
@@ -331,6 +333,7 @@ class Serving:
             PROBLEM,
             table or self.features(day),
             landed,
+            verdict,
             self.lake,
             self.registry,
             self.warehouse,

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.core.contracts import Outcome, Question, Reply
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.core.records import LedgerEntry, Publication
+from pipelines.core.records import LedgerEntry, Publication, Verdict
 from tests.integration.serving import DAY, Judge, MemoryWorkers, Serving
 
 
@@ -72,6 +72,50 @@ def test_a_day_without_events_is_published_empty(serving: Serving) -> None:
     publication = serving.score(table=serving.features(said=()))
 
     assert (publication.events, publication.answered_by) == (0, "champion")
+
+
+# A champion that is worse than the baseline
+
+WORSE = "version 2 is worse than the trailing-rate on the days from 2013-09-03 to 2013-09-30"
+
+
+def verdict(champion: str = "2", withheld: str | None = WORSE) -> Verdict:
+    return Verdict(
+        day=DAY, version="3", candidate="linear", blessed=False, outcome="refused",
+        reason="", champion=champion, evidence={}, withheld=withheld,
+    )  # fmt: skip
+
+
+def test_the_baseline_answers_for_a_champion_that_is_withheld_and_says_why(
+    serving: Serving,
+) -> None:
+    serving.flew(DAY - timedelta(days=1), [20.0, 0.0])
+    serving.registry.add("4", level=0.7)
+    serving.registry.point("canary", "4")
+
+    publication = serving.score(verdict=verdict())
+
+    assert publication.answered_by == "baseline"
+    assert publication.reason.startswith(f"the champion is withheld: {WORSE}; baseline answers")
+    assert set(serving.warehouse.predictions(DAY, DAY)["reason"]) == {publication.reason}
+    assert scores(serving) == [0.5, 0.5, 0.5]
+    kept = serving.warehouse.scores(DAY, DAY)
+    assert set(kept["contender"]) == {"champion", "previous-champion", "canary", "baseline"}
+
+
+@pytest.mark.parametrize(
+    "found", [None, verdict(champion="1"), verdict(withheld=None)], ids=["no verdict", "of another version", "not withheld"]
+)  # fmt: skip
+def test_a_champion_answers_unless_it_is_the_one_that_is_withheld(
+    serving: Serving, found: Verdict | None
+) -> None:
+    assert serving.score(verdict=found).answered_by == "champion"
+
+
+def test_a_champion_is_not_withheld_where_no_baseline_may_answer(serving: Serving) -> None:
+    publication = serving.score(verdict=verdict(), schedule=("champion", "previous-champion"))
+
+    assert publication.answered_by == "champion"
 
 
 # Promotions

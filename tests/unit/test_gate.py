@@ -252,6 +252,33 @@ def test_without_a_champion_another_serves_when_the_favourite_is_not_blessed() -
     assert (verdict.outcome, verdict.version) == ("champion", "8")
 
 
+def test_a_champion_that_is_surely_worse_than_the_best_baseline_is_withheld() -> None:
+    def found(training: Interval, trailing: Interval) -> Evaluation:
+        gains = {"training-rate": {"log_loss": training}, "trailing-rate": {"log_loss": trailing}}
+        champion = Evaluated(
+            name="champion", version="5", trained_until=None, metrics={}, gains=gains
+        )
+        models = (candidate(gain=TIE), champion, *BASELINES)
+        return evaluation(TIE).model_copy(update={"models": models})
+
+    assert judged(found(BETTER, TIE)).withheld is None
+    assert judged(found(WORSE, BETTER)).withheld is None  # the best baseline is the trailing rate
+    withheld = judged(found(BETTER, WORSE)).withheld
+    assert withheld is not None
+    assert "version 5 is worse than the trailing-rate on the days from 2013-09-03" in withheld
+    assert "-0.0100 (-0.0200 to -0.0020) log loss" in withheld
+
+
+def test_a_champion_that_is_replaced_tonight_is_not_withheld() -> None:
+    gains = {"trailing-rate": {"log_loss": WORSE}}
+    champion = Evaluated(name="champion", version="5", trained_until=None, metrics={}, gains=gains)
+    models = (candidate(gain=BETTER), champion, *BASELINES)
+    found = evaluation(BETTER).model_copy(update={"models": models})
+
+    assert judged(found, policy="auto").withheld is None
+    assert judged(found, policy="ask").withheld is not None
+
+
 def a_world(
     seed: int, n_days: int = 28, per_day: int = 200
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
