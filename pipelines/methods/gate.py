@@ -52,7 +52,7 @@ def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessin
         if one != task.loss
     ]
     figures = ", ".join([*told, f"overfit {model.overfit:+.3f}"])
-    return Blessing(passed=True, reason=f"{name} {gained} over the {hardest}; {figures}")
+    return Blessing(passed=True, reason=f"{name} {gained} over the baseline ({hardest}); {figures}")
 
 
 def _unproven(model: Evaluated, task: Task) -> Iterator[str]:

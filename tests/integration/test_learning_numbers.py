@@ -32,7 +32,7 @@ def test_the_first_night_makes_the_first_champion(world: World) -> None:
     champion = world.registry.version("champion")
     assert champion is not None
     assert (verdict.outcome, verdict.blessed) == ("champion", True), verdict.reason
-    assert "RMSE over the t" in _blessing(world, verdict.version)
+    assert "RMSE over the baseline (t" in _blessing(world, verdict.version)
     (chosen,) = [m for m in evaluation.models if m.name == evaluation.chosen]
     assert {gains["rmse"].low > 0 for gains in chosen.gains.values()} == {True}
     assert evaluation.task == "regression"

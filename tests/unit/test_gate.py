@@ -159,7 +159,7 @@ def test_a_good_candidate_is_blessed_with_its_figures() -> None:
     blessing = blessed(candidate())
 
     assert blessing.passed
-    assert "+0.0100 (+0.0020 to +0.0200) log loss over the t" in blessing.reason
+    assert "+0.0100 (+0.0020 to +0.0200) log loss over the baseline (t" in blessing.reason
 
 
 @pytest.mark.parametrize("name", ["training-rate", "trailing-rate"])
