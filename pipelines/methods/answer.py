@@ -124,6 +124,7 @@ def _broken_rules(validator: Validator, predictions: pd.DataFrame) -> Iterator[s
 def _baseline(desk: Desk) -> tuple[float, str]:
     """How it ended lately, as far as known for the night."""
     found = trailing_levels([desk.day], desk.problem, desk.lake)[desk.day]
+    last = desk.problem.last_mature_day(desk.day)
     average = task_of(desk.problem.task).average
-    note = f"the {average} {found.level:.4f} of {found.outcomes} outcomes of the last {DAYS} days"
+    note = f"the {average} {found.level:.4f} of {found.outcomes} outcomes of the {DAYS} days up to {last}"
     return found.level, note

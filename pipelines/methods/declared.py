@@ -10,9 +10,13 @@ from pipelines.core.errors import ConfigError
 from pipelines.methods.nearest import nearest_name
 from pipelines.methods.task import task_of
 
+LONGEST_MATURITY = 365  # days; a model that learns nothing younger than a year answers nothing new
+
 
 def check_problem(problem: Problem) -> None:
-    """Raise ConfigError for what cannot be meant: a table, a column to slice by, a zone or a score that is none."""
+    """Raise ConfigError for what cannot be meant: a table, a column to slice by, a zone, a score, or a
+    number of days that is none.
+    """
     where = f"problem {problem.name!r}"
     kinds = {table.name: table.kind for table in problem.tables}
     for asker, name, kind in _asked(problem):
@@ -35,6 +39,12 @@ def check_problem(problem: Problem) -> None:
         raise ConfigError(
             f"{where}: idle_score: {problem.idle_score:g} is no score of a {task.name} problem; "
             f"say one on which nobody acts"
+        )
+    days = problem.label_maturity_days
+    if type(days) is not int or not 0 <= days <= LONGEST_MATURITY:
+        raise ConfigError(
+            f"{where}: label_maturity_days: {days!r} is no number of days until outcomes are complete; "
+            f"write a whole one from 0 to {LONGEST_MATURITY}"
         )
     try:
         ZoneInfo(problem.zone)

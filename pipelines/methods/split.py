@@ -15,17 +15,19 @@ class Split:
     last_test: date
 
 
-def split_days(day: date, test_days: int, gap_days: int) -> Split:
-    """The last `test_days` before the night are for testing, all before the gap for training.
+def split_days(last: date, test_days: int, gap_days: int) -> Split:
+    """The last `test_days` up to `last` are for testing, all before the gap for training.
 
+    `last` is the newest day with complete outcomes, and the gap is at least as long as outcomes take
+    (methods/effective.py): what is trained on was complete when the first test day was scored.
     The gap keeps what a feature of a test day looked back on, and outcomes that were known late,
     out of training (de Prado 2018, Advances in Financial Machine Learning, ch. 7: embargo).
     """
-    first_test = day - timedelta(days=test_days)
+    first_test = last - timedelta(days=test_days - 1)
     return Split(
         last_train=first_test - timedelta(days=gap_days + 1),
         first_test=first_test,
-        last_test=day - timedelta(days=1),
+        last_test=last,
     )
 
 
@@ -37,4 +39,4 @@ def fold_days(first: date, last: date, test_days: int, gap_days: int) -> Split:
     """
     n_days = (last - first).days + 1
     tested = min(test_days, max(2, n_days // 3))
-    return split_days(last + timedelta(days=1), tested, gap_days)
+    return split_days(last, tested, gap_days)

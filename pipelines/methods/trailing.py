@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
+from pipelines.methods.effective import trailing_days
 from pipelines.methods.events import label_facts
 from pipelines.methods.task import task_of
 
@@ -52,9 +53,8 @@ def _level(
     lake: Lake,
     outcomes: Callable[[Partition], tuple[np.ndarray, np.ndarray]],
 ) -> Level:
-    last, cutoff = problem.last_mature_day(day), np.datetime64(problem.cutoff(day))
-    first = last - timedelta(days=DAYS - 1)
-    labels = [np.empty(0)]
+    first, last = trailing_days(day, DAYS, problem)
+    labels, cutoff = [np.empty(0)], np.datetime64(problem.cutoff(day))
     for partition in lake.find(f"accepted/{problem.outcomes}", first, last, day):
         ended, known_at = outcomes(partition)
         labels.append(ended[known_at < cutoff])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from pipelines.core.config import EvaluateParams
 from pipelines.core.contracts import Lake, Pages, Problem, Registry, Warehouse
@@ -70,7 +70,7 @@ def evaluate(
         day=day,
         run_id=candidates.run_id,
         first_test_day=candidates.first_test_day,
-        last_test_day=day - timedelta(days=1),
+        last_test_day=problem.last_mature_day(day),
         rows=len(examples.labels),
         models=evaluated(candidates, champion, found, task),
         chosen=candidates.chosen,
@@ -98,7 +98,8 @@ def examine(
     lake: Lake,
 ) -> tuple[Examples, tuple[LeakCheck, ...]]:
     """The events of the test days, and what the leak gate found in them."""
-    first, last, cutoff = candidates.first_test_day, day - timedelta(days=1), problem.cutoff(day)
+    first, cutoff = candidates.first_test_day, problem.cutoff(day)
+    last = problem.last_mature_day(day)
     examples = read_past(
         find_past(feature_table, problem, lake, first, last), problem, lake, cutoff
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import DataError, MissingDay
 from pipelines.core.records import Landed, Partition
+from pipelines.methods.effective import corrections_days
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +114,7 @@ class _Landing:
 
     def _daily(self, table: Table, there: list[Partition]) -> Iterator[tuple[date, pa.Table]]:
         newest, kept = self._newest(table), {partition.day for partition in there}
-        again = self.params.corrections_days if table.kind == "facts" else 1
+        again = corrections_days(self.params, self.problem) if table.kind == "facts" else 1
         for position in range((newest - self._start).days + 1):
             day = self._start + timedelta(days=position)
             if day in kept and (newest - day).days >= again:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 
 from pipelines.core.config import SettleParams
 from pipelines.core.contracts import Lake, Problem, Warehouse
 from pipelines.core.records import Settlement
+from pipelines.methods.effective import settled_days
 from pipelines.methods.events import event_keys, label_facts, refuse_twins
 
 
@@ -21,7 +22,7 @@ def settle(
     Events without a label are counted by their reason. Outcomes are kept whether the event was
     scored or not: a day that is scored later, by a backfill, finds them. A second time changes nothing.
     """
-    first, last = day - timedelta(days=params.lookback_days), day - timedelta(days=1)
+    first, last = settled_days(day, params, problem)
     days = lake.find(f"accepted/{problem.outcomes}", first, last, day)
     settled: dict[str, int] = {}
     unlabelled: Counter[str] = Counter()

@@ -17,6 +17,7 @@ from pipelines.core.faults import reach
 from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
 from pipelines.methods.bootstrap import Samples, day_weights, measure
 from pipelines.methods.dictionary import page
+from pipelines.methods.effective import gap_days
 from pipelines.methods.examples import Examples, Past, find_past, read_past
 from pipelines.methods.golden import golden_day, golden_scores
 from pipelines.methods.ladder import choose
@@ -45,7 +46,8 @@ def train(
     was. The choice falls on a fold of the training days, so that nobody has looked at the test
     days before evaluate does. Raises DataError when there is too little to learn from.
     """
-    split = split_days(day, params.test_days, params.gap_days)
+    newest, gap = problem.last_mature_day(day), gap_days(params, problem)
+    split = split_days(newest, params.test_days, gap)
     past = find_past(feature_table, problem, lake, problem.first_day, split.last_train)
     golden = golden_day(feature_table.history)
     fingerprint = _fingerprint(day, params, problem, past, code)
@@ -99,7 +101,7 @@ def _choose(
     if len(names) == 1:
         return names[0], "the only recipe there is", {}
     first, last = (date.fromisoformat(str(end(examples.days))) for end in (np.min, np.max))
-    fold = fold_days(first, last, params.test_days, params.gap_days)
+    fold = fold_days(first, last, params.test_days, gap_days(params, problem))
     then = problem.cutoff(fold.first_test)
     early = examples.between(first, fold.last_train).known_before(then)
     late = examples.between(fold.first_test, fold.last_test)
@@ -157,6 +159,7 @@ def _fingerprint(
         params.model_dump_json(exclude={"threads"}),
         code.get("lock_sha256", ""),
         problem.task,
+        str(problem.label_maturity_days),
         *past.names,
         *(partition.sha256 for partition in (*past.features, *past.outcomes)),
         *sorted(sources),

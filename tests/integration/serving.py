@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pipelines.adapters.lake import LocalLake
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.config import MonitorParams, ScoreParams, SettleParams
-from pipelines.core.contracts import ModelFile, Outcome, Question, Reply, RuleResult
+from pipelines.core.contracts import ModelFile, Outcome, Problem, Question, Reply, RuleResult
 from pipelines.core.errors import GateRefused, RegistryAway, TemporaryError
 from pipelines.core.records import (
     FeatureTable,
@@ -244,6 +244,7 @@ class Serving:
     judge: Judge = field(default_factory=Judge)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     url: str = ""  # of the warehouse; empty: SQLite in the folder
+    problem: Problem = PROBLEM
 
     def __post_init__(self) -> None:
         self.workers = MemoryWorkers(self.registry)
@@ -330,7 +331,7 @@ class Serving:
         return score(
             day,
             params,
-            PROBLEM,
+            self.problem,
             table or self.features(day),
             landed,
             verdict,
@@ -342,7 +343,7 @@ class Serving:
         )
 
     def settle(self, day: date) -> Settlement:
-        return settle(day, SettleParams(lookback_days=7), PROBLEM, self.lake, self.warehouse)
+        return settle(day, SettleParams(lookback_days=7), self.problem, self.lake, self.warehouse)
 
     def monitor(
         self,
@@ -359,7 +360,7 @@ class Serving:
             params=MonitorParams(
                 lookback_days=28, psi_alert=0.25, psi_days=7, lost_alert=0.5, alerts_per_week=5
             ),
-            problem=PROBLEM,
+            problem=self.problem,
             landed=None,
             validation=validation,
             feature_table=table,

@@ -133,6 +133,24 @@ def test_an_outcome_known_at_the_cutoff_or_later_does_not_count(world: World, mi
     assert rows - world.evaluate(candidates).rows == 59 - _known_late(world)
 
 
+def test_days_whose_outcomes_are_not_complete_neither_train_nor_test(tmp_path: Path) -> None:
+    world = World(tmp_path, problem=replace(PROBLEM, label_maturity_days=5))
+    complete = DAY - timedelta(days=6)
+
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+    for n in range(1, 6):
+        world.land(DAY - timedelta(days=n), wind=9.0, delay=20.0)
+
+    assert evaluation.last_test_day == complete
+    assert evaluation.first_test_day == complete - timedelta(days=13)
+    before = evaluation.first_test_day - timedelta(days=6)  # complete when the first was scored
+    assert {one.trained_until for one in candidates.candidates} == {before}
+    again = world.train(earlier=None)
+    assert [one.sha256 for one in again.candidates] == [c.sha256 for c in candidates.candidates]
+    assert world.evaluate(again).models == evaluation.models
+
+
 def _known_late(world: World) -> int:
     """Of yesterday's 59 labelled rides, those that ended after midnight anyway."""
     from tests.integration.learning import rides

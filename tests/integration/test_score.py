@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -232,8 +233,20 @@ def test_while_the_registry_is_down_the_baseline_answers_and_says_so(serving: Se
 
     assert (publication.answered_by, publication.model_version) == ("baseline", None)
     assert publication.reason.count("the registry does not answer (MLflow did not answer)") == 1
-    assert "of 3 outcomes of the last 28 days" in publication.reason
+    assert f"of 3 outcomes of the 28 days up to {DAY - timedelta(days=1)}" in publication.reason
     assert scores(serving) == [0.6, 0.6, 0.6]  # (2 + 1) / (3 + 2)
+
+
+def test_the_baseline_knows_no_day_whose_outcomes_are_not_complete(serving: Serving) -> None:
+    serving.problem = replace(serving.problem, label_maturity_days=2)
+    serving.registry.down = True
+    for n, delays in ((1, [20, 20]), (2, [20, 20]), (3, [0, 0, 20]), (31, [20])):
+        serving.flew(DAY - timedelta(days=n), delays)
+
+    publication = serving.score()
+
+    assert f"of 3 outcomes of the 28 days up to {DAY - timedelta(days=3)}" in publication.reason
+    assert scores(serving) == [0.4, 0.4, 0.4]  # (1 + 1) / (3 + 2)
 
 
 def test_while_the_registry_is_down_the_champion_that_it_named_last_answers(
@@ -517,6 +530,16 @@ def test_settling_again_tells_the_same(serving: Serving) -> None:
     first = serving.settle(DAY + timedelta(days=3))
 
     assert serving.settle(DAY + timedelta(days=3)) == first
+
+
+def test_a_day_is_settled_once_its_outcomes_are_complete(serving: Serving) -> None:
+    serving.problem = replace(serving.problem, label_maturity_days=10)
+    serving.score()
+    serving.flew(DAY, [20, 0, None])
+
+    told = [serving.settle(DAY + timedelta(days=n)).settled for n in (1, 10, 11, 17, 18)]
+
+    assert told == [{}, {}, {"2013-10-01": 2}, {"2013-10-01": 2}, {}]
 
 
 def test_outcomes_that_come_too_late_are_left_out(serving: Serving) -> None:

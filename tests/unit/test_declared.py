@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -39,3 +40,15 @@ def test_the_problem_as_it_is_can_be_meant() -> None:
 def test_what_cannot_be_meant_is_refused_with_the_nearest_name(problem: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         check_problem(problem)
+
+
+@pytest.mark.parametrize("days", [-1, 366, 14.0, "14", True, None], ids=repr)
+def test_a_maturity_that_is_no_number_of_days_is_refused(days: Any) -> None:
+    said = re.escape(f"problem 'flights': label_maturity_days: {days!r} is no number of days")
+
+    with pytest.raises(ConfigError, match=f"{said}.*from 0 to 365"):
+        check_problem(replace(PROBLEM, label_maturity_days=days))
+
+
+def test_labels_may_take_a_year() -> None:
+    check_problem(replace(PROBLEM, label_maturity_days=365))
