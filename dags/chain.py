@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, Param, TriggerRule, task_group
@@ -9,10 +10,10 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from notify import TellFailure
 from pipelines.core.backfill import STAGES, Backfill
-from pipelines.core.errors import RedeyeError
 from pipelines.core.graph import Stage
-from stage import GRAPH, StageOperator, asked_of
+from stage import GRAPH, CommandOperator, StageOperator, asked_of
 
+PLANNING = timedelta(minutes=5)
 DAY_TEXT = "The day whose events are scored; a scheduled run knows its own."
 STAGES_TEXT = "They run in the order of the chain."
 MODEL_TEXT = "current, for the champion, or the number of a registered version."
@@ -51,16 +52,19 @@ class Watcher(BaseOperator):
         raise AirflowFailException("a stage of this night failed; its log says why and what to do")
 
 
-class Plan(BaseOperator):
-    """Says in words what is about to be done, and gives the days to do it for."""
+class Plan(CommandOperator):
+    """Says in words what is about to be done, and gives the days to do it for.
+
+    The command itself says it, in a dry run: it refuses a model that there is not before any day starts.
+    """
 
     def execute(self, context: Any) -> list[str]:
-        try:
-            backfill = Backfill.of(asked_of(context), GRAPH.names)
-        except RedeyeError as error:
-            raise AirflowFailException(str(error)) from error
-        self.log.info(backfill.in_words())
+        self.command(context)
+        backfill = Backfill.of(asked_of(context), GRAPH.names)
         return [] if backfill.dry_run else [day.isoformat() for day in backfill.days]
+
+    def _argv(self, context: Any) -> list[str]:
+        return Backfill.of(asked_of(context), GRAPH.names).rehearsal()
 
 
 class Tally(BaseOperator):
@@ -110,7 +114,7 @@ def watch_chain() -> None:
 
 def backfill_chain() -> None:
     """Say what will be done, do it for every day, and say how it went."""
-    plan = Plan(task_id="plan", retries=0)
+    plan = Plan(task_id="plan", retries=1, execution_timeout=PLANNING)
     tally = Tally(task_id="tally", trigger_rule=TriggerRule.ALL_DONE, retries=0)
     day_chain.expand(day=plan.output).set_downstream(tally)
 

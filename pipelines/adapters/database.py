@@ -124,5 +124,12 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def frame(result: Result[Any]) -> pd.DataFrame:
-    """All rows of a result, under its columns' names."""
-    return pd.DataFrame.from_records(result.all(), columns=list(result.keys()))
+    """All rows of a result, under its columns' names; a text that is missing is None, not NaN.
+
+    pandas fills columns of text with NaN, which is true where a condition asks for it.
+    """
+    found = pd.DataFrame.from_records(result.all(), columns=list(result.keys()))
+    texts = found.select_dtypes(include=["str", "object"]).astype(object)
+    return found.assign(
+        **{str(name): texts[name].where(texts[name].notna(), None) for name in texts}
+    )

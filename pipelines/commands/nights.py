@@ -73,6 +73,7 @@ def backfill(
     }
     plan = Backfill.of(asked, redeye.graph.names)
     typer.echo(plan.in_words(), err=True)
+    _refuse_unknown_model(plan, redeye)
     failed = [] if dry_run else _fill(plan, redeye)
     if as_json:
         days = [day.isoformat() for day in plan.days]
@@ -83,6 +84,14 @@ def backfill(
         typer.echo(f"{len(plan.days)} days done, {len(failed)} stages failed")
     if failed:
         raise failed[0]
+
+
+def _refuse_unknown_model(plan: Backfill, redeye: Redeye) -> None:
+    """Before any day starts, and in a dry run as well: a published day is left without asking for it."""
+    from pipelines.methods.succession import proven_version
+
+    if "score" in plan.stages and plan.model != "current":
+        proven_version(plan.model, redeye.services["registry"]())
 
 
 def _fill(plan: Backfill, redeye: Redeye) -> list[RedeyeError]:

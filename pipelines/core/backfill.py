@@ -47,6 +47,12 @@ class Backfill:
             return []
         return ["--model", self.model, "--republish" if self.republish else "--no-republish"]
 
+    def rehearsal(self) -> list[str]:
+        """The command that says what would be done and refuses what cannot be, and does nothing."""
+        first, last = self.days[0].isoformat(), self.days[-1].isoformat()
+        asked = ["--from", first, "--to", last, "--stages", ",".join(self.stages)]
+        return ["redeye", "backfill", *asked, "--dry-run", *self.options("score")]
+
     def in_words(self) -> str:
         """What would be done, before it is done."""
         return (

@@ -84,14 +84,20 @@ def crown(entry: LedgerEntry, registry: Registry, warehouse: Warehouse) -> None:
     warehouse.append(entry)
 
 
-def promote_by_hand(version: str, reason: str, registry: Registry, warehouse: Warehouse) -> None:
-    """Make a version champion because a person says so; raises GateRefused when it is not proven."""
+def proven_version(version: str, registry: Registry) -> ModelVersion:
+    """The version with that number; raises UsageError when there is none, GateRefused when it is not proven."""
     wanted = registry.version(version)
     if wanted is None:
         raise UsageError(f"there is no version {version!r}; the MLflow UI lists them")
     refusal = _unproven(wanted, registry, None)
     if refusal:
         raise GateRefused(f"version {version} may not serve: {refusal}")
+    return wanted
+
+
+def promote_by_hand(version: str, reason: str, registry: Registry, warehouse: Warehouse) -> None:
+    """Make a version champion because a person says so; raises as `proven_version`."""
+    proven_version(version, registry)
     before = reigning(warehouse.ledger())
     entry = LedgerEntry(version=version, before=before, actor="command line", reason=reason)
     crown(entry, registry, warehouse)

@@ -57,6 +57,7 @@ def score(
     same inputs and the same models publish nothing anew. Raises GateRefused when a version was asked
     for by number that may not serve, and when nobody of the schedule can answer.
     """
+    named = _named(params, feature_table, registry)
     token = warehouse.claim(day)
     standing = warehouse.published(day)
     if standing and not params.republish:
@@ -65,7 +66,7 @@ def score(
     table = feature_table.partition
     events = cache(partial(read_events, problem, table, lake))
     desk = Desk(day, problem, lake, registry, validator, workers)
-    turns, asked = _turns(params, feature_table, registry, warehouse)
+    turns, asked = named or _resolve(params, feature_table, registry, warehouse)
     if verdict is not None and verdict.withheld:
         turns = withhold(turns, verdict.champion, verdict.withheld)
     fared: dict[str, Fared] = {}
@@ -92,12 +93,15 @@ def score(
     return _publication(run, fared, republished=republished)
 
 
-def _turns(
-    params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
-) -> tuple[list[Turn], list[str]]:
-    """Who is asked, and what is to be said about that."""
+def _named(
+    params: ScoreParams, table: FeatureTable, registry: Registry
+) -> tuple[list[Turn], list[str]] | None:
+    """The version that was asked for by its number, and what is to be said about that.
+
+    It is looked for also when the day is left as it is: a version that there is not is never `done`.
+    """
     if params.model == "current":
-        return _resolve(params, table, registry, warehouse)
+        return None
     contender = Contender(NAMED, registry.version(params.model))
     refusal = refuse_model(contender, table.names)
     if refusal:
@@ -111,7 +115,7 @@ def _turns(
 def _resolve(
     params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
 ) -> tuple[list[Turn], list[str]]:
-    """Who stands where now; as long as the registry does not answer, who was champion when it did."""
+    """Who is asked, and what is to be said about that: who stands where now; as long as the registry does not answer, who was champion when it did."""
     try:
         throne = look(registry, warehouse, table.names)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}

@@ -126,6 +126,20 @@ def test_a_backfill_that_is_dry_does_nothing(world: World) -> None:
     assert not (world.root / "runs" / "2013-04-01").exists()
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_backfill_with_a_version_that_there_is_not_is_refused_before_any_day_starts(
+    world: World, dry: tuple[str, ...]
+) -> None:
+    log = world.root / "runs" / FIRST / "stages.jsonl"
+    before = log.read_bytes()
+
+    done = world.redeye("backfill", "--from", FIRST, "--to", FIRST, "--model", "99", *dry)
+
+    assert done.returncode == 2, done.stderr
+    assert "there is no version '99'" in done.stderr
+    assert log.read_bytes() == before
+
+
 def test_a_database_that_is_down_ends_with_exit_75_and_no_secret(world: World) -> None:
     url = "postgresql+psycopg://redeye:s3cret@127.0.0.1:9/redeye"
 

@@ -10,6 +10,7 @@ import pytest
 from pipelines.core.errors import DataError
 from pipelines.methods.lineage import Archive, tell_event, trace
 from pipelines.problem import PROBLEM
+from pipelines.story import show_story
 from tests.integration.serving import DAY, Serving
 
 KEY = f"{DAY}|UA|2|EWR|515"
@@ -74,6 +75,40 @@ def test_what_the_baseline_answered_has_no_contributions(serving: Serving) -> No
 
     assert (event.answered_by, event.gained) == ("baseline", None)
     assert "baseline is no model" in event.gap
+
+
+def test_an_events_outcome_is_its_label_or_the_reason_why_there_is_none(
+    serving: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside a day's cancelled event, what is missing of the others is None in every text column."""
+    serving.score()
+    serving.flew(DAY, [20, None, 0])
+    serving.settle(DAY + timedelta(days=1))
+    lineage, printed = trace(DAY, archive(serving)), {}
+
+    for flight in (1, 2, 3):
+        event = tell_event(f"{DAY}|UA|{flight}|EWR|515", lineage, archive(serving))
+        show_story(lineage, event, {})
+        printed[flight] = capsys.readouterr().out
+
+    assert "outcome 1\n" in printed[1]
+    assert "outcome cancelled\n" in printed[2]
+    assert "outcome 0\n" in printed[3]
+
+
+@pytest.mark.parametrize("ask", ["scores", "predictions"])
+def test_what_is_missing_of_a_text_is_none_whatever_stands_in_other_rows(
+    serving: Serving, ask: str
+) -> None:
+    serving.score()  # by the champion, and beside it by the baseline, which has no version
+    serving.flew(DAY, [20, None, 0])
+    serving.settle(DAY + timedelta(days=1))
+
+    found = getattr(serving.warehouse, ask)(DAY, DAY)
+
+    texts = {*found["model_version"], *found["excluded"]}
+    assert texts <= {"1", "cancelled", None}
+    assert "cancelled" in texts
 
 
 def test_what_was_not_scored_is_refused_with_what_comes_near(serving: Serving) -> None:

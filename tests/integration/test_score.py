@@ -546,3 +546,16 @@ def test_outcomes_that_come_too_late_are_left_out(serving: Serving) -> None:
     serving.flew(DAY, [20])
 
     assert serving.settle(DAY + timedelta(days=8)).settled == {}
+
+
+@pytest.mark.parametrize("republish", [True, False])
+def test_a_version_that_there_is_not_is_refused_also_when_the_day_is_left_as_it_is(
+    serving: Serving, republish: bool
+) -> None:
+    first = serving.score()
+
+    with pytest.raises(GateRefused, match="there is no version"):
+        serving.score(model="99", republish=republish)
+
+    assert serving.warehouse.published(DAY) is not None
+    assert serving.warehouse.published(DAY).run_id == first.run_id  # type: ignore[union-attr]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from chain import GRAPH
+from chain import GRAPH, Plan
 from command import Command, Ending, find_executable
 from pipelines.core.backfill import Backfill
 from pipelines.core.errors import ConfigError, UsageError
@@ -119,6 +119,18 @@ def test_a_backfill_runs_its_stages_in_the_order_of_the_graph_and_says_so_before
         "backfill of 2 days, 2013-10-01 to 2013-10-02: ingest → score; model current; "
         "days already published are left as they are"
     )
+
+
+def test_the_plan_of_a_backfill_is_the_commands_own_dry_run() -> None:
+    """It knows the registry, so a version that there is not is refused before any day starts."""
+    asked = {**RANGE, "model": "99", "stages": ["score"], "republish": True}
+
+    argv = Plan(task_id="plan")._argv(run(asked))
+
+    assert argv == [
+        *["redeye", "backfill", "--from", "2013-10-01", "--to", "2013-10-02"],
+        *["--stages", "score", "--dry-run", "--model", "99", "--republish"],
+    ]
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 78])
