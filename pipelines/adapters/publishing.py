@@ -2,7 +2,8 @@
 
 Rows under a run id that `published` does not name are nobody's answer, so a run that dies leaves
 nothing to clean up. A run id stands for its content: rows staged by a run that died, or by another
-process at this moment, are the very rows, and are not written again.
+process at this moment, are the very rows, and are not written again. Where they are not, somebody has
+edited them: they stay as they are, and the run is staged under the next id (`…`, `….2`, `….3`).
 """
 
 from __future__ import annotations
@@ -10,21 +11,28 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from datetime import date
+from itertools import count
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 from sqlalchemy import Connection, case, exc, func, select
 
-from pipelines.adapters.database import Database, records
+from pipelines.adapters.database import Database, frame, records
 from pipelines.adapters.schema import fence, prediction, publication, published, scoring_run
 from pipelines.core.errors import BusyError, DataError, TemporaryError
 from pipelines.core.faults import reach
 from pipelines.core.records import ScoringRun
+from pipelines.methods.fingerprint import checksum
 from pipelines.methods.task import Bounds
 
 BATCH_ROWS = (
     50_000  # on SQLite others may write between two batches; on PostgreSQL it bounds memory
+)
+AGAIN = "."
+IDENTITY = (  # of a run: what else is kept of it may differ from one night to the next
+    *("day", "answered_by", "model_version", "model_sha256", "trained_until"),
+    *("features_sha256", "events", "checksum"),
 )
 COLUMNS = ("day", "run_id", "contender", "event_key", "model_version", "score", "answers")
 
@@ -41,18 +49,57 @@ def claim(database: Database, day: date) -> int:
     return token
 
 
-def stage(database: Database, run: ScoringRun, predictions: pd.DataFrame) -> None:
-    """Write the rows where nobody reads them yet; each has the contender that answers it."""
-    rows = predictions.assign(day=run.day, run_id=run.run_id, answers=True)[list(COLUMNS)]
+def stage(database: Database, run: ScoringRun, predictions: pd.DataFrame) -> ScoringRun:
+    """Write the rows where nobody reads them yet; each has the contender that answers it.
+
+    The run, under the id that its rows have.
+    """
+    for number in count(1):
+        named = run.model_copy(update={"run_id": name_again(run.run_id, number)})
+        rows = predictions.assign(day=run.day, run_id=named.run_id, answers=True)[list(COLUMNS)]
+        if _stage(database, named, rows):
+            return named
+    raise AssertionError  # count() has no end
+
+
+def name_again(run_id: str, number: int) -> str:
+    """The id of a run, and of those that are staged instead of what was edited."""
+    return run_id if number == 1 else f"{run_id}{AGAIN}{number}"
+
+
+def _stage(database: Database, run: ScoringRun, rows: pd.DataFrame) -> bool:
+    """Whether the rows, and no others, stand under the run's id now."""
     with database.write() as connection:
         # Whoever stages the same run at this moment waits here for the other, and finds it staged.
-        _keep_run(database, connection, run)
-        staged = _staged(connection, run)
-        if database.is_postgresql and not staged:
+        if not _keep_run(database, connection, run):
+            return False
+        fresh = not _is_begun(connection, run)
+        if database.is_postgresql and fresh:
             copy_rows(connection, rows)
-        if database.is_postgresql or staged == run.events:
-            return
-    add_rows(database, rows)
+    if fresh:
+        if not database.is_postgresql:
+            add_rows(database, rows)
+        return True
+    missing = _missing(rows, read_rows(database, run))
+    if missing is not None and not missing.empty:
+        add_rows(database, missing)
+        missing = _missing(rows, read_rows(database, run))  # some may stand there as no answers
+    return missing is not None and missing.empty
+
+
+def _missing(rows: pd.DataFrame, staged: pd.DataFrame) -> pd.DataFrame | None:
+    """The rows that are not staged yet; None if others are staged than these."""
+    of_event = rows.set_index("event_key")
+    if not of_event.index.is_unique:
+        return rows.head(0)  # for the audit to refuse
+    if not staged["event_key"].isin(of_event.index).all():
+        return None
+    wanted = of_event.loc[staged["event_key"]].reset_index()
+    same = staged["event_key"].is_unique
+    for name in ("contender", "model_version", "score"):
+        both_missing = wanted[name].isna() & staged[name].isna()
+        same &= bool(((wanted[name] == staged[name]) | both_missing).all())
+    return rows.loc[~rows["event_key"].isin(staged["event_key"])] if same else None
 
 
 def add_rows(database: Database, rows: pd.DataFrame) -> None:
@@ -63,7 +110,8 @@ def add_rows(database: Database, rows: pd.DataFrame) -> None:
 
 
 def audit(database: Database, run: ScoringRun, bounds: Bounds) -> None:
-    """Raise DataError unless what is staged is one finite score within bounds for each event of the day.
+    """Raise DataError unless what is staged is one finite score within bounds for each event of the day,
+    and bit by bit what the run's checksum stands for.
 
     The key of the table keeps a contender's events from being there twice; with two contenders the
     events are counted apart.
@@ -87,6 +135,8 @@ def audit(database: Database, run: ScoringRun, bounds: Bounds) -> None:
     wrong = [f"{count} {fault}" for fault, count in zip(faults, found, strict=True) if count]
     if not events_there == staged == run.events:
         wrong.insert(0, f"{staged} rows of {events_there} different events instead of {run.events}")
+    if not wrong and checksum(read_rows(database, run)) != run.checksum:
+        wrong.append("the scores are not those of its checksum")
     if wrong:
         raise DataError(
             f"predictions {run.day}: {', '.join(wrong)} in run {run.run_id} of {run.answered_by}; "
@@ -145,9 +195,22 @@ def _pointer(connection: Connection, day: date) -> tuple[str, int] | None:
     return (row.run_id, row.token) if row else None
 
 
-def _keep_run(database: Database, connection: Connection, run: ScoringRun) -> None:
+def read_rows(database: Database, run: ScoringRun) -> pd.DataFrame:
+    """The answers that stand under a run's id, in key order."""
+    names = ("event_key", "contender", "model_version", "score")
+    staged = select(*(prediction.c[name] for name in names)).where(*_of(run))
+    with database.read() as connection:
+        found = frame(connection.execute(staged.order_by(prediction.c.event_key)))
+    return found.astype({"score": float})
+
+
+def _keep_run(database: Database, connection: Connection, run: ScoringRun) -> bool:
+    """Keep the run, unless it is kept already; False if another is kept under its id."""
     adding = database.insert(scoring_run).values(run.model_dump())
     connection.execute(adding.on_conflict_do_nothing())
+    query = select(*(scoring_run.c[name] for name in IDENTITY))
+    kept = connection.execute(query.where(scoring_run.c.run_id == run.run_id)).one()
+    return tuple(kept) == tuple(getattr(run, name) for name in IDENTITY)
 
 
 def _of(run: ScoringRun) -> tuple[Any, ...]:
@@ -159,8 +222,10 @@ def _of(run: ScoringRun) -> tuple[Any, ...]:
     )
 
 
-def _staged(connection: Connection, run: ScoringRun) -> int:
-    return connection.execute(select(func.count()).where(*_of(run))).scalar_one()
+def _is_begun(connection: Connection, run: ScoringRun) -> bool:
+    """Whether any row stands under the run's id, an answer or not."""
+    mine = (prediction.c.day == run.day, prediction.c.run_id == run.run_id)
+    return connection.execute(select(prediction.c.event_key).where(*mine).limit(1)).first() is not None
 
 
 def _batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -52,13 +52,13 @@ class SqlWarehouse:
                 f"run score again"
             )
         reach("publish.before_stage")
-        publishing.stage(self._database, run, predictions)
+        staged = publishing.stage(self._database, run, predictions)
         reach("publish.before_audit")
-        publishing.audit(self._database, run, self._bounds)
+        publishing.audit(self._database, staged, self._bounds)
         reach("publish.before_flip")
-        moved = publishing.move(self._database, run, token)
+        moved = publishing.move(self._database, staged, token)
         reach("publish.after_flip")
-        return run.run_id, moved
+        return staged.run_id, moved
 
     def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""

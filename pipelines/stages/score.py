@@ -80,7 +80,8 @@ def score(
                 update=facts | _counts(problem, day, lake)
             )
             reach("score.before_publish")
-            _, republished = warehouse.publish(run, rows, token)
+            name, republished = warehouse.publish(run, rows, token)
+            run = run.model_copy(update={"run_id": name})
     if run is None:
         told = "; ".join(one.refusal for one in fared.values())
         raise GateRefused(

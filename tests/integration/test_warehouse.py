@@ -242,6 +242,62 @@ def test_rows_that_are_not_those_of_the_checksum_are_not_published(url: str) -> 
         SqlWarehouse(url).publish(run, some_predictions(level=0.5), 1)
 
 
+def spoil(url: str, statement: str) -> None:
+    """Edit a table as somebody would who bypasses Redeye."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+ONE = "event_key LIKE '%|000001|%'"
+SPOILED = [
+    f"DELETE FROM prediction WHERE {ONE}",
+    "DELETE FROM prediction",
+    f"UPDATE prediction SET score = 0.9 WHERE {ONE}",
+    f"UPDATE prediction SET model_version = '9' WHERE {ONE}",
+    f"UPDATE prediction SET contender = 'canary' WHERE {ONE}",
+    f"UPDATE prediction SET answers = (1 = 0) WHERE {ONE}",
+    "INSERT INTO prediction SELECT day, run_id, 'canary', event_key, model_version, score, answers "
+    f"FROM prediction WHERE {ONE}",
+    "UPDATE scoring_run SET checksum = 'another'",
+    "UPDATE scoring_run SET trained_until = '2013-10-01'",
+]
+
+
+@pytest.mark.parametrize("statement", SPOILED)
+@pytest.mark.parametrize("moved", [True, False], ids=["published", "staged"])
+def test_a_run_that_was_spoiled_is_published_whole_and_what_is_there_stays(
+    url: str, statement: str, moved: bool
+) -> None:
+    rows = some_predictions()
+    warehouse, database = SqlWarehouse(url), Database(url)
+    publishing.stage(database, a_run(rows), rows)
+    if moved:
+        publish(url, rows)
+    spoil(url, statement)
+    before = set(ask(url, "SELECT * FROM prediction"))
+
+    run_id, new = publish(url, rows)
+
+    assert publish(url, rows) == (run_id, False)
+    current = warehouse.predictions(DAY, DAY)
+    assert set(current["run_id"]) == {run_id}
+    assert checksum(current) == checksum(rows)
+    assert current["model_version"].tolist() == ["3", "3", "3"]
+    assert warehouse.published(DAY) == a_run(rows, run_id)
+    assert before <= set(ask(url, "SELECT * FROM prediction"))
+    assert new or run_id == "run-1"
+
+
+def test_a_zero_below_zero_is_zero(url: str) -> None:
+    """SQLite keeps no sign of it."""
+    rows = some_predictions().assign(score=[-0.0, 0.0, 0.5])
+
+    assert publish(url, rows) == ("run-1", True)
+    assert publish(url, rows) == ("run-1", False)
+
+
 # Death, and company
 
 
