@@ -105,6 +105,8 @@ def show_repaired(repaired: Repaired) -> None:
         )
         if step.next:
             console.print(f"  next: {escape(step.next)}")
+    for why in repaired.kept:
+        console.print(f"[yellow]not mended[/] {escape(why)}")
     for breach in repaired.left:
         console.print(f"[red]left[/] {escape(breach.where)}: {escape(breach.what)}")
         console.print(f"  next: {escape(breach.next)}")
@@ -113,6 +115,7 @@ def show_repaired(repaired: Repaired) -> None:
 MENDED = {
     "pointer": "{} moved",
     "run": "{} removed",
+    "rows": "{} staged anew",
     "file": "{} removed",
     "derived": "{} removed, to be made again:",
     "raw": "{} restored",

@@ -22,7 +22,7 @@ from pipelines.adapters.schema import (
     scoring_run,
 )
 from pipelines.core.books import Book, Move, Rows, Staged
-from pipelines.core.errors import GateRefused
+from pipelines.core.errors import BusyError
 from pipelines.core.records import ScoringRun
 from pipelines.methods.fingerprint import checksum
 from pipelines.methods.task import PROBABILITIES, Bounds
@@ -63,50 +63,63 @@ class SqlBooks:
             )
 
     def forsaken(self, age: timedelta) -> list[Staged]:
-        """Runs begun longer ago than `age`, by the database's clock, and never published."""
-        unseen = scoring_run.c.run_id.not_in(select(publication.c.run_id))
+        """Runs begun longer ago than `age`, by the database's clock, and never published.
+
+        One that was staged in place of a published run that was edited is its copy, and none of them.
+        """
         runs = select(scoring_run.c.day, scoring_run.c.run_id, scoring_run.c.written_at)
         with self._database.read() as connection:
             before = _clock(connection) - age
-            begun = connection.execute(runs.where(unseen).order_by(scoring_run.c.day)).all()
+            seen = set(connection.execute(select(publication.c.run_id)).scalars())
+            begun = connection.execute(runs.order_by(scoring_run.c.day, scoring_run.c.run_id)).all()
             return [
                 Staged(run.day, run.run_id, _staged(connection, run.day, run.run_id))
                 for run in begun
-                if _utc(run.written_at) < before
+                if run.run_id.partition(publishing.AGAIN)[0] not in seen
+                and run.run_id not in seen
+                and _utc(run.written_at) < before
             ]
 
-    def drop(self, day: date, run_id: str) -> None:
-        """Remove the answers of a run; nothing happens to the one that is published."""
-        mine, moves = prediction.c, publication.c
+    def drop(self, day: date, run_id: str, age: timedelta) -> bool:
+        """Remove a run that is forsaken still; False if the database's role may not remove anything."""
+        mine, moves, begun = prediction.c, publication.c, scoring_run.c.written_at
         with self._database.write(alone=f"publishing {day}") as connection:
-            if connection.execute(_of(published, day, "run_id")).scalar() == run_id:
-                return
-            rows = (mine.day == day, mine.run_id == run_id)
-            kept = connection.execute(select(moves.token).where(moves.run_id == run_id)).first()
-            if kept:  # it was published once: its name stays, and what contenders said beside it
-                connection.execute(delete(prediction).where(*rows, mine.answers))
-                return
-            connection.execute(delete(prediction).where(*rows))
+            if self._database.is_postgresql and not _may_remove(connection):
+                return False
+            moved = connection.execute(select(moves.token).where(moves.run_id == run_id)).first()
+            at = connection.execute(select(begun).where(scoring_run.c.run_id == run_id)).scalar()
+            if moved or at is None or _utc(at) >= _clock(connection) - age:
+                return True
+            connection.execute(delete(prediction).where(mine.day == day, mine.run_id == run_id))
             for table in (contender_run, scoring_run):
                 connection.execute(delete(table).where(table.c.run_id == run_id))
+        return True
 
-    def point(self, day: date, run_id: str) -> None:
-        """Point a day to one of the runs that were published before, by the rules of publishing."""
+    def point(self, day: date, run_id: str, last: int) -> None:
+        """Point a day to a whole run of its own, by the rules of publishing."""
         with self._database.write(alone=f"publishing {day}") as connection:
-            last = (
-                connection.execute(_of(publication, day).order_by(publication.c.token.desc()))
-                .mappings()
-                .first()
-            )
-            if last is None:
-                raise GateRefused(
-                    f"predictions {day}: never published; run `redeye score --day {day}`"
+            newest = _of(publication, day).order_by(publication.c.token.desc())
+            move = connection.execute(newest).mappings().first()
+            if move is None or move["token"] != last:
+                raise BusyError(
+                    f"predictions {day}: was published meanwhile; what it has now stays"
                 )
-            _restore(self._database, connection, day, last)
+            _restore(self._database, connection, day, move)
             run = _runs(connection, day)[run_id]
-        if run_id != last["run_id"]:
+        if run_id != move["run_id"]:
+            token = publishing.claim(self._database, day)
             publishing.audit(self._database, run, self._bounds)
-            publishing.move(self._database, run, publishing.claim(self._database, day))
+            publishing.move(self._database, run, token, instead_of=move["run_id"])
+
+    def restore(self, run: ScoringRun, rows: pd.DataFrame) -> None:
+        """Stage what a run published anew, beside what is left of it; the pointer stays."""
+        publishing.audit(self._database, publishing.stage(self._database, run, rows), self._bounds)
+
+
+def _may_remove(connection: Connection) -> bool:
+    tables = (prediction, contender_run, scoring_run)
+    asked = [func.has_table_privilege(table.name, "DELETE") for table in tables]
+    return all(connection.execute(select(*asked)).one())
 
 
 def _restore(database: Database, connection: Connection, day: date, last: Any) -> None:
@@ -149,13 +162,16 @@ def _runs(connection: Connection, day: date) -> dict[str, ScoringRun]:
 
 
 def _kept(connection: Connection, day: date) -> dict[str, Rows]:
-    answers = _of(prediction, day, "run_id", "event_key", "score").where(prediction.c.answers)
+    names = ("run_id", "event_key", "score", "contender", "model_version")
+    answers = _of(prediction, day, *names).where(prediction.c.answers)
     found = _frame(connection, answers)
     return {str(run): _rows(rows) for run, rows in found.groupby("run_id", sort=True)}
 
 
 def _current(connection: Connection, day: date) -> Rows:
-    return _rows(_frame(connection, _of(prediction_current, day, "run_id", "event_key", "score")))
+    names = ("run_id", "event_key", "score", "answered_by", "model_version")
+    found = _frame(connection, _of(prediction_current, day, *names))
+    return _rows(found.rename(columns={"answered_by": "contender"}))
 
 
 def _first_known(connection: Connection, day: date) -> Any:
@@ -177,10 +193,16 @@ def _frame(connection: Connection, query: Any) -> pd.DataFrame:
 
 def _rows(found: pd.DataFrame) -> Rows:
     scored = found[["event_key", "score"]].astype({"score": float})
-    keys = found["event_key"]
+    keys, by = found["event_key"], found[["contender", "model_version"]].drop_duplicates()
     return Rows(
         rows=len(found),
         events=keys.nunique(),
         run_ids=tuple(sorted(set(found["run_id"]))),
         checksum=checksum(scored),
+        by=tuple(
+            by.sort_values("contender")
+            .astype(object)
+            .where(by.notna(), None)
+            .itertuples(index=False, name=None)
+        ),
     )

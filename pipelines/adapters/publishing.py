@@ -144,13 +144,17 @@ def audit(database: Database, run: ScoringRun, bounds: Bounds) -> None:
         )
 
 
-def move(database: Database, run: ScoringRun, token: int) -> bool:
+def move(database: Database, run: ScoringRun, token: int, instead_of: str | None = None) -> bool:
     """Make the run the published one of its day; False if it is already.
 
-    Raises BusyError when a later token has published: this run was overtaken.
+    Raises BusyError when a later token has published: this run was overtaken; and when another run
+    than `instead_of`, if one is named, is published.
     """
     try:
         with database.write(alone=f"publishing {run.day}") as connection:
+            before = _pointer(connection, run.day)
+            if instead_of and (before is None or before[0] != instead_of):
+                raise BusyError(f"predictions {run.day}: was published meanwhile; that stays")
             return _move(database, connection, run, token)
     except TemporaryError:
         # The connection may have been lost after the database had committed: only it can tell.
@@ -225,7 +229,9 @@ def _of(run: ScoringRun) -> tuple[Any, ...]:
 def _is_begun(connection: Connection, run: ScoringRun) -> bool:
     """Whether any row stands under the run's id, an answer or not."""
     mine = (prediction.c.day == run.day, prediction.c.run_id == run.run_id)
-    return connection.execute(select(prediction.c.event_key).where(*mine).limit(1)).first() is not None
+    return (
+        connection.execute(select(prediction.c.event_key).where(*mine).limit(1)).first() is not None
+    )
 
 
 def _batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -75,25 +75,30 @@ def repair(
     as_json: Json = False,
 ) -> None:
     """Mend what can be mended without inventing anything; what cannot is told, with the next command."""
-    from pipelines.methods.repair import Repaired, Workshop, mend, plan
+    from pipelines.methods.repair import Repaired, Workshop, plan
+    from pipelines.methods.repair import repair as carry_out
     from pipelines.methods.verify import verify as verify_stores
 
     redeye = open_redeye(ctx.obj)
-    stores, attic = stores_of(redeye, ctx.obj), redeye.services["attic"]()
-    shop = Workshop(stores, attic, timedelta(hours=older_than))
+    attic, validator, workers = (
+        redeye.services[name]() for name in ("attic", "validator", "workers")
+    )
+    shop = Workshop(
+        stores_of(redeye, ctx.obj), attic, timedelta(hours=older_than), validator, workers
+    )
     steps = plan(shop)
-    if not dry_run:
-        mend(shop, steps)
-    broken = verify_stores(stores_of(redeye, ctx.obj)).broken
-    left = tuple(breach for one in broken for breach in one.breaches)
-    repaired = Repaired(dry_run=dry_run, mended=tuple(steps), left=left)
+    if dry_run:
+        repaired = Repaired(dry_run=True, mended=tuple(steps))
+    else:
+        repaired = carry_out(shop, steps, lambda: verify_stores(stores_of(redeye, ctx.obj)))
     if as_json:
         typer.echo(repaired.to_json(), nl=False)
     else:
         show_repaired(repaired)
-    if left and not dry_run:
+    if repaired.left:
+        first = repaired.left[0]
         raise DataError(
-            f"{len(left)} breaches are left; first {left[0].where}: {left[0].what}; next: {left[0].next}"
+            f"{len(repaired.left)} breaches are left; first {first.where}: {first.what}; next: {first.next}"
         )
 
 

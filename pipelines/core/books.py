@@ -6,9 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.core.records import Partition, ScoringRun
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Rows:
     events: int
     run_ids: tuple[str, ...]
     checksum: str
+    by: tuple[tuple[str, str | None], ...] = ()  # contenders and model versions
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,24 @@ class Book:
     quarantined: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict
     )  # table → rule → rows
+
+    def copy_of(self, run_id: str) -> str | None:
+        """The run that keeps what a run published, as it was: itself, or one of the same content that was
+        staged in its place; None if there is none.
+        """
+        run = self.runs.get(run_id)
+        if run is None:
+            return None
+        same = [run, *(one for one in self.runs.values() if one.checksum == run.checksum)]
+        return next((one.run_id for one in same if self._is_whole(one)), None)
+
+    def _is_whole(self, run: ScoringRun) -> bool:
+        kept = self.kept.get(run.run_id)
+        if kept is None:
+            return run.events == 0
+        whole = (kept.rows, kept.checksum) == (run.events, run.checksum)
+        answered = ((run.answered_by, run.model_version),)
+        return whole and (not kept.rows or run.rollout is not None or kept.by == answered)
 
 
 @dataclass(frozen=True)
@@ -72,12 +94,18 @@ class Books(Protocol):
         """Runs begun longer ago than `age`, by the database's clock, and never published."""
         ...
 
-    def drop(self, day: date, run_id: str) -> None:
-        """Remove the answers of a run; nothing happens to the one that is published."""
+    def drop(self, day: date, run_id: str, age: timedelta) -> bool:
+        """Remove a run that is forsaken still; False if the database's role may not remove anything."""
         ...
 
-    def point(self, day: date, run_id: str) -> None:
-        """Point a day to one of the runs that were published before, by the rules of publishing."""
+    def point(self, day: date, run_id: str, last: int) -> None:
+        """Point a day to a whole run of its own, by the rules of publishing. Raises BusyError when the
+        day was published since its move with the token `last`.
+        """
+        ...
+
+    def restore(self, run: ScoringRun, rows: pd.DataFrame) -> None:
+        """Stage what a run published anew, beside what is left of it; the pointer stays."""
         ...
 
 

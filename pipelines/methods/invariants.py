@@ -29,7 +29,8 @@ class Breach(Record):
     invariant: str
     where: str
     what: str
-    next: str  # the command that mends it, or says more
+    next: str  # the command that mends it, or says more …
+    otherwise: str = ""  # … and what is left to do when that command could not
 
 
 class Invariant(Record):

@@ -1,31 +1,36 @@
 """Mend what can be mended without inventing anything, and say what cannot.
 
-What is removed is nobody's, or can be made again from what is kept; a day whose published rows are
-damaged goes back to the last run that is whole; raw files come back from their version, bit by bit.
+What is removed is nobody's, or can be made again from what is kept; published rows that are damaged are
+computed anew from the kept features and the same model, and where they cannot be, the day goes back to the
+last run that is whole; raw files come back from their version, bit by bit. In the database nothing that
+was ever published is changed or removed.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pipelines.core.books import Attic, Book
-from pipelines.core.errors import DataError
+from pipelines.core.books import Attic, Books
+from pipelines.core.contracts import Validator, Workers
+from pipelines.core.errors import BusyError, DataError, GateRefused
 from pipelines.core.files import write_whole
 from pipelines.core.records import Partition, Record
-from pipelines.methods.invariants import Breach
+from pipelines.methods.answer import Desk
+from pipelines.methods.invariants import Breach, Verification
 from pipelines.methods.quarantine import counts
 from pipelines.methods.rendezvous import ALIASES
+from pipelines.methods.restore import answer_again
 from pipelines.methods.verify import Stores
 from pipelines.methods.verify_book import check_book
 from pipelines.methods.verify_lake import aside_untold, datasets, relied_upon
 
-Kind = Literal["run", "file", "pointer", "derived", "raw", "log"]
+Kind = Literal["run", "rows", "file", "pointer", "derived", "raw", "log"]
 
 
 class Mend(Record):
@@ -35,8 +40,7 @@ class Mend(Record):
     where: str
     what: str
     day: date | None = None
-    run_id: str = ""  # of a pointer or a run; the checksum of a raw file; the table of a log
-    damaged: str = ""  # the run that a pointer leaves
+    run_id: str = ""  # of rows or a run; the checksum of a raw file; the table of a log
     path: str = ""
     next: str = ""  # what is left to do afterwards
 
@@ -47,6 +51,7 @@ class Repaired(Record):
     dry_run: bool
     mended: tuple[Mend, ...]
     left: tuple[Breach, ...] = ()
+    kept: tuple[str, ...] = ()  # what could not be mended, and why
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,20 @@ class Workshop:
     stores: Stores
     attic: Attic
     age: timedelta
+    validator: Validator
+    workers: Workers
+
+    def desk(self, day: date) -> Desk:
+        """Where the answers of a day are computed anew."""
+        stores = self.stores
+        return Desk(day, stores.problem, stores.lake, stores.registry, self.validator, self.workers)
 
 
 def plan(shop: Workshop) -> list[Mend]:
     """Everything that can be mended, in the order in which it is safe."""
     stores = shop.stores
     return [
-        *_pointers(stores),
+        *_days(stores),
         *_damaged_files(shop),
         *_logs(stores),
         *_forsaken(shop),
@@ -70,56 +82,95 @@ def plan(shop: Workshop) -> list[Mend]:
     ]
 
 
-def mend(shop: Workshop, steps: list[Mend]) -> None:
-    """Do it. Raises DataError when no version of the raw data has a file that is damaged."""
-    for step in steps:
-        if step.kind == "pointer" and step.day:
-            shop.stores.books.point(step.day, step.run_id)
-            if step.damaged:
-                shop.stores.books.drop(step.day, step.damaged)
-        elif step.kind == "run" and step.day:
-            shop.stores.books.drop(step.day, step.run_id)
-        elif step.kind == "log" and step.day:
-            _count_again(shop.stores, step.run_id, step.day)
-        elif step.kind in ("derived", "file"):
-            shop.attic.remove(Path(step.path))
+def repair(shop: Workshop, steps: list[Mend], verified: Callable[[], Verification]) -> Repaired:
+    """Do what was planned; `verified` tells afterwards what is left."""
+    kept = mend(shop, steps)
+    left = [breach for one in verified().broken for breach in one.breaches]
+    told = tuple(
+        one.model_copy(update={"next": one.otherwise})
+        if one.next.startswith("redeye repair")
+        else one
+        for one in left
+    )
+    return Repaired(dry_run=False, mended=tuple(steps), left=told, kept=tuple(kept))
+
+
+def mend(shop: Workshop, steps: list[Mend]) -> list[str]:
+    """Do it; what could not be done, and why.
+
+    Raises DataError when no version of the raw data has a file that is damaged.
+    """
+    kept = [why for step in steps for why in _mend(shop, step)]
     raw = [step for step in steps if step.kind == "raw"]
     if raw:
         _restore(shop.stores, raw)
+    return kept
 
 
-def _pointers(stores: Stores) -> Iterator[Mend]:
+def _mend(shop: Workshop, step: Mend) -> Iterator[str]:
+    """Do one step; why it could not be done, if so."""
+    books = shop.stores.books
+    if step.kind == "rows" and step.day:
+        yield from _answer_again(shop, step.day, step.run_id)
+    elif step.kind == "pointer" and step.day:
+        yield from _point(books, step.day)
+    elif step.kind == "run" and step.day:
+        if not books.drop(step.day, step.run_id, shop.age):
+            yield f"{step.where}: stays, for the database's role may not remove rows; its owner may"
+    elif step.kind == "log" and step.day:
+        _count_again(shop.stores, step.run_id, step.day)
+    elif step.kind in ("derived", "file"):
+        shop.attic.remove(Path(step.path))
+
+
+def _answer_again(shop: Workshop, day: date, run_id: str) -> Iterator[str]:
+    book = shop.stores.books.open(day)
+    rows = book.kept.get(run_id)
+    try:
+        again = answer_again(shop.desk(day), book.runs[run_id], rows.by if rows else ())
+        shop.stores.books.restore(book.runs[run_id], again)
+    except (DataError, GateRefused) as error:
+        yield str(error)
+
+
+def _point(books: Books, day: date) -> Iterator[str]:
+    """Point a day to the newest of its published runs that is kept whole."""
+    book = books.open(day)
+    good = next(filter(None, (book.copy_of(move.run_id) for move in reversed(book.moves))), None)
+    if good is None:
+        yield f"predictions {day}: none of its published runs is kept whole"
+        return
+    try:
+        books.point(day, good, book.moves[-1].token)
+    except BusyError as error:
+        yield str(error)
+
+
+def _days(stores: Stores) -> Iterator[Mend]:
+    """Days whose published rows, or whose pointer, are not as they were."""
     for day in stores.books.days():
         book = stores.books.open(day)
-        broken = [
-            b for b in check_book(book, stores.problem.cutoff(day)) if b.invariant in POINTING
+        found = list(check_book(book, stores.problem.cutoff(day)))
+        damaged = [
+            run_id
+            for run_id in dict.fromkeys(move.run_id for move in book.moves)
+            if run_id in book.runs and book.copy_of(run_id) is None
         ]
-        good = _last_whole(book)
-        if not broken or good is None:
-            continue
-        damaged = book.moves[-1].run_id if book.moves[-1].run_id != good else ""
-        yield Mend(
-            kind="pointer",
-            where=broken[0].where,
-            what=f"{broken[0].what}; it goes back to run {good}",
-            day=day,
-            run_id=good,
-            damaged=damaged,
-            next=f"redeye score --day {day}" if damaged else "",
-        )
+        for run_id in damaged:
+            yield Mend(
+                kind="rows",
+                where=f"predictions {day}",
+                what=f"run {run_id} is computed anew from its features and its model",
+                day=day,
+                run_id=run_id,
+            )
+        broken = [one for one in found if one.invariant in POINTING]
+        if broken and book.moves:
+            what = f"{broken[0].what}; it points to the newest run that is whole"
+            yield Mend(kind="pointer", where=broken[0].where, what=what, day=day)
 
 
 POINTING = ("I2", "I3", "I7")
-
-
-def _last_whole(book: Book) -> str | None:
-    """The newest run that was published and is kept as it was."""
-    for move in reversed(book.moves):
-        run, kept = book.runs.get(move.run_id), book.kept.get(move.run_id)
-        empty = run is not None and run.events == 0 and kept is None
-        if run and (empty or (kept and (kept.rows, kept.checksum) == (run.events, run.checksum))):
-            return move.run_id
-    return None
 
 
 def _damaged_files(shop: Workshop) -> Iterator[Mend]:

@@ -10,6 +10,8 @@ from pipelines.core.books import Book
 from pipelines.core.records import ScoringRun
 from pipelines.methods.invariants import Breach
 
+BACKUP = "restore the database from its last backup (docs/operate.md)"
+
 
 def check_book(book: Book, cutoff: datetime) -> Iterator[Breach]:
     """Everything that is wrong with a day in the warehouse; `cutoff` is the day's."""
@@ -22,11 +24,21 @@ def check_book(book: Book, cutoff: datetime) -> Iterator[Breach]:
 
 
 def _breach(name: str, book: Book, what: str, repair: str = "redeye repair") -> Breach:
-    return Breach(invariant=name, where=f"predictions {book.day}", what=what, next=repair)
+    where = f"predictions {book.day}"
+    return Breach(
+        invariant=name, where=where, what=what, next=repair, otherwise=_otherwise(name, book)
+    )
+
+
+def _otherwise(name: str, book: Book) -> str:
+    """What is left to do when `redeye repair` could not."""
+    if name in ("I2", "I3"):
+        return _again(book)
+    return BACKUP
 
 
 def _again(book: Book) -> str:
-    return f"redeye score --day {book.day}"
+    return f"redeye score --day {book.day} --republish"
 
 
 def _conserved(book: Book) -> Iterator[Breach]:
@@ -45,7 +57,7 @@ def _conserved(book: Book) -> Iterator[Breach]:
 def _once(book: Book) -> Iterator[Breach]:
     now = book.current
     if now and now.rows != now.events:
-        yield _breach("I2", book, f"{now.rows} rows answer {now.events} events", _again(book))
+        yield _breach("I2", book, f"{now.rows} rows answer {now.events} events")
 
 
 def _whole(book: Book) -> Iterator[Breach]:
@@ -60,15 +72,15 @@ def _whole(book: Book) -> Iterator[Breach]:
         yield _breach("I3", book, f"{now.rows} rows of run {run.run_id} instead of {run.events}")
     elif now.checksum != run.checksum:
         yield _breach("I3", book, f"the scores of run {run.run_id} are not those it published")
+    elif run.rollout is None and now.rows and now.by != ((run.answered_by, run.model_version),):
+        yield _breach("I3", book, f"rows of run {run.run_id} tell of others than {run.answered_by}")
 
 
 def _repeatable(book: Book) -> Iterator[Breach]:
     for run_id in sorted({move.run_id for move in book.moves} - {book.run_id}):
-        run, kept = book.runs.get(run_id), book.kept.get(run_id)
-        rows = kept.rows if kept else 0
-        if run is None or rows != run.events or (kept and kept.checksum != run.checksum):
+        if book.copy_of(run_id) is None:
             what = f"run {run_id} was published before and is not kept whole"
-            yield _breach("I4", book, what, _again(book))
+            yield _breach("I4", book, what)
     seen: dict[tuple[object, ...], ScoringRun] = {}
     for run in book.runs.values():
         if run.model_sha256 is None or run.rollout is not None:

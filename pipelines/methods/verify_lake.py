@@ -64,6 +64,7 @@ def check_files(lake: Lake, shelf: Shelf) -> Iterator[Breach]:
                     where=f"{shelf.dataset} {day}",
                     what=str(error).partition("; ")[0],
                     next=_restore(shelf, day),
+                    otherwise=f"redeye night --day {day}",
                 )
 
 
@@ -186,7 +187,11 @@ def _mute(rows: pa.Table, name: str) -> int:
 
 def _aside(shelf: Shelf, day: date, what: str) -> Breach:
     return Breach(
-        invariant="I8", where=f"{shelf.dataset} {day}", what=what, next=_restore(shelf, day)
+        invariant="I8",
+        where=f"{shelf.dataset} {day}",
+        what=what,
+        next=_restore(shelf, day),
+        otherwise=f"redeye validate --day {day}",
     )
 
 
@@ -194,4 +199,5 @@ def _restore(shelf: Shelf, day: date) -> str:
     kind = shelf.dataset.partition("/")[0]
     if kind == "raw":
         return "redeye data log, then redeye data checkout VERSION"
-    return f"redeye repair, then redeye {'features' if kind in ('features', 'history') else 'validate'} --day {day}"
+    made_by = "features" if kind in ("features", "history") else "validate"
+    return f"redeye repair, then redeye {made_by} --day {day}"

@@ -32,7 +32,8 @@ class MemoryVersions:
         return [{"version": version} for version in reversed(self.known)]
 
     def checkout(self, version: str, to: Path) -> int:
-        raise NotImplementedError
+        to.mkdir(parents=True)  # of which nothing is left
+        return 0
 
 
 @dataclass

@@ -263,7 +263,13 @@ def test_a_backup_that_was_restored_is_noticed_and_caught_up_with(
     assert "I12" in noticed
     assert "is not in the warehouse" in noticed["I12"]
     nights.run(TONIGHT)
-    shop = Workshop(nights.stores, Folders(nights.places), timedelta(hours=6))
+    shop = Workshop(
+        nights.stores,
+        Folders(nights.places),
+        timedelta(hours=6),
+        nights.services["validator"](),
+        nights.services["workers"](),
+    )
     mend(shop, plan(shop))
     assert nights.broken() == {}
     assert nights.state()["tables"]["published"] == golden["tables"]["published"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from sqlalchemy import create_engine, exc, make_url, text
 
+from pipelines.adapters.books import SqlBooks
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import Incident, LedgerEntry, ScoringRun
@@ -88,6 +89,26 @@ def test_a_writer_can_do_the_work_of_a_night(login: Login) -> None:
     warehouse = a_nights_work(login("writer"))
 
     assert len(warehouse.predictions(DAY, DAY)) == 1
+
+
+@pytest.mark.parametrize("deed", ["DELETE FROM prediction", "UPDATE prediction SET score = 0.9"])
+def test_a_writer_makes_a_damaged_day_whole_and_removes_nothing(
+    login: Login, postgresql: str, deed: str
+) -> None:
+    a_nights_work(login("writer"))
+    server = make_url(postgresql).set(drivername="postgresql+psycopg", database="guarded")
+    engine = create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(text(deed))
+        before = set(connection.execute(text("SELECT * FROM prediction")).all())
+
+    warehouse = a_nights_work(login("writer"))
+
+    assert warehouse.predictions(DAY, DAY)["score"].tolist() == [0.25]
+    with engine.connect() as connection:
+        assert before <= set(connection.execute(text("SELECT * FROM prediction")).all())
+    engine.dispose()
+    assert SqlBooks(login("writer")).drop(DAY, "run-1", timedelta(0)) is False
 
 
 @pytest.mark.parametrize(

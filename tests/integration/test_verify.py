@@ -11,11 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from pipelines.adapters.attic import Folders
+from pipelines.core.config import Places
+from pipelines.core.errors import DataError
 from pipelines.methods.invariants import PROMISES
+from pipelines.methods.repair import Workshop, plan, repair
 from pipelines.methods.verify import verify
 from pipelines.methods.verify_night import Note
 from tests.integration.audited import Audited, an_audited_world
-from tests.integration.serving import DAY
+from tests.integration.serving import DAY, MemoryWorkers
 
 
 @pytest.fixture
@@ -239,6 +243,32 @@ def test_what_is_broken_is_told_and_nothing_else(
     (breach,) = verification.broken[0].breaches
     assert breach.where
     assert breach.next.startswith(("redeye ", "delete the file"))
+
+
+@pytest.mark.parametrize(("name", "spoil"), BREAKS, ids=[one.__name__ for _, one in BREAKS])
+def test_repair_never_advises_itself_and_makes_published_days_whole(
+    world: Audited, name: str, spoil: Callable[[Audited], None]
+) -> None:
+    spoil(world)
+    places = Places(world.root, world.root, world.url, "", "")
+    shop = Workshop(
+        world.stores,
+        Folders(places),
+        timedelta(hours=6),
+        world.judge,
+        MemoryWorkers(world.registry),
+    )
+
+    try:
+        repaired = repair(shop, plan(shop), world.verify)
+        told = [*(one.next for one in (*repaired.mended, *repaired.left)), *repaired.kept]
+    except DataError as error:
+        told = [str(error)]
+
+    assert [one for one in told if "redeye repair" in one] == []
+    assert all(one.next for one in world.verify().broken for one in one.breaches)
+    if name in ("I2", "I3", "I7"):
+        assert world.broken() == {}
 
 
 def test_every_invariant_is_broken_by_some_test() -> None:

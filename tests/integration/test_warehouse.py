@@ -258,8 +258,10 @@ SPOILED = [
     f"UPDATE prediction SET model_version = '9' WHERE {ONE}",
     f"UPDATE prediction SET contender = 'canary' WHERE {ONE}",
     f"UPDATE prediction SET answers = (1 = 0) WHERE {ONE}",
-    "INSERT INTO prediction SELECT day, run_id, 'canary', event_key, model_version, score, answers "
-    f"FROM prediction WHERE {ONE}",
+    (
+        "INSERT INTO prediction SELECT day, run_id, 'canary', event_key, model_version, score, answers "
+        f"FROM prediction WHERE {ONE}"
+    ),
     "UPDATE scoring_run SET checksum = 'another'",
     "UPDATE scoring_run SET trained_until = '2013-10-01'",
 ]
