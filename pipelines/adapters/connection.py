@@ -64,6 +64,8 @@ def _on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would begin transactions by rules of its own
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    # Every commit goes into the file itself: whoever copies it alone does not get an empty one.
+    connection.execute("PRAGMA wal_autocheckpoint=1")
     connection.execute("PRAGMA foreign_keys=ON")
 
 

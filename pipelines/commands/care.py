@@ -103,6 +103,24 @@ def repair(
 
 
 @app.command(rich_help_panel="Care")
+def backup(
+    ctx: typer.Context,
+    to: Annotated[Path, typer.Option(help="A new folder for the copy.")],
+    as_json: Json = False,
+) -> None:
+    """Copy the warehouse, the registry and its models, also while a night runs."""
+    from pipelines.adapters.backup import back_up
+
+    made = back_up(open_redeye(ctx.obj).places, to)
+    if as_json:
+        typer.echo(made.to_json(), nl=False)
+        return
+    typer.echo(f"{made.to}: {', '.join(made.copied) or 'nothing'}; put it in place of what is lost")
+    for told in made.elsewhere:
+        typer.echo(f"not in it: {told}")
+
+
+@app.command(rich_help_panel="Care")
 def release(
     ctx: typer.Context,
     table: Annotated[str, typer.Option("--table", "--dataset", help="The table, such as flights.")],
