@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from math import isclose
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.methods.golden import TOLERANCE
 from pipelines.methods.lineage import Event, Lineage
 
 SHOWN = 12  # features, by what they contributed
@@ -95,8 +97,9 @@ def _show_event(console: Console, event: Event, dictionary: Mapping[str, str]) -
     said = ", ".join(f"{who} {score:.4f}" for who, score in event.said.items())
     console.print(f"  answered by {event.answered_by}; of all: {said}", highlight=False)
     if event.again is not None:
-        same = "the same, bit for bit" if event.again == event.score else f"{event.again!r}"
-        console.print(f"  the model, asked again on the kept features, says {same}")
+        same = isclose(event.again, event.score, rel_tol=TOLERANCE)
+        said = "the same" if same else f"{event.again!r}"
+        console.print(f"  the model, asked again on the kept features, says {said}")
     if event.gap:
         console.print(f"  [yellow]no contributions: {escape(event.gap)}[/]")
     if event.gained is None or event.mean is None:

@@ -114,7 +114,7 @@ class Candidate(Record):
     version: str  # of the registered model
     sha256: str  # of its model file
     trained_until: date  # last day it learned from
-    golden: str  # SHA-256 of its scores of the golden batch, as training computed them
+    golden: tuple[float, ...]  # its scores of rows of the golden batch, as training computed them
     seconds: float
     metrics: dict[str, float]
 

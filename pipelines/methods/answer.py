@@ -13,6 +13,7 @@ from pipelines.core.contracts import Lake, Problem, Question, Registry, Reply, V
 from pipelines.core.errors import DataError, GateRefused, TemporaryError
 from pipelines.core.records import Partition
 from pipelines.methods.events import event_keys, refuse_twins
+from pipelines.methods.model import rounded
 from pipelines.methods.rendezvous import Contender, Fared, Turn, refuse_scores
 from pipelines.methods.task import task_of
 from pipelines.methods.trailing import DAYS, trailing_levels
@@ -73,7 +74,7 @@ def ask_all(
         for turn in turns:
             if turn.contender.model is None and not turn.refusal:
                 level, note = _baseline(desk)
-                scores = found.predict(np.full(len(found.keys), level))
+                scores = found.predict(rounded(np.full(len(found.keys), level)))
                 yield Fared(turn.contender, "answered", "", 0.0, scores, note)
         for question, reply in replies:
             yield _checked(desk, models[question.name], found, reply)

@@ -50,7 +50,7 @@ def name_run(
     asked: Sequence[str] = (),
 ) -> ScoringRun:
     """The run of these rows. Its name stands for the features, who answers with which model, and the
-    scores bit by bit: what is staged under it can only be these rows.
+    scores as rounded: what is staged under it can only be these rows.
     """
     main, digest = _answering(turns, fared), checksum(rows)
     who, model = main.contender, main.contender.model

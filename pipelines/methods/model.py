@@ -18,6 +18,9 @@ from pipelines.methods.task import PROBABILITIES, TASKS, Bounds, Task
 
 Form = Literal["ubj", "skops"]
 FORMS: Mapping[str, Form] = {"xgboost": "ubj", "sklearn": "skops"}  # of each library's estimators
+# Of the numbers that estimators are given. XGBoost works in single precision; linear algebra in single
+# precision gives each processor weights and scores of its own.
+DTYPES: Mapping[Form, str] = {"ubj": "float32", "skops": "float64"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Model:
     def scores(self, frame: pd.DataFrame) -> np.ndarray:
         """What is expected of each row, float64: the probability of a yes, or the mean of a number.
 
-        Raises DataError when the frame lacks a feature; further columns are ignored.
+        Rounded to single precision, so that no processor and no neighbouring row makes a difference:
+        see docs/decisions/0010. Raises DataError when the frame lacks a feature; further columns are
+        ignored.
         """
         missing = [name for name in self.schema if name not in frame.columns]
         if missing:
@@ -54,18 +59,18 @@ class Model:
         if self.form == "ubj":
             raw = self.estimator.inplace_predict(self._matrix(frame), validate_features=False)
         else:
-            raw = TASKS[self.task].ask(self.estimator, self.inputs(frame))
-        return np.asarray(raw, dtype="float64")
+            raw = TASKS[self.task].ask(*_last_step(self.estimator, self.inputs(frame)))
+        return rounded(np.asarray(raw, dtype="float64"))
 
     def inputs(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The features as estimators are fitted on: float32 numbers and pandas categoricals."""
+        """The features as estimators are fitted on: numbers of the form's type, pandas categoricals."""
         return pd.DataFrame(
             {name: self._column(frame, name) for name in self.schema}, index=frame.index
         )
 
     def _column(self, frame: pd.DataFrame, name: str) -> Any:
         if self.schema[name] == "number":
-            return _number(frame[name])
+            return _number(frame[name], DTYPES[self.form])
         return pd.Categorical.from_codes(
             self._codes(frame, name), categories=_words(self.vocabulary[name])
         )
@@ -79,7 +84,7 @@ class Model:
         matrix = np.empty((len(frame), len(self.schema)), dtype="float32")
         for position, (name, kind) in enumerate(self.schema.items()):
             if kind == "number":
-                matrix[:, position] = _number(frame[name])
+                matrix[:, position] = _number(frame[name], "float32")
             else:
                 codes = self._codes(frame, name).astype("float32")
                 matrix[:, position] = np.where(codes < 0, np.nan, codes)
@@ -135,7 +140,34 @@ def _words(vocabulary: tuple[str, ...]) -> pd.Index[str]:
     return pd.Index(list(vocabulary), dtype="str")
 
 
-def _number(values: pd.Series) -> np.ndarray:
+def _number(values: pd.Series, dtype: str) -> np.ndarray:
+    """The numbers; what is beyond the range of single precision is missing in every form."""
+    numbers = values.to_numpy(dtype="float64", na_value=np.nan)
     with np.errstate(over="ignore"):
-        numbers = values.to_numpy(dtype="float64", na_value=np.nan).astype("float32")
-    return np.where(np.isfinite(numbers), numbers, np.float32("nan"))
+        single = numbers.astype("float32")
+    kept = single if dtype == "float32" else numbers
+    return np.where(np.isfinite(single), kept, kept.dtype.type("nan"))
+
+
+def rounded(scores: np.ndarray) -> np.ndarray:
+    """Scores in double precision, rounded to the nearest of single precision (24 bits, 7 digits)."""
+    with np.errstate(over="ignore", under="ignore"):
+        return scores.astype("float32").astype("float64")
+
+
+def _last_step(estimator: Any, frame: pd.DataFrame) -> tuple[Any, Any]:
+    """What gives the scores, and what it is asked about: for a linear model at the end of a pipeline,
+    the prepared rows as a sparse matrix.
+
+    Of a dense matrix BLAS sums each row in an order that depends on the processor and on how many
+    rows there are; of a sparse one SciPy sums each row by itself, column after column.
+    """
+    from scipy.sparse import csr_array
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils import get_tags
+
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    linear = type(last).__module__.startswith("sklearn.linear_model")
+    if last is estimator or not linear or not get_tags(last).input_tags.sparse:
+        return estimator, frame
+    return last, csr_array(estimator[:-1].transform(frame))

@@ -19,9 +19,7 @@ def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> A
     del threads  # the linear algebra library takes what the process may use
     numbers = [name for name, kind in schema.items() if kind == "number"]
     categories = [name for name, kind in schema.items() if kind == "category"]
-    known = OneHotEncoder(
-        handle_unknown="ignore", min_frequency=50, sparse_output=False, dtype="float32"
-    )
+    known = OneHotEncoder(handle_unknown="ignore", min_frequency=50, sparse_output=False)
     scaled = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
     prepared = ColumnTransformer([("numbers", scaled, numbers), ("categories", known, categories)])
     return make_pipeline(

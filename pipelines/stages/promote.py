@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.core.config import PromoteParams
@@ -16,7 +17,7 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.methods.gate import Blessing, judge, quality
-from pipelines.methods.golden import golden_day, scores_sha256
+from pipelines.methods.golden import TOLERANCE, furthest, golden_day
 from pipelines.methods.succession import crown, made_champions, reigning
 
 
@@ -73,15 +74,18 @@ def _infra(
     return blessings
 
 
-def _compare(name: str, reply: Reply, expected: str) -> Blessing:
+def _compare(name: str, reply: Reply, golden: Sequence[float]) -> Blessing:
     """Whether the scores of the golden batch are training's."""
     if reply.scores is None:
         why = f"{name}, loaded from the registry, does not answer: {reply.reason}"
         return Blessing(passed=False, reason=why)
-    same = scores_sha256(reply.scores) == expected
-    how = "as in training, bit for bit" if same else "otherwise than in training"
-    why = f"{name}, loaded from the registry, scores the golden batch of {len(reply.scores)} events {how}"
-    return Blessing(passed=same, reason=why)
+    apart = furthest(reply.scores, golden)
+    how = "as in training" if apart <= TOLERANCE else f"otherwise than in training, by {apart:.2g}"
+    why = (
+        f"{name}, loaded from the registry, scores the golden batch of {len(reply.scores)} events {how} "
+        f"(a relative difference of {TOLERANCE:g} is allowed)"
+    )
+    return Blessing(passed=apart <= TOLERANCE, reason=why)
 
 
 def _fetch(params: PromoteParams, candidate: Candidate, registry: Registry) -> ModelFile:

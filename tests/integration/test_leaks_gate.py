@@ -170,7 +170,7 @@ def leaks(
     world.land(tables)
     table = world.night(DAY, back=TEST_DAYS + LESSON_DAYS)
     one = Candidate(
-        name="linear", version="1", sha256="", trained_until=trained_until, golden="", seconds=0, metrics={},
+        name="linear", version="1", sha256="", trained_until=trained_until, golden=(), seconds=0, metrics={},
     )  # fmt: skip
     candidates = Candidates(
         day=DAY, run_id="", fingerprint="", chosen="linear", reason="", first_test_day=FIRST_TEST, baseline=0.3, candidates=(one,),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.core.contracts import Recipe
 from pipelines.core.errors import DataError
-from pipelines.core.records import Evaluation, Interval, LedgerEntry
+from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
 from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear, trees
 
 
@@ -295,14 +295,34 @@ def test_a_champion_whose_features_are_gone_is_not_compared_and_the_reason_names
 def test_a_model_that_answers_otherwise_than_in_training_is_refused(world: World) -> None:
     candidates = world.train()
     evaluation = world.evaluate(candidates)
-    forged = tuple(c.model_copy(update={"golden": "0" * 64}) for c in candidates.candidates)
 
-    verdict = world.promote(candidates.model_copy(update={"candidates": forged}), evaluation)
+    verdict = world.promote(_answering(candidates, lambda score: score * (1 + 1e-5)), evaluation)
 
     assert (verdict.outcome, verdict.blessed) == ("refused", False)
     assert "golden batch" in verdict.reason
     assert world.registry.version("champion") is None
     assert all(not v.infra for v in (world.registry.version("1"), world.registry.version("2")) if v)
+
+
+def test_another_processors_rounding_is_no_other_answer(world: World) -> None:
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+    beside = _answering(
+        candidates, lambda score: float(np.nextafter(np.float32(score), np.float32(1)))
+    )
+
+    verdict = world.promote(beside, evaluation)
+
+    assert verdict.blessed
+
+
+def _answering(candidates: Candidates, as_if: Callable[[float], float]) -> Candidates:
+    """The candidates, as if training had seen other scores of the golden batch."""
+    models = [
+        one.model_copy(update={"golden": tuple(as_if(score) for score in one.golden)})
+        for one in candidates.candidates
+    ]
+    return candidates.model_copy(update={"candidates": tuple(models)})
 
 
 SURELY_OFF = Interval(low=-0.3, mid=-0.2, high=-0.1)

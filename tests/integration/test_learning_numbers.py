@@ -56,7 +56,7 @@ def test_the_baseline_is_the_mean_of_the_labels_learned_from(world: World) -> No
     assert baseline.metrics["rank_correlation"].mid == 0
 
 
-def test_a_model_answers_after_loading_as_in_training_bit_for_bit(world: World) -> None:
+def test_a_model_answers_after_loading_as_in_training(world: World) -> None:
     candidates = world.train()
     batch = world.lake.read([golden_day(world.feature_table().history)]).to_pandas()
 

@@ -113,7 +113,34 @@ def test_a_row_scores_the_same_whatever_stands_beside_it(model: Model) -> None:
     frame = some_examples().frame
 
     assert (model.scores(frame.iloc[::-1])[::-1] == model.scores(frame)).all()
+    assert model.scores(frame.iloc[[7]]) == model.scores(frame)[7]
     assert (model.scores(frame.sample(frac=1, axis=1, random_state=1)) == model.scores(frame)).all()
+
+
+def test_a_linear_model_adds_up_each_row_by_itself_column_after_column() -> None:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+
+    # Numbers that cancel each other out: in another order, the sum is another one by far.
+    generator = np.random.default_rng(1)
+    large, small = generator.normal(0, 1e16, (64, 8)), generator.normal(0, 1, (64, 16))
+    frame = pd.DataFrame(np.hstack([large, small, -large])).rename(columns="x{}".format)
+    as_they_are = ColumnTransformer([("all", "passthrough", list(frame.columns))])
+    estimator = make_pipeline(as_they_are, LinearRegression())
+    estimator.fit(frame, np.zeros(64))
+    estimator[-1].coef_ = np.ones(32)
+    schema: Any = dict.fromkeys(frame.columns, "number")
+    model = Model("sum", "skops", schema, {}, date(2013, 1, 1), estimator, "regression")
+    one_by_one = [float(np.float32(sum(row))) for row in frame.to_numpy().tolist()]
+
+    assert model.scores(frame).tolist() == one_by_one
+
+
+def test_scores_have_the_precision_that_is_published(model: Model) -> None:
+    scores = model.scores(some_examples().frame)
+
+    assert (scores == scores.astype("float32")).all()
 
 
 def test_no_rows_have_no_scores(model: Model) -> None:
