@@ -23,10 +23,10 @@ from pipelines.core.errors import (
     TemporaryError,
     UsageError,
 )
-from pipelines.core.graph import Stage, read_graph
+from pipelines.core.graph import Stage, read_chain
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-GRAPH = read_graph(REPOSITORY / "dvc.yaml")
+GRAPH = read_chain(REPOSITORY / "dvc.yaml")
 PASSING = {BusyError.exit_code, TemporaryError.exit_code}
 LASTING = {e.exit_code for e in (UsageError, DataError, GateRefused, ConfigError)}
 

@@ -28,7 +28,7 @@ from pipelines.core.backfill import Backfill
 from pipelines.core.config import find_places
 from pipelines.core.day import parse_day
 from pipelines.core.errors import BusyError, RedeyeError
-from pipelines.core.graph import read_graph
+from pipelines.core.graph import read_chain
 
 CONSOLE = Console(stderr=True, highlight=False)
 
@@ -93,7 +93,7 @@ def run_backfill(asked: argparse.Namespace, machine: Machine) -> int:
     }
     if asked.stages:
         form["stages"] = [name.strip() for name in asked.stages.split(",")]
-    backfill = Backfill.of(form, read_graph(REPOSITORY / "dvc.yaml").names)
+    backfill = Backfill.of(form, read_chain(REPOSITORY / "dvc.yaml").names)
     CONSOLE.print(backfill.in_words(), soft_wrap=True)
     outcome = _through_airflow(machine, "redeye_backfill", form, [str(d) for d in backfill.days])
     if outcome.exit_code:

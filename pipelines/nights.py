@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipelines.core.config import Places
 from pipelines.core.errors import DataError
 from pipelines.core.graph import Graph
+from pipelines.core.masking import secrets_in_url
 from pipelines.core.records import ARTEFACTS, Record
 from pipelines.methods.verify_night import NightLeft, Note
 
@@ -36,15 +36,8 @@ def readable_texts(places: Places) -> Iterator[tuple[str, str]]:
 def secrets_of(environ: Mapping[str, str]) -> list[str]:
     """Passwords and keys in the environment's variables and in the URLs of some."""
     found = [v for name, v in environ.items() if any(word in name for word in SECRET_WORDS)]
-    found += [_password(v) for v in environ.values() if "://" in v and "@" in v]
+    found += [secret for v in environ.values() if "://" in v for secret in secrets_in_url(v)]
     return sorted({one for one in found if len(one) >= SHORTEST_SECRET})
-
-
-def _password(url: str) -> str:
-    try:
-        return urlsplit(url).password or ""
-    except ValueError:
-        return ""
 
 
 def _night_left(folder: Path, graph: Graph) -> NightLeft:

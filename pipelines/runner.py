@@ -21,7 +21,7 @@ from typing import Any
 from pipelines.core.config import Section
 from pipelines.core.errors import ConfigError, DataError, RedeyeError
 from pipelines.core.faults import reach
-from pipelines.core.files import write_whole
+from pipelines.core.files import open_private, write_whole
 from pipelines.core.graph import Graph
 from pipelines.core.records import ARTEFACTS, Record
 
@@ -113,7 +113,7 @@ class Night:
             "error": str(error) if error else None,
         }
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "stages.jsonl").open("a") as file:
+        with open(self.folder / "stages.jsonl", "a", opener=open_private) as file:
             file.write(json.dumps(note) + "\n")
         log.info("%s %s %s after %.1f s", self.day, stage, "failed" if error else "done", seconds)
 

@@ -14,7 +14,7 @@ from pipelines.core.config import Params, Places, find_places, read_params
 from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError
 from pipelines.core.files import write_whole
-from pipelines.core.graph import Graph, read_graph
+from pipelines.core.graph import Graph, read_chain
 from pipelines.methods.verify import Stores
 from pipelines.nights import nights_left, readable_texts, secrets_of
 from pipelines.runner import Factories, Night
@@ -71,7 +71,7 @@ def open_redeye(environ: Mapping[str, str]) -> Redeye:
     """Read the settings; services are made when a stage first asks for them."""
     places = find_places(environ)
     params = read_params(places.repository / "params.yaml")
-    graph = read_graph(places.repository / "dvc.yaml")
+    graph = read_chain(places.repository / "dvc.yaml")
     return Redeye(places, params, graph, _factories(places, params, environ))
 
 
@@ -180,7 +180,7 @@ def load_problem(package: str) -> Problem:
     """The PROBLEM of a package; raises ConfigError when there is none."""
     try:
         problem = importlib.import_module(package).PROBLEM
-    except (ModuleNotFoundError, AttributeError) as error:
+    except (ModuleNotFoundError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"params.yaml: problem: {package} gives no PROBLEM ({error}); "
             f"name a package such as pipelines.problem"

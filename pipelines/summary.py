@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.core.config import Places
+from pipelines.core.masking import mask
 from pipelines.core.records import (
     Candidates,
     Evaluation,
@@ -220,12 +221,7 @@ def _where_next(night: Night, places: Places) -> list[tuple[str, str]]:
         *pages,
         (
             "predictions",
-            "SELECT * FROM prediction_current in " + _without_password(places.database_url),
+            "SELECT * FROM prediction_current in " + mask(places.database_url),
         ),
         ("MLflow and Airflow", "`make up`, then http://127.0.0.1:5000 and http://127.0.0.1:8080"),
     ]
-
-
-def _without_password(url: str) -> str:
-    head, at, tail = url.rpartition("@")
-    return f"{head.split('//')[0]}//…@{tail}" if at else url

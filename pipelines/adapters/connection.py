@@ -8,6 +8,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 
 from pipelines.core.errors import ConfigError
 from pipelines.core.faults import reach
+from pipelines.core.masking import MASK, mask, secrets_in_url
 
 WAIT_SECONDS = 30  # for a lock that somebody else holds
 CONNECT_SECONDS = 10
@@ -28,10 +29,22 @@ def parse_url(url: str) -> URL:
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise ConfigError(
-            f"REDEYE_DATABASE_URL: {parsed.render_as_string(hide_password=True)} is neither a SQLite "
+            f"REDEYE_DATABASE_URL: {shown(parsed)} is neither a SQLite "
             f"file nor PostgreSQL; write sqlite:///folder/file.db or postgresql+psycopg://…"
         )
     return parsed
+
+
+def shown(url: URL) -> str:
+    """The URL without its password and without the secrets of its query."""
+    return mask(url.render_as_string(hide_password=True))
+
+
+def hide(url: URL, text: str) -> str:
+    """A driver's message without the secrets of the URL, however the driver quotes them."""
+    for secret in secrets_in_url(url.render_as_string(hide_password=False)):
+        text = text.replace(secret, MASK)
+    return mask(text)
 
 
 def open_engine(url: URL) -> Engine:

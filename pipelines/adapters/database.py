@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Result, Table, exc, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.adapters import migration
-from pipelines.adapters.connection import open_engine, parse_url
+from pipelines.adapters.connection import hide, open_engine, parse_url, shown
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
 from pipelines.core.faults import reach
 
@@ -90,7 +90,7 @@ class Database:
 
     @property
     def _shown(self) -> str:
-        return self._url.render_as_string(hide_password=True)
+        return shown(self._url)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -101,8 +101,7 @@ class Database:
 
     def _sentence(self, error: Exception) -> RedeyeError:
         cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        if self._url.password:
-            cause = cause.replace(str(self._url.password), "***")
+        cause = hide(self._url, cause)
         where = f"database {self._shown}"
         if isinstance(error, exc.IntegrityError | exc.DataError):
             return DataError(f"{where}: refuses these rows ({cause}); nothing was changed")

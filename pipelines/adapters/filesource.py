@@ -9,6 +9,7 @@ and a slow table is <table>.parquet or <table>.csv.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 
 from pipelines.adapters.rows import of_day
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
+from pipelines.core.files import is_there
 
 if TYPE_CHECKING:
     from pipelines.core.contracts import Source, Table
@@ -57,8 +59,10 @@ class Folder:
     """Files in a folder of this machine. A link that leads out of it is refused."""
 
     def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise ConfigError(f"{folder}: there is no such folder; correct the source's place")
+        if not is_there(folder) or not folder.is_dir():
+            raise ConfigError(
+                f"{str(folder)[:200]}: there is no such folder; correct the source's place"
+            )
         self._folder = folder.resolve()
         self.where = str(self._folder)
 
@@ -144,7 +148,7 @@ class FileSource:
             buffer = pa.BufferReader(content)
             if name.endswith(".csv"):
                 return _csv(buffer)
-            return pq.read_table(buffer, page_checksum_verification=True)
+            return _refuse_doubled(pq.read_table(buffer, page_checksum_verification=True))
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(
                 f"{self._files.where}/{name}: cannot be read, {len(content)} bytes of it "
@@ -152,11 +156,22 @@ class FileSource:
             ) from error
 
 
+def _refuse_doubled(rows: pa.Table) -> pa.Table:
+    """The rows as they are; raises ArrowInvalid when two columns share a name, as nobody knows which is meant."""
+    doubled = [name for name, n in Counter(rows.column_names).items() if n > 1]
+    if doubled:
+        raise pa.ArrowInvalid(
+            f"the column {doubled[0]!r} is there {rows.column_names.count(doubled[0])} times"
+        )
+    return rows
+
+
 def _csv(buffer: pa.BufferReader) -> pa.Table:
     """A CSV's rows. An empty cell is null; `NA` is null too, but among other words a word. What begins
     with a zero, as 0007 does, is no number but a name.
     """
     rows = pyarrow.csv.read_csv(buffer)
+    _refuse_doubled(rows)
     spelled = _spelled(
         buffer, [field.name for field in rows.schema if pa.types.is_integer(field.type)]
     )

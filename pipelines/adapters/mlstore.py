@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pipelines.core.config import Places
-from pipelines.core.errors import RegistryAway, TemporaryError
+from pipelines.core.errors import ConfigError, RegistryAway, TemporaryError
 from pipelines.core.faults import reach
+from pipelines.core.masking import mask
 
+DATABASES = ("postgresql", "mysql", "mssql", "oracle")  # with their driver installed
+CONNECT_SECONDS = 10
 ABSENT = (
     "RESOURCE_DOES_NOT_EXIST",
     "INVALID_PARAMETER_VALUE",
@@ -29,10 +31,9 @@ def answering(places: Places) -> Iterator[None]:
         reach("registry.before_call")
         yield
     except (MlflowException, SQLAlchemyError, OSError, TemporaryError) as error:
-        where = re.sub(r"//[^/@]*@", "//…@", places.tracking_uri)
-        what = re.sub(r"//[^/@\s]*@", "//…@", str(error).strip().partition("\n")[0])[:300]
+        what = mask(str(error).strip().partition("\n")[0])[:300]
         raise RegistryAway(
-            f"registry {where}: does not answer as it should ({what}); "
+            f"registry {mask(places.tracking_uri)}: does not answer as it should ({what}); "
             f"see that MLflow is up and its store is whole, and run the same command again"
         ) from error
 
@@ -58,6 +59,7 @@ def open_store(places: Places, experiment: str, model: str) -> tuple[Any, str]:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     # Several processes that open a new SQLite store at once fail in its migrations.
     with one_at_a_time(places), answering(places):
+        _refuse_absent_database(places.tracking_uri)
         client = MlflowClient(tracking_uri=places.tracking_uri, registry_uri=places.tracking_uri)
         found = client.get_experiment_by_name(experiment)
         if found is not None:
@@ -65,6 +67,33 @@ def open_store(places: Places, experiment: str, model: str) -> tuple[Any, str]:
         identity = _create(client, experiment, _artefacts(places))
         _introduce(client, model, experiment)
         return client, identity
+
+
+def _refuse_absent_database(uri: str) -> None:
+    """Connect once to a store that is a database: MLflow itself tries for over 100 seconds.
+
+    Raises ConfigError when the URL is none that can be used, TemporaryError when nobody answers.
+    """
+    import sqlalchemy as sa
+
+    scheme = uri.partition("://")[0].partition("+")[0] if "://" in uri else "file"
+    if scheme in {"http", "https", "file", "sqlite", "databricks"}:
+        return
+    if scheme not in DATABASES:
+        raise ConfigError(
+            f"MLFLOW_TRACKING_URI: {mask(uri)[:200]} is none that Redeye knows; write http://…, "
+            f"sqlite:///… or postgresql+psycopg://…"
+        )
+    try:
+        limits = {"connect_timeout": CONNECT_SECONDS} if scheme == "postgresql" else {}
+        engine = sa.create_engine(uri, connect_args=limits, poolclass=sa.NullPool)
+        with engine.connect():
+            pass
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        raise ConfigError(
+            f"MLFLOW_TRACKING_URI: {mask(uri)[:200]} cannot be used ({error}); correct it, or install "
+            f"the driver"
+        ) from error
 
 
 def _artefacts(places: Places) -> str | None:

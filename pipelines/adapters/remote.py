@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.masking import secrets_in_url
 
 PUBLIC = ("endpointurl", "region")  # settings of a remote that are no secret
 
@@ -18,7 +18,7 @@ def find_remote(place: str, repository: Path) -> dict[str, Any]:
     from dvc.config import Config
 
     if "://" in place:
-        if urlsplit(place).password:
+        if secrets_in_url(place):
             raise ConfigError(
                 "REDEYE_DVC_REMOTE: holds a password; leave it to AWS_* or .dvc/config.local"
             )

@@ -13,8 +13,10 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from pipelines.adapters.connection import hide, shown
 from pipelines.adapters.rows import of_day
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
+from pipelines.core.files import is_there
 
 if TYPE_CHECKING:
     from pipelines.core.contracts import Table
@@ -46,7 +48,7 @@ class SqlSource:
     def __init__(self, url: str, tables: Sequence[Table]) -> None:
         self._tables = {table.name: table for table in tables}
         self._engine = _engine(url)
-        self._where = self._engine.url.render_as_string(hide_password=True)
+        self._where = shown(self._engine.url)
         self._reflected = cache(self._reflect)
 
     def read(self, table: str, day: date) -> pa.Table:
@@ -105,8 +107,7 @@ class SqlSource:
 
     def _redact(self, message: str) -> str:
         first = message.strip().splitlines()[0] if message.strip() else "no reason given"
-        password = self._engine.url.password
-        return first.replace(str(password), "***") if password else first
+        return hide(self._engine.url, first)
 
 
 def _engine(url: str) -> sa.Engine:
@@ -123,8 +124,8 @@ def _engine(url: str) -> sa.Engine:
     # SQLite makes an empty database of a file that is not there.
     file = parsed.database
     named = parsed.get_backend_name() == "sqlite" and file and not file.startswith((":", "file:"))
-    if named and not Path(str(file)).exists():
-        raise ConfigError(f"{file}: there is no such database; correct the source's URL")
+    if named and not is_there(Path(str(file))):
+        raise ConfigError(f"{str(file)[:200]}: there is no such database; correct the source's URL")
     return engine
 
 

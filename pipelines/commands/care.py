@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, cast
@@ -17,6 +18,7 @@ from pipelines.services import Redeye, open_redeye, stores_of
 from pipelines.summary import show_repaired, show_verification
 
 FORSAKEN_HOURS = 6.0  # no night takes so long
+MOST_HOURS = 87_600.0  # ten years
 
 
 @app.command(rich_help_panel="Care")
@@ -70,7 +72,10 @@ def repair(
         bool, typer.Option("--dry-run", help="Say what would be mended, and change nothing.")
     ] = False,
     older_than: Annotated[
-        float, typer.Option(min=0.0, help="Hours; what is younger may be somebody's work.")
+        float,
+        typer.Option(
+            min=0.0, max=MOST_HOURS, help="Hours; what is younger may be somebody's work."
+        ),
     ] = FORSAKEN_HOURS,
     as_json: Json = False,
 ) -> None:
@@ -79,6 +84,8 @@ def repair(
     from pipelines.methods.repair import repair as carry_out
     from pipelines.methods.verify import verify as verify_stores
 
+    if math.isnan(older_than):
+        raise UsageError("--older-than nan: give a number of hours, such as 6")
     redeye = open_redeye(ctx.obj)
     attic, validator, workers = (
         redeye.services[name]() for name in ("attic", "validator", "workers")

@@ -10,13 +10,28 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from pipelines.core.errors import ConfigError
+from pipelines.core.day import parse_day
+from pipelines.core.errors import ConfigError, UsageError
+from pipelines.core.yamlfile import read_yaml
 
+# Bounds are wide: they keep out what cannot be meant, before it fails somewhere else without a sentence.
+MOST_DAYS = 36_500
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Gigabytes = Annotated[float, Field(ge=0.1, le=100_000)]
+Limit = Annotated[float, Field(gt=0, le=1_000_000)]  # in the unit of what it limits
+
+
+def _as_day(value: object) -> date:
+    if isinstance(value, date):
+        raise ValueError(f'put it in quotes ("{value}"): DVC\'s templates know no dates')  # noqa: TRY004  for pydantic
+    try:
+        return parse_day(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
 
 
 class Section(BaseModel):
@@ -26,8 +41,8 @@ class Section(BaseModel):
 
 
 class IngestParams(Section):
-    history_days: Count
-    corrections_days: Count
+    history_days: Days
+    corrections_days: Days
 
 
 class ValidateParams(Section):
@@ -36,20 +51,20 @@ class ValidateParams(Section):
 
 class FeatureParams(Section):
     engine: Literal["duckdb", "spark"]
-    memory_limit_gb: Annotated[float, Field(gt=0)]
-    history_days: Count
+    memory_limit_gb: Gigabytes
+    history_days: Days
 
 
 class TrainParams(Section):
-    seed: int
-    test_days: Count
-    gap_days: Annotated[int, Field(ge=0)]
-    threads: Annotated[int, Field(ge=0)]
+    seed: Seed
+    test_days: Days
+    gap_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
+    threads: Annotated[int, Field(ge=0, le=1024)]
 
 
 class EvaluateParams(Section):
-    resamples: Annotated[int, Field(ge=100)]
-    seed: int
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    seed: Seed
     max_feature_auc: Annotated[float, Field(gt=0.5, le=1)]
     max_day_correlation: Annotated[float, Field(gt=0, le=1)]
 
@@ -57,18 +72,18 @@ class EvaluateParams(Section):
 class PromoteParams(Section):
     policy: Literal["ask", "auto"]
     metric: str  # one of the task's
-    max_overfit: Annotated[float, Field(gt=0)]
-    max_model_mb: Annotated[float, Field(gt=0)]
+    max_overfit: Limit
+    max_model_mb: Limit
     max_calibration_excess: Share | None = (
         None  # over the baseline's; these two of a binary problem
     )
     min_auc: Share | None = None
-    max_bias_excess: Annotated[float, Field(gt=0)] | None = None  # of a regression, likewise
+    max_bias_excess: Limit | None = None  # of a regression, likewise
 
 
 class ScoreParams(Section):
-    deadline_seconds: Annotated[float, Field(gt=0)]
-    memory_limit_gb: Annotated[float, Field(gt=0)]
+    deadline_seconds: Annotated[float, Field(gt=0, le=86_400)]
+    memory_limit_gb: Gigabytes
     rollout: Share
     model: Annotated[str, Field(pattern=r"^(current|[1-9][0-9]{0,8})$")]
     schedule: Annotated[
@@ -78,22 +93,22 @@ class ScoreParams(Section):
 
 
 class SettleParams(Section):
-    lookback_days: Count
+    lookback_days: Days
 
 
 class MonitorParams(Section):
-    lookback_days: Annotated[int, Field(ge=2)]
-    psi_alert: Annotated[float, Field(gt=0)]
-    psi_days: Count
+    lookback_days: Annotated[int, Field(ge=2, le=MOST_DAYS)]
+    psi_alert: Limit
+    psi_days: Days
     lost_alert: Annotated[float, Field(gt=0, le=1)]
-    alerts_per_week: Annotated[int, Field(ge=0)]
+    alerts_per_week: Annotated[int, Field(ge=0, le=1000)]
 
 
 class Params(Section):
     """The whole of params.yaml."""
 
-    day: Annotated[date, Field(strict=False)]  # in quotes: DVC's templates know no dates
-    problem: str
+    day: Annotated[date, BeforeValidator(_as_day)]
+    problem: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", max_length=200)]
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
     features: FeatureParams
@@ -113,23 +128,19 @@ class Params(Section):
 def read_params(path: Path) -> Params:
     """The settings in `path`; raises ConfigError that names the key, what is wrong, and the nearest one."""
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text()))
+        return Params.model_validate(read_yaml(path))
     except ValidationError as error:
         # An unknown key explains the missing one beside it.
         problem = max(error.errors(), key=lambda found: found["type"] == "extra_forbidden")
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
         raise ConfigError(f"{path.name}: {key}: {_explain(problem)}") from error
-    except (OSError, yaml.YAMLError, ValueError) as error:
-        raise ConfigError(
-            f"{path.name}: cannot be read ({error}); correct it, or restore it from git"
-        ) from error
 
 
 def _explain(problem: Any) -> str:
     if problem["type"] == "missing":
         return "missing; add it (git shows the value it had)"
     if problem["type"] != "extra_forbidden":
-        return f"{problem['msg']}, not {problem['input']!r}; correct the value"
+        return f"{problem['msg']}, not {str(problem['input'])[:40]!r}; correct the value"
     *sections, unknown = problem["loc"]
     model: type[BaseModel] = Params
     for name in sections:
@@ -168,7 +179,7 @@ class Places:
 def find_places(environ: Mapping[str, str] = os.environ) -> Places:
     """Every place, by its variable or its embedded default."""
     repository = Path(__file__).resolve().parents[2]
-    root = Path(environ.get("REDEYE_ROOT") or repository).resolve()
+    root = _root(environ.get("REDEYE_ROOT") or str(repository))
     return Places(
         repository=repository,
         root=root,
@@ -176,3 +187,25 @@ def find_places(environ: Mapping[str, str] = os.environ) -> Places:
         tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/var/mlflow.db",
         dvc_remote=environ.get("REDEYE_DVC_REMOTE") or str(root / "var" / "dvc-remote"),
     )
+
+
+def _root(named: str) -> Path:
+    """The folder of all state, which need not be there yet."""
+    try:
+        root = Path(named).resolve()
+        usable = _nearest(root).is_dir()
+    except (OSError, ValueError, RuntimeError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise ConfigError(f"REDEYE_ROOT: {named[:80]!r}: {told}; name a folder") from None
+    if not usable:
+        raise ConfigError(f"REDEYE_ROOT: {named[:80]!r} is a file, or below one; name a folder")
+    return root
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the first of its parents that is there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return _nearest(path.parent)
+    return path

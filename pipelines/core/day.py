@@ -7,6 +7,8 @@ from datetime import date, timedelta
 
 from pipelines.core.errors import UsageError
 
+# Windows and histories reach back and forth from a day; pandas keeps instants from 1677 to 2262.
+FIRST_DAY, LAST_DAY = date(1800, 1, 1), date(2200, 12, 31)
 _SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", flags=re.ASCII)
 
 
@@ -16,11 +18,14 @@ def parse_day(text: object) -> date:
         shown = str(text)[:40]
         raise UsageError(f"{shown!r} is not a day; write it as YYYY-MM-DD, such as 2013-10-01")
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
             f"{text!r} is not a day of the calendar ({error}); write YYYY-MM-DD"
         ) from error
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise UsageError(f"{text} is out of range; give a day from {FIRST_DAY} to {LAST_DAY}")
+    return day
 
 
 def parse_days(first: object, last: object) -> list[date]:

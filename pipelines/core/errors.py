@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.core.masking import mask
+
 if TYPE_CHECKING:
     from pipelines.core.records import Record
 
@@ -23,13 +25,14 @@ class RedeyeError(Exception):
     """Something nobody foresaw. Fixed by: whoever maintains Redeye.
 
     The message is one sentence: where, what, what to do. `evidence` is the record of what was
-    found up to there; the runner keeps it beside the artefact that was not made.
+    found up to there; the runner keeps it beside the artefact that was not made. Passwords and keys
+    in the message are masked here, before anybody can print or keep it.
     """
 
     exit_code = 1
 
     def __init__(self, message: str, evidence: Record | None = None) -> None:
-        super().__init__(message)
+        super().__init__(mask(message))
         self.evidence = evidence
 
 

@@ -10,13 +10,26 @@ from pipelines.core.errors import TemporaryError
 from pipelines.core.faults import reach
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; False for a name that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or with a NUL in it
+        return False
+
+
+def open_private(name: str | Path, flags: int) -> int:
+    """An opener of files that others on the machine cannot read: mode 0640, less what the umask takes."""
+    return os.open(name, flags, 0o640)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Put the content at the path; the old file stays until the new one is safe on the disk."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         reach("files.before_write")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
+        with open(beside, "wb", opener=open_private) as file:
             file.write(content)
             file.flush()
             reach("files.before_sync")

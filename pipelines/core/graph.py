@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.core.errors import ConfigError
+from pipelines.core.yamlfile import read_yaml
 
 DAY = "${day}"
+# The stages that Redeye is; others may be added beside them.
+CHAIN = (
+    "ingest", "validate", "features", "train", "evaluate", "promote", "score", "settle", "monitor",
+)  # fmt: skip
+
+
+class Meta(BaseModel):
+    """What only an orchestrator needs to know of a stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    pool: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,60}$")] | None = None
+    timeout_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
+    retries: Annotated[int, Field(ge=0, le=20)] = 2
+    survives: bool = False
+
+
+class Body(BaseModel):
+    """A stage as DVC writes it; `foreach`, `matrix` and `wdir` hide edges, and are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    cmd: Annotated[str, Field(min_length=1)]
+    deps: list[str | dict[str, Any]] = []
+    outs: list[str | dict[str, Any]] = []
+    params: list[str | dict[str, Any]] = []
+    metrics: list[str | dict[str, Any]] = []
+    plots: list[str | dict[str, Any]] = []
+    desc: str = ""
+    always_changed: bool = False
+    frozen: Literal[False] = False
+    meta: Meta = Meta()
 
 
 @dataclass(frozen=True)
@@ -47,15 +82,16 @@ class Graph:
 
 
 def read_graph(path: Path) -> Graph:
-    """The graph in `path`; raises ConfigError if it is missing, has a cycle or a stage without command."""
-    try:
-        stages = tuple(
-            _stage(name, body) for name, body in yaml.safe_load(path.read_text())["stages"].items()
-        )
-    except (OSError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"{path}: not a readable dvc.yaml ({error}); restore it from git"
-        ) from error
+    """The graph in `path`; raises ConfigError if it is missing, has a cycle, a stage without command or
+    with a setting that is none, or a path that two stages make or that leads out of the root.
+    """
+    told = read_yaml(path)
+    bodies = told.get("stages") if isinstance(told, dict) else None
+    if not isinstance(bodies, dict) or not bodies:
+        raise ConfigError(f"{path.name}: has no stages; restore it from git")
+    stages = tuple(_stage(path, str(name), body) for name, body in bodies.items())
+    for what in _faults(stages):
+        raise ConfigError(f"{path.name}: {what}")
     upstream = {
         stage.name: tuple(other.name for other in stages if _feeds(other, stage))
         for stage in stages
@@ -81,18 +117,52 @@ def _in_order(
     return tuple(done)
 
 
-def _stage(name: str, body: dict[str, Any]) -> Stage:
-    meta = body.get("meta", {})
+def read_chain(path: Path) -> Graph:
+    """The graph in `path` with all of Redeye's own stages in it, each running its own command."""
+    graph = read_graph(path)
+    missing = [name for name in CHAIN if name not in graph.names]
+    if missing:
+        raise ConfigError(f"{path.name}: the stage {missing[0]} is missing; restore it from git")
+    for stage in graph.stages:
+        own = f"redeye {stage.name} --day {DAY}"
+        if stage.name in CHAIN and stage.command.split() != own.split():
+            raise ConfigError(
+                f"{path.name}: stages.{stage.name}.cmd: must be `{own}`; Airflow, `redeye night` and "
+                f"`dvc repro` run the same command"
+            )
+    return graph
+
+
+def _stage(path: Path, name: str, told: Any) -> Stage:
+    try:
+        body = Body.model_validate(told)
+    except ValidationError as error:
+        problem = max(error.errors(), key=lambda found: found["type"] == "extra_forbidden")
+        key = ".".join(["stages", name, *map(str, problem["loc"])])
+        raise ConfigError(
+            f"{path.name}: {key}: {problem['msg']}, not {str(problem['input'])[:40]!r}; correct it, "
+            f"or restore it from git"
+        ) from error
     return Stage(
         name=name,
-        command=body["cmd"],
-        deps=tuple(_paths(body.get("deps", []))),
-        outs=tuple(_paths(body.get("outs", []))),
-        pool=meta.get("pool"),
-        timeout_minutes=int(meta.get("timeout_minutes", 60)),
-        retries=int(meta.get("retries", 2)),
-        survives=bool(meta.get("survives", False)),
+        command=body.cmd,
+        deps=tuple(_paths(body.deps)),
+        outs=tuple(_paths([*body.outs, *body.metrics, *body.plots])),
+        **body.meta.model_dump(),
     )
+
+
+def _faults(stages: tuple[Stage, ...]) -> Iterator[str]:
+    """What is wrong with the paths of the graph as a whole."""
+    makers = Counter(out for stage in stages for out in set(stage.outs))
+    for stage in stages:
+        for path in (*stage.deps, *stage.outs):
+            if ".." in PurePosixPath(path).parts or PurePosixPath(path).is_absolute():
+                yield f"stages.{stage.name}: {path!r} leads out of the root; name a path below it"
+        for out in stage.outs:
+            if makers[out] > 1:
+                names = " and ".join(one.name for one in stages if out in one.outs)
+                yield f"{out!r} is made by {names}; let one of them make it"
 
 
 def _paths(entries: list[Any]) -> list[str]:

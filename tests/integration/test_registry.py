@@ -3,7 +3,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,13 @@ import pytest
 
 from pipelines.adapters.registry import MlflowRegistry
 from pipelines.core.config import Places
-from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
+from pipelines.core.errors import (
+    ConfigError,
+    DataError,
+    GateRefused,
+    RegistryAway,
+    TemporaryError,
+)
 from pipelines.core.records import ModelVersion
 from pipelines.methods.examples import Examples
 from pipelines.methods.model import Model, fit
@@ -381,3 +391,50 @@ def test_a_store_that_is_no_database_is_temporary(tmp_path: Path) -> None:
 
     with pytest.raises(TemporaryError, match="does not answer"):
         MlflowRegistry(places, PROBLEM).version("champion")
+
+
+@contextmanager
+def counting(*, hang: bool) -> Iterator[tuple[str, list[int]]]:
+    """A server that takes connections and closes them, or never answers; its address, and how many came."""
+    came: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        held = []
+
+        def accept() -> None:
+            while True:
+                try:
+                    taken, (_, port) = server.accept()
+                except OSError:
+                    return
+                came.append(port)
+                held.append(taken) if hang else taken.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}", came
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("hang", [False, True])
+def test_a_database_that_does_not_answer_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hang: bool
+) -> None:
+    monkeypatch.setattr("pipelines.adapters.mlstore.CONNECT_SECONDS", 2)
+    with counting(hang=hang) as (address, came):
+        uri = (
+            f"postgresql+psycopg://ada:hunter2@{address}/mlflow?sslmode=disable&sslpassword=hunter3"
+        )
+        registry = MlflowRegistry(Places(tmp_path, tmp_path, "", uri, ""), PROBLEM)
+
+        with pytest.raises(RegistryAway) as failure:
+            registry.version("champion")
+
+    assert len(came) == 1  # MLflow alone tries ten times, for 100 seconds
+    assert "hunter" not in str(failure.value)
+
+
+@pytest.mark.parametrize("uri", ["mysql://db/x", "postgresql://db/x", "gopher://db/x"])
+def test_a_store_that_cannot_be_used_is_refused_by_its_variable(tmp_path: Path, uri: str) -> None:
+    registry = MlflowRegistry(Places(tmp_path, tmp_path, "", uri, ""), PROBLEM)
+
+    with pytest.raises((ConfigError, RegistryAway), match=r"MLFLOW_TRACKING_URI|registry"):
+        registry.version("champion")

@@ -301,6 +301,25 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         open_source(problem(str(folder))).read("schedule", DAY)
 
 
+@pytest.mark.parametrize("extension", ["csv", "parquet"])
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path, extension: str) -> None:
+    (tmp_path / "schedule").mkdir()
+    path = tmp_path / "schedule" / f"{DAY}.{extension}"
+    if extension == "csv":
+        path.write_text("a,a\n1,2\n")
+    else:
+        pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), path)
+
+    with pytest.raises(DataError, match=r"is there 2 times|Multiple matches"):
+        open_source(problem(str(tmp_path))).read("schedule", DAY)
+
+
+@pytest.mark.parametrize("place", ["x" * 5000, "in\0side", "sqlite:///" + "x" * 5000])
+def test_a_place_that_cannot_be_is_refused(place: str) -> None:
+    with pytest.raises(ConfigError):
+        open_source(problem(place)).read("schedule", DAY)
+
+
 # Databases.
 
 

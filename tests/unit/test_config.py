@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipelines.core.config import find_places, read_params
 from pipelines.core.errors import ConfigError
@@ -47,6 +48,16 @@ def test_an_unknown_section_is_refused_with_the_nearest_name(tmp_path: Path) -> 
         ("quarantine_budget: 0.10", "quarantine_budget: true", "validate.quarantine_budget"),
         ("policy: ask", "policy: maybe", "promote.policy"),
         ("model: current", 'model: "latest; rm"', "score.model"),
+        ("seed: 20131001", "seed: -1", "train.seed"),
+        ("seed: 28", "seed: 4294967296", "evaluate.seed"),
+        ("memory_limit_gb: 4.0", "memory_limit_gb: 1.0e+308", "features.memory_limit_gb"),
+        ("deadline_seconds: 120", "deadline_seconds: 1.0e+18", "score.deadline_seconds"),
+        ('day: "2013-10-01"', "day: 0", "day"),
+        ('day: "2013-10-01"', "day: 2013-10-01", "day"),
+        ('day: "2013-10-01"', 'day: "0001-01-01"', "day"),
+        ("problem: pipelines.problem", "problem: ''", "problem"),
+        ("problem: pipelines.problem", "problem: .x", "problem"),
+        ("problem: pipelines.problem", "problem: ../x", "problem"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_by_its_key(
@@ -56,6 +67,60 @@ def test_a_value_out_of_bounds_is_refused_by_its_key(
 
     with pytest.raises(ConfigError, match=rf"params\.yaml: {key}: "):
         read_params(path)
+
+
+def integers() -> list[tuple[str, str]]:
+    told = yaml.safe_load(PARAMS.read_text())
+    sections = {name: body for name, body in told.items() if isinstance(body, dict)}
+    return [
+        (section, key)
+        for section, body in sections.items()
+        for key, value in body.items()
+        if type(value) is int and key not in ("seed", "max_model_mb")
+    ]
+
+
+@pytest.mark.parametrize(("section", "key"), integers())
+@pytest.mark.parametrize("value", [1_000_000_000, -1])
+def test_every_number_has_bounds(tmp_path: Path, section: str, key: str, value: int) -> None:
+    told = yaml.safe_load(PARAMS.read_text())
+    told[section][key] = value
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(told))
+
+    with pytest.raises(ConfigError, match=rf"params\.yaml: {section}\.{key}: "):
+        read_params(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 3000, "nested too deeply"),
+        ("a: &x [1]\nb: *x\n", r"line 2: cannot be read \(aliases"),
+        ("seed: 1\nseed: 2\n", r"line 2: cannot be read \(the key 'seed' is there twice"),
+        ("train:\n  seed: 1\n  seed: 2\n", r"line 3: .*twice"),
+        ("a: " + "x" * 1_000_001, "more than 1,000,000 bytes"),
+        ("\x00", "cannot be read"),
+        ("- 1\n", "the file: "),
+        ("", "the file: "),
+    ],
+)
+def test_yaml_that_hides_a_mistake_or_never_ends_is_refused(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+
+    with pytest.raises(ConfigError, match=said):
+        read_params(path)
+
+
+@pytest.mark.parametrize("root", ["a-file", "x" * 300, "a/\0b", "a-file/below"])
+def test_a_root_that_is_no_folder_is_refused(tmp_path: Path, root: str) -> None:
+    (tmp_path / "a-file").write_text("")
+
+    with pytest.raises(ConfigError, match=r"^REDEYE_ROOT: .* name a folder"):
+        find_places({"REDEYE_ROOT": f"{tmp_path}/{root}"})
 
 
 def test_a_day_that_is_in_no_calendar_is_refused(tmp_path: Path) -> None:
