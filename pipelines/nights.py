@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,20 @@ def nights_left(places: Places, graph: Graph) -> list[NightLeft]:
     """Every night that left anything, oldest first."""
     folders = sorted((places.root / "runs").glob("????-??-??"))
     return [_night_left(folder, graph) for folder in folders if _day(folder.name)]
+
+
+def missing_nights(ran: Sequence[date]) -> str:
+    """The days between the oldest and the newest night that had none, with the command for the first gap."""
+    gaps = [
+        (earlier + timedelta(days=1), later - timedelta(days=1))
+        for earlier, later in pairwise(sorted(ran))
+        if later - earlier > timedelta(days=1)
+    ]
+    if not gaps:
+        return ""
+    spans = [f"{first}" if first == last else f"{first} to {last}" for first, last in gaps]
+    first, last = gaps[-1]
+    return f"no night ran for {', '.join(spans)}; run `redeye backfill --from {first} --to {last}`"
 
 
 def readable_texts(places: Places) -> Iterator[tuple[str, str]]:

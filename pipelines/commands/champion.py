@@ -74,11 +74,11 @@ def _see_promotion(redeye: Redeye, as_json: bool) -> None:
             f"{throne.refusal}; version {told['serving']} goes on, move the alias to a blessed version"
         )
         if throne.entry:  # seen for the first time
-            _tell(redeye, sentence)
+            _tell(redeye, sentence, told["serving"])
         raise GateRefused(sentence)
 
 
-def _tell(redeye: Redeye, sentence: str) -> None:
+def _tell(redeye: Redeye, sentence: str, serving: str | None) -> None:
     """Tell people that somebody's promotion was refused, where they get their messages."""
     from pipelines.methods.alarms import Alarm
     from pipelines.methods.incidents import tell_failure
@@ -86,8 +86,10 @@ def _tell(redeye: Redeye, sentence: str) -> None:
     problem, warehouse, notifier = (
         redeye.services[name]() for name in ("problem", "warehouse", "notifier")
     )
-    alarm = Alarm("promotion refused", sentence, "redeye promote", urgent=True)
     today = datetime.now(ZoneInfo(problem.zone)).date()
+    back = serving and f"redeye promote --version {serving} --reason 'the alias was refused'"
+    command = back or f"redeye night --day {today}"
+    alarm = Alarm("promotion refused", sentence, command, urgent=True, kind="promotion refused")
     tell_failure(alarm, today, f"Redeye {problem.model}", (warehouse, notifier))
 
 

@@ -11,7 +11,8 @@ import typer
 from pipelines.commands.app import Day, Json, app
 from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.day import parse_day
-from pipelines.core.errors import RedeyeError
+from pipelines.core.errors import DataError, RedeyeError
+from pipelines.nights import missing_nights, nights_left
 from pipelines.runner import Night, run_chain
 from pipelines.services import Redeye, open_redeye
 from pipelines.summary import night_summary, show_night
@@ -40,8 +41,16 @@ def _finish(
 @app.command(rich_help_panel="Nights")
 def status(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
     """What a night did: rows, models, verdict, who answered, where to look."""
-    redeye = open_redeye(ctx.obj)
-    _finish(redeye.night(parse_day(day)), redeye, as_json, {})
+    redeye, asked = open_redeye(ctx.obj), parse_day(day)
+    left = [one.day for one in nights_left(redeye.places, redeye.graph) if one.notes]
+    if asked not in left:
+        raise DataError(
+            f"runs/{asked}: no night ran for this day; the newest that ran is "
+            f"{max(left, default='none')}; run `redeye night --day {asked}`"
+        )
+    _finish(redeye.night(asked), redeye, as_json, {})
+    if told := missing_nights(left):
+        typer.echo(told, err=True)
 
 
 @app.command(rich_help_panel="Nights")

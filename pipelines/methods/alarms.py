@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
 
 from pipelines.core.records import Interval, Verdict
 from pipelines.methods.quality import middle
 from pipelines.methods.standing import CHAMPION, Standing
+from pipelines.methods.succession import Ways
 from pipelines.methods.task import Task
 from pipelines.methods.watch import Night, Watched
 
 ANSWERING = ("champion", "version")  # whose answers are nobody's worry
 RESERVES = ("previous-champion", "canary", "baseline")  # who should not be better than the champion
 AHEAD = 0.05  # of the champion's loss: less is no reason to wake anybody
+
+
+Kind = Literal[
+    "stage failed",
+    "validate failed",
+    "score failed",
+    "another answered",
+    "champion withheld",
+    "settle failed",
+    "leak",
+    "broken model",
+    "changed world",
+    "moved inputs",
+    "unclear",
+    "reserve ahead",
+    "off",
+    "worth less than nothing",
+    "drift",
+    "promotion refused",
+]
 
 
 @dataclass(frozen=True)
@@ -30,14 +52,19 @@ class Alarm:
     command: str
     strength: float = 1.0
     urgent: bool = False
+    kind: Kind = field(kw_only=True)
 
 
-def find_alarms(night: Night, watched: Watched) -> list[Alarm]:
-    """Those of the night, urgent ones first, then the strongest."""
+def find_alarms(night: Night, watched: Watched, ways: Ways) -> list[Alarm]:
+    """Those of the night, urgent ones first, then the strongest.
+
+    `ways` are the versions that could serve instead: nobody is sent to a roll-back that is refused.
+    """
     found = [
         *_of_the_chain(night),
-        *_of_the_models(night, watched),
-        *find_betters(watched.standings, watched.task),
+        *_of_the_models(night, watched, ways),
+        *find_betters(watched.standings, watched.task, night.day, ways),
+        *live_alarms(night, watched, ways),
         *drift_alarm(night, watched),
     ]
     return sorted(found, key=lambda alarm: (not alarm.urgent, -alarm.strength))
@@ -50,6 +77,7 @@ def stage_failed(stage: str, day: date, sentence: str) -> Alarm:
         f"{stage} of {day} failed: {sentence}",
         f"redeye {stage} --day {day}",
         urgent=True,
+        kind="stage failed",
     )
 
 
@@ -61,6 +89,7 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
             f"The data were blocked: {checks.reason}; see validation.html.",
             f"redeye night --day {day}",
             urgent=True,
+            kind="validate failed",
         )
     if answer is None:
         yield Alarm(
@@ -68,6 +97,7 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
             f"No predictions were published for {day}.",
             f"redeye score --day {day}",
             urgent=True,
+            kind="score failed",
         )
     elif night.verdict and night.verdict.withheld and answer.answered_by == "baseline":
         yield champion_withheld(night.verdict, answer.reason)
@@ -77,12 +107,14 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
             f"The {answer.answered_by} answered, not the champion: {answer.reason}.",
             f"redeye explain --day {day}",
             urgent=True,
+            kind="another answered",
         )
     if night.settlement is None:
         yield Alarm(
             "settle failed",
             "Outcomes were not joined to what was predicted.",
             f"redeye settle --day {day}",
+            kind="settle failed",
         )
 
 
@@ -99,10 +131,11 @@ def champion_withheld(verdict: Verdict, reason: str) -> Alarm:
         f"The baseline answered, not the champion: {reason}. {advice}.",
         command,
         urgent=True,
+        kind="champion withheld",
     )
 
 
-def _of_the_models(night: Night, watched: Watched) -> Iterator[Alarm]:
+def _of_the_models(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
     found, day = watched.diagnosis, night.day
     for check in night.evaluation.leaks if night.evaluation else ():
         if not check.passed:
@@ -111,19 +144,55 @@ def _of_the_models(night: Night, watched: Watched) -> Iterator[Alarm]:
                 f"No model of the night may serve, its features may know the outcome: {check.reason}.",
                 f"redeye evaluate --day {day}",
                 check.found / check.limit,
+                kind="leak",
             )
-    commands = {
-        "broken model": "redeye rollback --reason 'broken model'",
-        "changed world": f"redeye status --day {day}",
-        "moved inputs": f"redeye validate --day {day}",
-        "unclear": f"redeye explain --day {day}",
-    }
-    if found.strength >= 1 and found.cause in commands:
+    if found.strength >= 1 and found.cause != "as ever":
+        commands = {
+            "broken model": _instead(night, ways, "broken model"),
+            "moved inputs": f"redeye validate --day {day}",
+        }
         sentence = f"{found.cause[0].upper()}{found.cause[1:]}: {found.reason}."
-        yield Alarm(found.cause, sentence, commands[found.cause], found.strength)
+        command = commands.get(found.cause, f"redeye explain --day {day}")
+        yield Alarm(found.cause, sentence, command, found.strength, kind=found.cause)
 
 
-def find_betters(standings: Sequence[Standing], task: Task) -> Iterator[Alarm]:
+def live_alarms(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
+    """What was published lately was surely off, or surely worth less than doing nothing, by much."""
+    live, shown, pooled = watched.live, watched.task.shown, watched.pooled
+    days, average = f"on the last {live.n_days} settled days", watched.task.average
+    if live.is_off:
+        said, came = (shown(middle(pooled[f"{average}_{w}"])) for w in ("predicted", "observed"))
+        yield Alarm(
+            "off",
+            f"{came} came where {said} was predicted, {days}: the answers are off as a whole.",
+            _instead(night, ways, "its answers are off"),
+            live.apart,
+            kind="off",
+        )
+    if live.is_wasteful and live.gain is not None:
+        yield Alarm(
+            "worth less than nothing",
+            f"Acting on the answers gained {live.gain.mid:+.4g} an event over doing nothing "
+            f"({live.gain.low:+.4g} to {live.gain.high:+.4g}), {days}.",
+            _instead(night, ways, "worth less than doing nothing"),
+            live.wasted,
+            kind="worth less than nothing",
+        )
+
+
+def _instead(night: Night, ways: Ways, why: str) -> str:
+    """The command that lets another version answer, if there is one that may; else one that says more."""
+    verdict = night.verdict
+    if verdict is not None and verdict.outcome == "challenger":
+        return f"redeye promote --version {verdict.version} --reason '{why}'"
+    if ways.back is not None:
+        return f"redeye rollback --reason '{why}'"
+    return f"redeye explain --day {night.day}"
+
+
+def find_betters(
+    standings: Sequence[Standing], task: Task, day: date, ways: Ways
+) -> Iterator[Alarm]:
     """Those who should not do better than the champion, and surely do, by a share of its loss.
 
     A challenger that is ahead is no alarm: the gate puts it forward.
@@ -142,9 +211,18 @@ def find_betters(standings: Sequence[Standing], task: Task) -> Iterator[Alarm]:
                 f"{one.subject} ahead",
                 f"{one.subject} has done better than {champion.subject} on {one.n_days} days: its "
                 f"{loss.words} is lower by {gain.mid:.4f} ({gain.low:.4f} to {gain.high:.4f}).",
-                f"redeye rollback --reason '{one.subject} does better'",
+                _to_the_better(one.subject, day, ways),
                 strength,
+                kind="reserve ahead",
             )
+
+
+def _to_the_better(subject: str, day: date, ways: Ways) -> str:
+    """The command that makes the better version champion, if it has a number and may serve."""
+    version = subject.rpartition(" ")[2]
+    if version in ways.proven:
+        return f"redeye promote --version {version} --reason '{subject} does better'"
+    return f"redeye explain --day {day}"
 
 
 def drift_alarm(night: Night, watched: Watched) -> Iterator[Alarm]:
@@ -159,6 +237,7 @@ def drift_alarm(night: Night, watched: Watched) -> Iterator[Alarm]:
         "drift",
         f"{first.feature} looks unlike the training data over the last {limits.days} days: its "
         f"index is {first.psi:.2f}, above {limits.psi:g} and above the usual {first.usual:.2f}{so_do}.",
-        f"redeye status --day {night.day}",
+        f"redeye features --day {night.day} --known now",
         first.strength(limits.psi),
+        kind="drift",
     )

@@ -28,6 +28,8 @@ def view(night: Night, watched: Watched, incidents: Sequence[Incident]) -> dict[
         "metrics": {name: metric.words for name, metric in watched.task.metrics.items()},
         "promised": _promised(night, watched),
         "means": _means(watched),
+        "off": watched.live.apart >= 1,
+        "live": watched.live,
         "skill": _skill(watched),
         "known_days": len(watched.quality),
         "diagnosis": watched.diagnosis,

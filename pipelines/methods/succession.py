@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.core.contracts import Registry, Warehouse
-from pipelines.core.errors import GateRefused, UsageError
+from pipelines.core.errors import GateRefused, RegistryAway, UsageError
 from pipelines.core.faults import reach
 from pipelines.core.records import LedgerEntry, ModelVersion
 from pipelines.methods.rendezvous import find_lack
@@ -101,6 +101,29 @@ def promote_by_hand(version: str, reason: str, registry: Registry, warehouse: Wa
     before = reigning(warehouse.ledger())
     entry = LedgerEntry(version=version, before=before, actor="command line", reason=reason)
     crown(entry, registry, warehouse)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Which versions could serve in place of the champion: the one a roll-back goes to, and all of them."""
+
+    back: str | None = None
+    proven: frozenset[str] = frozenset()
+
+
+def find_ways(registry: Registry, warehouse: Warehouse) -> Ways:
+    """The versions that may serve now; none as long as the registry does not answer."""
+    made = made_champions(warehouse.ledger())
+    earlier = [version for version in dict.fromkeys(reversed(made)) if version != made[-1]]
+    try:
+        canary = registry.version("canary")
+        asked = [*earlier, *([canary.version] if canary else [])]
+        found = [registry.version(version) for version in asked]
+        proven = [one.version for one in found if one and not _unproven(one, registry, None)]
+    except RegistryAway:
+        return Ways()
+    back = next((version for version in earlier if version in proven), None)
+    return Ways(back, frozenset(proven))
 
 
 def roll_back(reason: str, registry: Registry, warehouse: Warehouse) -> LedgerEntry:

@@ -14,6 +14,7 @@ from pipelines.core.config import PromoteParams
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import TaskName
 from pipelines.methods import metrics, residuals
+from pipelines.methods.apart import deviations_apart, odds_apart
 from pipelines.methods.baseline import historical_mean, historical_rate
 from pipelines.methods.estimate import Estimate, estimate_numbers, estimate_probabilities
 from pipelines.methods.metrics import Metric
@@ -71,6 +72,7 @@ class Task:
     bounds: Bounds  # of scores, whoever gave them
     trained_bounds: Callable[[np.ndarray], Bounds]  # of a model that learned from these labels
     scores: str  # what scores are, with places for both bounds
+    apart: Callable[[np.ndarray, np.ndarray], float]  # means of scores and labels, in limits
     estimate: Estimate  # what to expect of scores before outcomes come
 
     @property
@@ -144,6 +146,7 @@ BINARY = Task(
     bounds=PROBABILITIES,
     trained_bounds=lambda labels: PROBABILITIES,  # noqa: ARG005  whatever they were
     scores="probabilities",
+    apart=odds_apart,
     estimate=estimate_probabilities,
 )
 
@@ -176,6 +179,7 @@ REGRESSION = Task(
     bounds=FINITE,
     trained_bounds=_widened,
     scores="numbers between {:g} and {:g}",
+    apart=deviations_apart,
     estimate=estimate_numbers,
 )
 

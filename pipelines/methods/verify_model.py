@@ -9,7 +9,7 @@ from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
 from pipelines.methods.invariants import Breach
 from pipelines.methods.rendezvous import find_lack
-from pipelines.methods.succession import reigning
+from pipelines.methods.succession import made_champions, reigning
 
 
 def check_origin(
@@ -37,17 +37,17 @@ def check_champion(registry: Registry, ledger: Sequence[LedgerEntry]) -> Iterato
     champion, last = registry.version("champion"), reigning(ledger)
     if champion is None:
         if last is not None:
-            yield _dethroned(
-                f"the alias is gone; the ledger says version {last}", "redeye rollback"
-            )
+            what = f"the alias is gone; the ledger says version {last}"
+            yield _dethroned(what, _way_out(last, registry, ledger))
         return
+    lack = find_lack(champion, champion.features)
+    wrong = f"version {champion.version} {lack}" if lack else _damage(champion, registry)
     if champion.version != last:
         what = f"the alias is on version {champion.version}; the ledger says {last or 'nobody'}"
-        yield _dethroned(what, "redeye promote")
-    elif lack := find_lack(champion, champion.features):
-        yield _dethroned(f"version {champion.version} {lack}", "redeye rollback")
-    elif damage := _damage(champion, registry):
-        yield _dethroned(damage, "redeye rollback")
+        proven = wrong is None
+        yield _dethroned(what, "redeye promote" if proven else _way_out(last, registry, ledger))
+    elif wrong:
+        yield _dethroned(wrong, _way_out(None, registry, ledger))
 
 
 def _model(run: ScoringRun, number: str, versions: set[str], registry: Registry) -> str | None:
@@ -62,6 +62,21 @@ def _model(run: ScoringRun, number: str, versions: set[str], registry: Registry)
     if facts.get("data_version") not in versions:
         return f"version {number} was trained on data version {facts.get('data_version')}, in no pointer"
     return None if facts.get("git_commit") else f"version {number} does not say from which commit"
+
+
+def _way_out(last: str | None, registry: Registry, ledger: Sequence[LedgerEntry]) -> str:
+    """A command that is not refused: the ledger's champion again, the one before it, or a new night.
+
+    `redeye promote` of an alias that was refused would repeat the refusal.
+    """
+    for version in dict.fromkeys([last, *reversed(made_champions(ledger))]):
+        found = registry.version(version) if version else None
+        if found is None or find_lack(found, found.features) or _damage(found, registry):
+            continue
+        if version == last:
+            return f"redeye promote --version {version} --reason 'the alias was lost'"
+        return "redeye rollback"
+    return "redeye night --day YYYY-MM-DD, of a day to come, whose gate finds a champion"
 
 
 def _damage(version: ModelVersion, registry: Registry) -> str | None:

@@ -23,6 +23,7 @@ from pipelines.core.records import (
 from pipelines.methods.course import Course, Limits, find_course
 from pipelines.methods.diagnose import Diagnosis, diagnose
 from pipelines.methods.drift import Drift
+from pipelines.methods.live import Live, find_live
 from pipelines.methods.maturity import Ripeness, maturity
 from pipelines.methods.quality import Quality, Worth, published_quality, subject
 from pipelines.methods.reconcile import Reconciled, estimate_day, reconcile
@@ -61,6 +62,7 @@ class Watched:
     task: Task
     scores: pd.Series  # of the day
     known: pd.DataFrame  # published scores of recent days with a label
+    live: Live  # these scores against what came
     quality: Sequence[Quality]  # of these days
     standings: Sequence[Standing]  # on these days: of what was published, then of each contender
     shares: Sequence[Standing]  # of champion and challenger, where they shared the keys
@@ -107,6 +109,7 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
         task=task,
         scores=tonight.loc[tonight["answers"], "score"],
         known=published.loc[published["label"].notna()],
+        live=find_live(published.loc[published["label"].notna()], problem),
         quality=published_quality(lately, worth, task),
         standings=standings(lately, worth, task),
         shares=shares(lately, worth, task),

@@ -10,7 +10,7 @@ from itertools import groupby
 import pandas as pd
 
 from pipelines.core.config import MonitorParams
-from pipelines.core.contracts import Lake, Notifier, Pages, Problem, Warehouse
+from pipelines.core.contracts import Lake, Notifier, Pages, Problem, Registry, Warehouse
 from pipelines.core.records import (
     Candidates,
     Evaluation,
@@ -33,6 +33,7 @@ from pipelines.methods.oddities import draw, find_outliers
 from pipelines.methods.page import render
 from pipelines.methods.quality import daily_quality
 from pipelines.methods.report import view
+from pipelines.methods.succession import find_ways
 from pipelines.methods.task import task_of
 from pipelines.methods.watch import Night, Seen, watch
 
@@ -50,6 +51,7 @@ def monitor(
     publication: Publication | None,
     settlement: Settlement | None,
     lake: Lake,
+    registry: Registry,
     warehouse: Warehouse,
     notifier: Notifier,
     code: Mapping[str, str],
@@ -79,7 +81,8 @@ def monitor(
     seen = Seen(scores, warehouse.measured(first, last), drift)
     watched = watch(night, params, problem, seen)
     warehouse.measure(day, night_metrics(watched, params.lookback_days))
-    incidents = _tell(find_alarms(night, watched), night, params, problem, (warehouse, notifier))
+    alarms = find_alarms(night, watched, find_ways(registry, warehouse))
+    incidents = _tell(alarms, night, params, problem, (warehouse, notifier))
     pages.write("report.html", render("report.html", view(night, watched, incidents)))
     return Report(
         day=day,

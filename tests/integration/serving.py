@@ -370,6 +370,7 @@ class Serving:
             publication=publication,
             settlement=settlement,
             lake=self.lake,
+            registry=self.registry,
             warehouse=self.warehouse,
             notifier=self.notifier,
             code={"git_commit": "abc", "lock_sha256": "def"},

@@ -149,7 +149,7 @@ def test_features_that_moved_are_an_alert(serving: Serving) -> None:
     assert alert.startswith(
         "said looks unlike the training data over the last 7 days: its index is"
     )
-    assert alert.endswith("Run `redeye status --day 2013-10-01`.")
+    assert alert.endswith("Run `redeye features --day 2013-10-01 --known now`.")
     assert metrics(serving, DAY, "said")["psi"] > 0.25
     assert report.metrics["features_drifted"] == 1
     assert "drifted" in page

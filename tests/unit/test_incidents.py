@@ -18,7 +18,9 @@ DAY = date(2013, 10, 1)
 
 
 def alarm(subject: str = "drift temp", strength: float = 2.0, urgent: bool = False) -> Alarm:
-    return Alarm(subject, f"{subject}.", f"redeye status --day {DAY}", strength, urgent)
+    return Alarm(
+        subject, f"{subject}.", f"redeye status --day {DAY}", strength, urgent, kind="drift"
+    )
 
 
 def nights(*alarms: list[Alarm], budget: int = 5) -> list[list[Incident]]:

@@ -12,6 +12,7 @@ from pipelines.methods.alarms import find_betters
 from pipelines.methods.quality import middle
 from pipelines.methods.slices import find_slices
 from pipelines.methods.standing import Standing, shares, standings
+from pipelines.methods.succession import Ways
 from pipelines.methods.task import BINARY
 from pipelines.problem.value import value
 
@@ -148,7 +149,11 @@ def test_a_reserve_that_does_surely_better_than_the_champion_is_an_alarm() -> No
         ]
     )
 
-    alarms = list(find_betters(standings(scores, value, BINARY), BINARY))
+    alarms = list(
+        find_betters(
+            standings(scores, value, BINARY), BINARY, DAY, Ways(back="1", proven=frozenset({"1"}))
+        )
+    )
 
     assert [one.subject for one in alarms] == ["canary 1 ahead", "baseline ahead"]
     assert alarms[0].strength > alarms[1].strength > 1
@@ -163,4 +168,4 @@ def test_a_reserve_that_is_only_a_little_better_wakes_nobody() -> None:
     table = standings(scores, value, BINARY)
 
     assert gain(table[-1]).low > 0
-    assert list(find_betters(table, BINARY)) == []
+    assert list(find_betters(table, BINARY, DAY, Ways())) == []

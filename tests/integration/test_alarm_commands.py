@@ -1,0 +1,197 @@
+"""Every kind of alarm names a command that is spelled as the command line has it, and one that is not refused."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import pytest
+from typer.main import get_command
+
+import pipelines.cli  # noqa: F401  the commands add themselves
+from pipelines.commands.app import app
+from pipelines.core.records import Interval, LeakCheck
+from pipelines.methods import alarms
+from pipelines.methods.alarms import Alarm, Kind
+from pipelines.methods.diagnose import Diagnosis
+from pipelines.methods.drift import Drift
+from pipelines.methods.lineage import Archive, trace
+from pipelines.methods.live import Live
+from pipelines.methods.standing import Standing
+from pipelines.methods.succession import (
+    Ways,
+    find_ways,
+    promote_by_hand,
+    reigning,
+    roll_back,
+)
+from pipelines.methods.task import BINARY
+from pipelines.methods.verify_model import check_champion
+from pipelines.problem import PROBLEM
+from tests.integration.serving import DAY, Serving
+
+SPAN = Interval(low=-3.0, mid=-2.0, high=-1.0)
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Serving:
+    """Version 2 is champion, version 1 was; both may serve, and so may 3."""
+    serving = Serving(tmp_path)
+    for version in ("1", "2", "3"):
+        serving.registry.add(version)
+    serving.serve("1")
+    serving.serve("2")
+    serving.score(DAY - timedelta(days=1))
+    return serving
+
+
+def night(**records: object) -> Any:
+    known = dict.fromkeys(("evaluation", "verdict", "publication", "settlement", "validation"))
+    return SimpleNamespace(day=DAY, **{**known, **records})
+
+
+def watched(**found: object) -> Any:
+    calm = {
+        "task": BINARY,
+        "standings": (),
+        "drifted": (),
+        "limits": SimpleNamespace(days=7, psi=0.25),
+        "live": Live(7, None, 0.0, None, 0.0),
+        "diagnosis": Diagnosis("as ever", ""),
+        "pooled": {"rate_predicted": 0.269, "rate_observed": 0.102},
+    }
+    return SimpleNamespace(**{**calm, **found})
+
+
+def answered(by: str) -> Any:
+    return SimpleNamespace(answered_by=by, reason="it was late")
+
+
+def withheld(outcome: str) -> Any:
+    return SimpleNamespace(
+        withheld="it is worse", outcome=outcome, version="3", reason="it ties", day=DAY
+    )
+
+
+def caused(cause: str) -> Any:
+    return watched(diagnosis=Diagnosis(cause, "so it is", 2.0))  # type: ignore[arg-type]
+
+
+def ahead(subject: str) -> Any:
+    champion = Standing("champion 2", 9, {"log_loss": 0.5}, {})
+    gain = {"log_loss": Interval(low=0.1, mid=0.2, high=0.3)}
+    return watched(standings=(champion, Standing(subject, 9, {"log_loss": 0.3}, gain)))
+
+
+LEAK = LeakCheck(net="feature", subject="f", found=0.9, limit=0.8, passed=False, reason="f tells")
+GOOD = {"publication": answered("champion"), "settlement": object()}
+FEATURE = Drift("temp", 2.0, 0.1, 0.0, 0.0)
+CASES: dict[Kind, tuple[Any, Any]] = {
+    "validate failed": (night(validation=SimpleNamespace(passed=False, reason="empty")), watched()),
+    "score failed": (night(), watched()),
+    "another answered": (night(**GOOD | {"publication": answered("baseline")}), watched()),
+    "champion withheld": (
+        night(**GOOD | {"publication": answered("baseline"), "verdict": withheld("challenger")}),
+        watched(),
+    ),
+    "settle failed": (night(publication=answered("champion")), watched()),
+    "leak": (night(**GOOD, evaluation=SimpleNamespace(leaks=(LEAK,))), watched()),
+    "broken model": (night(**GOOD), caused("broken model")),
+    "changed world": (night(**GOOD), caused("changed world")),
+    "moved inputs": (night(**GOOD), caused("moved inputs")),
+    "unclear": (night(**GOOD), caused("unclear")),
+    "reserve ahead": (night(**GOOD), ahead("previous-champion 1")),
+    "off": (night(**GOOD), watched(live=Live(7, SPAN, 3.0, None, 0.0))),
+    "worth less than nothing": (night(**GOOD), watched(live=Live(7, None, 0.0, SPAN, 3.0))),
+    "drift": (night(**GOOD), watched(drifted=(FEATURE,))),
+}
+ELSEWHERE: dict[Kind, Alarm] = {
+    "stage failed": alarms.stage_failed("score", DAY, "it fell"),
+    "promotion refused": Alarm(
+        "promotion refused",
+        "refused",
+        "redeye promote --version 2 --reason 'the alias was refused'",
+        kind="promotion refused",
+    ),
+}
+
+
+def told(kind: Kind, ways: Ways) -> Alarm:
+    if kind in ELSEWHERE:
+        return ELSEWHERE[kind]
+    return next(one for one in alarms.find_alarms(*CASES[kind], ways) if one.kind == kind)
+
+
+def parsed(command: str) -> tuple[str, dict[str, Any]]:
+    """The command's name and options, as the command line itself takes them; refused if it does not."""
+    program, name, *words = shlex.split(command)
+    assert program == "redeye"
+    known = get_command(app).commands[name]  # type: ignore[attr-defined]
+    return name, known.make_context(name, words).params
+
+
+def run(command: str, serving: Serving) -> object:
+    """What it does to the stores of a small world; what needs a whole night is only parsed."""
+    name, options = parsed(command)
+    if name == "rollback":
+        return roll_back(options["reason"], serving.registry, serving.warehouse)
+    if name == "promote":
+        registry, warehouse = serving.registry, serving.warehouse
+        promote_by_hand(options["version"], options["reason"], registry, warehouse)
+        return reigning(warehouse.ledger())
+    if name == "explain":
+        services = (serving.lake, serving.registry, serving.warehouse)
+        serving.score()
+        return trace(DAY, Archive(PROBLEM, *services)).run.reason
+    if name == "score":
+        return serving.score()
+    if name == "settle":
+        return serving.settle(DAY)
+    assert options["day"] == str(DAY)
+    return name
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("alone", [False, True], ids=["with a way back", "with none"])
+def test_the_command_of_every_kind_of_alarm_is_one_that_works(
+    serving: Serving, kind: Kind, alone: bool
+) -> None:
+    """A kind without a case here fails."""
+    ways = find_ways(serving.registry, serving.warehouse)
+    alarm = told(kind, Ways() if alone else ways)
+
+    assert run(alarm.command, serving)
+    assert "rollback" not in alarm.command or not alone
+    assert "redeye status" not in alarm.command  # the table in which the alarm stands
+
+
+def test_nobody_is_sent_to_a_roll_back_when_there_is_nothing_to_go_back_to(tmp_path: Path) -> None:
+    serving = Serving(tmp_path)
+    serving.registry.add("1")
+    serving.serve("1")
+    assert find_ways(serving.registry, serving.warehouse) == Ways()
+    serving.registry.add("2")
+    serving.serve("2")
+    assert find_ways(serving.registry, serving.warehouse).back == "1"
+    serving.registry.add("1", blessed=False)
+
+    assert find_ways(serving.registry, serving.warehouse) == Ways()
+
+
+@pytest.mark.parametrize("lost", ["alias gone", "alias on an unproven version"])
+def test_verify_advises_no_command_that_repeats_the_refusal(serving: Serving, lost: str) -> None:
+    serving.registry.add("4", blessed=False)
+    if lost == "alias gone":
+        del serving.registry.aliases["champion"]
+    else:
+        serving.registry.aliases["champion"] = "4"
+    registry, warehouse = serving.registry, serving.warehouse
+    (breach,) = check_champion(registry, warehouse.ledger())
+
+    run(breach.next, serving)
+
+    assert registry.aliases["champion"] == "2"
+    assert list(check_champion(registry, warehouse.ledger())) == []
