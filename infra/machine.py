@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from infra.boot import boot
+from infra.boot import Boot
 from infra.running import Stack, read_stack, stop_stack
 from infra.settings import LOOPBACK, Home, any_port, is_free
 from pipelines.core.errors import BusyError
@@ -58,7 +58,7 @@ class Machine:
             require_free(port, "AIRFLOW_PORT")
         self.say("starting Airflow")
         address = f"http://{LOOPBACK}:{port or any_port()}"
-        return boot(self.home, address, schedule=port is not None)
+        return Boot(self.home, self.say)(address, schedule=port is not None)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

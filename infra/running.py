@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from infra.api import Api
 from infra.database import stop_postgres
+from infra.patience import Patience
 from infra.processes import Component, stop
 from infra.settings import LOGIN, Home, open_secrets
 from pipelines.core.errors import TemporaryError
@@ -25,8 +28,14 @@ class Stack:
     def is_alive(self) -> bool:
         return bool(self.components) and all(one.is_alive() for one in self.components)
 
-    def api(self, home: Home) -> Api:
-        return Api(self.address, LOGIN, open_secrets(home).password)
+    def api(self, home: Home, say: Callable[[str], None] | None = None) -> Api:
+        """Its API; whoever can be told what is waited for is patient."""
+        patience = None if say is None else self.patience(home, say)
+        return Api(self.address, LOGIN, open_secrets(home).password, patience)
+
+    def patience(self, home: Home, say: Callable[[str], None]) -> Patience:
+        """Waits while all that was started lives."""
+        return Patience(partial(check_alive, home, self.components), say)
 
     def grown(self, home: Home, component: Component) -> Stack:
         """With one component more, written down at once: it can be stopped whatever happens."""

@@ -20,6 +20,9 @@ from pipelines.core.files import write_whole
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"
 LOGIN = "admin"
+# Seconds. Airflow's own deadlines of 5 to 50 fail tasks on a machine that is merely busy; whether a part
+# of it has died is seen by its process.
+PATIENT = "300"
 POOLS = json.loads((Path(__file__).parent / "pools.json").read_text())
 
 
@@ -119,6 +122,7 @@ def write_config(home: Home, keys: Secrets, database: str, api: str, *, schedule
             "load_examples": "False",
             "executor": "LocalExecutor",
             "parallelism": "12",
+            "dagbag_import_timeout": PATIENT,
             "fernet_key": keys.fernet,
             "simple_auth_manager_users": f"{LOGIN}:admin",
             "simple_auth_manager_passwords_file": str(home.path / "passwords.json"),
@@ -138,8 +142,15 @@ def write_config(home: Home, keys: Secrets, database: str, api: str, *, schedule
             "use_job_schedule": str(schedule),
             # Looking for work more often takes the processor from the stages.
             "scheduler_idle_sleep_time": "0.25",
+            "scheduler_health_check_threshold": PATIENT,
         },
-        "dag_processor": {"print_stats_interval": "0"},
+        "triggerer": {"triggerer_health_check_threshold": PATIENT},
+        "dag_processor": {
+            "print_stats_interval": "0",
+            "dag_file_processor_timeout": PATIENT,
+            "health_check_threshold": PATIENT,
+        },
+        "workers": {"execution_api_timeout": PATIENT, "max_failed_heartbeats": "20"},
         "usage_data_collection": {"enabled": "False"},
     }
     config = RawConfigParser()

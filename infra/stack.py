@@ -18,16 +18,16 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from infra.api import wait_until
 from infra.boot import start_mlflow
 from infra.follow import Follower, Outcome
 from infra.machine import Machine, require_free
+from infra.patience import Patience
 from infra.running import Stack, check_alive, read_stack, stop_stack
 from infra.settings import LOGIN, LOOPBACK, REPOSITORY, open_home, open_secrets
 from pipelines.core.backfill import Backfill
 from pipelines.core.config import find_places
 from pipelines.core.day import parse_day
-from pipelines.core.errors import BusyError, RedeyeError
+from pipelines.core.errors import BusyError, RedeyeError, TemporaryError
 from pipelines.core.graph import read_chain
 
 CONSOLE = Console(stderr=True, highlight=False)
@@ -107,14 +107,18 @@ def _through_airflow(
     machine: Machine, dag: str, conf: dict[str, Any], days: Sequence[str] = ()
 ) -> Outcome:
     with machine.airflow() as stack:
-        api = stack.api(machine.home)
+        api = stack.api(machine.home, machine.say)
         run = api.trigger(dag, conf)
         try:
             alive = partial(check_alive, machine.home, stack.components)
             return Follower(api, run, CONSOLE, alive, days).follow()
         except BaseException:
-            with suppress(RedeyeError):  # it may be Airflow that ended
-                api.call("PATCH", f"{run}?update_mask=state", {"state": "failed"})
+            with suppress(
+                RedeyeError
+            ):  # it may be Airflow that ended: who leaves does not wait for it
+                stack.api(machine.home).call(
+                    "PATCH", f"{run}?update_mask=state", {"state": "failed"}
+                )
             raise
 
 
@@ -161,11 +165,18 @@ def run_down(_asked: argparse.Namespace, machine: Machine) -> int:
         )
     if machine.in_use():
         os.kill(stack.owner, signal.SIGTERM)
-        wait_until(lambda: read_stack(machine.home) is None, 60, "the end of `make up`")
+        patience = Patience(partial(_still_leaving, stack), machine.say)
+        patience.until(lambda: read_stack(machine.home) is None, "the end of `make up`")
     else:
         stop_stack(machine.home)
     CONSOLE.print("stopped")
     return 0
+
+
+def _still_leaving(stack: Stack) -> None:
+    """Raises TemporaryError if `make up` ended without stopping what it had started."""
+    if not psutil.pid_exists(stack.owner):
+        raise TemporaryError("`make up` ended, and left something running; run `make down` again")
 
 
 def _port(variable: str, usual: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from hook import Hook, listening
 from world import FIRST, SECOND, World, registry_of
 
-from infra.api import ENDED, Api, wait_until
+from infra.api import ENDED, Api
 from infra.machine import Machine
 from infra.settings import open_home
 from pipelines.core.config import find_places
@@ -30,13 +30,14 @@ def chat() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def api(world: World, chat: str) -> Iterator[Api]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # of a test before this one
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+            patch.delenv(name, raising=False)  # of a test before this one
         patch.setenv("REDEYE_ROOT", str(world.root))
         patch.setenv("REDEYE_ALERT_WEBHOOK", chat)
         patch.setenv("REDEYE_ALERT_HOSTS", "127.0.0.1")
         home = open_home(find_places(world.environ))
         with Machine(home, print).airflow() as stack:
-            yield stack.api(home)
+            yield stack.api(home, print)
 
 
 @pytest.fixture
@@ -44,9 +45,15 @@ def aliases(world: World) -> Any:
     return registry_of(world.root)
 
 
+def patient(api: Api, ready: Callable[[], bool], what: str) -> None:
+    """Wait for as long as Airflow lives."""
+    assert api.patience is not None
+    api.patience.until(ready, what)
+
+
 def ended(api: Api, run: str) -> str:
     """The state in which a run ends."""
-    wait_until(lambda: api.call("GET", run)["state"] in ENDED, 120, "the end of the run")
+    patient(api, lambda: api.call("GET", run)["state"] in ENDED, "the end of the run")
     return str(api.call("GET", run)["state"])
 
 
@@ -72,7 +79,7 @@ def test_an_alias_moved_in_mlflow_is_seen_and_an_approval_moves_it_back(
     aliases.set_registered_model_alias(MODEL, "challenger", champion)
     run = api.trigger("redeye_approval", {})
     question = f"{run}/taskInstances/approve/-1/hitlDetails"
-    wait_until(lambda: _asks(api, run), 120, "the question")
+    patient(api, lambda: _asks(api, run), "the question")
     asked = api.call("GET", question)
     api.call("PATCH", question, {"chosen_options": ["Approve"], "params_input": {}})
 

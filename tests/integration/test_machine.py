@@ -103,7 +103,7 @@ def test_a_database_starts_again_after_it_was_stopped(home: Home) -> None:
     import psycopg
 
     for _ in range(2):
-        address = start_postgres(home).replace("postgresql+psycopg", "postgresql")
+        address = start_postgres(home, print).replace("postgresql+psycopg", "postgresql")
         with psycopg.connect(address) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         stop_postgres(home)

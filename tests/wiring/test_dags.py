@@ -162,6 +162,24 @@ def test_policy_is_written_out(any_dag: DAG) -> None:
         assert task.owner == "redeye"
 
 
+def test_each_dag_has_its_schedule_and_no_other(bag: BundleDagBag) -> None:
+    """As the scheduler reads it back: without one, a DAG never runs by itself."""
+    told = {}
+    for name, dag in bag.dags.items():
+        timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+        expression = getattr(timetable, "_expression", None)
+        zone = str(getattr(timetable, "_timezone", "").name if expression else "")
+        told[name] = (timetable.can_be_scheduled, expression, zone)
+
+    assert told == {
+        "redeye_nightly": (True, "0 0 * * *", "America/Los_Angeles"),
+        "redeye_monitor": (True, "0 6 * * *", "America/Los_Angeles"),
+        "redeye_promotion": (True, "*/5 * * * *", "UTC"),
+        "redeye_approval": (True, "0 13 * * *", "UTC"),
+        "redeye_backfill": (False, None, ""),
+    }
+
+
 def test_a_dag_file_is_policy_only(any_dag: DAG) -> None:
     text = (DAGS / f"{any_dag.dag_id}.py").read_text()
 
