@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -131,6 +133,36 @@ def test_a_correction_by_the_source_supersedes_a_release(nights: Nights, clean: 
 
     clean.run(TOMORROW)
     assert made(nights)["accepted/rides"] == made(clean)["accepted/rides"]
+
+
+def test_a_release_after_a_correction_knows_nothing_of_the_one_before(
+    nights: Nights, clean: Nights
+) -> None:
+    repair(nights, "rides", DAY, delay=500.0)
+    nights.run(TONIGHT)
+    for both in (nights, clean):
+        both.source.corrected[DAY] = 1  # and the last ride is wrong again, where it was right
+    clean.run(TOMORROW)
+    nights.run(TOMORROW)
+
+    aside = find_aside(nights.services["lake"](), "rides", DAY)
+    repair(nights, "rides", DAY, night=TOMORROW, delay=right_delay(clean))
+    nights.run(TOMORROW, ["validate"])
+
+    assert aside.rows["delay"].to_pylist() == [-1.0]
+    assert aside.positions.tolist() == [clean.source.read("rides", DAY).num_rows - 1]
+    assert made(nights)["accepted/rides"] == made(clean)["accepted/rides"]
+
+
+def test_two_releases_of_one_day_are_both_kept(nights: Nights) -> None:
+    lake = nights.services["lake"]()
+    aside = find_aside(lake, "rides", DAY)
+    first = replace(aside, positions=np.array([0]))
+    release(lake, "rides", first, aside.rows, TONIGHT)
+
+    both = release(lake, "rides", aside, aside.rows, TONIGHT)
+
+    assert lake.read([both])["position"].to_pylist() == [0, *aside.positions.tolist()]
 
 
 def test_a_release_again_changes_nothing(nights: Nights) -> None:
