@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,10 +11,18 @@ from world import FIRST, World
 
 
 @pytest.fixture(scope="session")
-def first_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root after the first night: it costs half a minute, so the modules share it, as copies."""
-    root = tmp_path_factory.mktemp("first-night")
-    World(root).night(FIRST)
+def first_night(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A root after the first night: it costs a minute, so all modules and workers share it, as copies."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent  # of all the workers of this run
+    root, made = shared / "first-night", shared / "first-night.made"
+    with (shared / "first-night.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(root, ignore_errors=True)  # of a worker that failed half way
+            root.mkdir()
+            World(root).night(FIRST)
+            made.touch()
     return root
 
 
