@@ -18,6 +18,7 @@ from pipelines.core.errors import ConfigError, RedeyeError
 from pipelines.core.faults import VARIABLE, arm
 from pipelines.core.files import open_private
 from pipelines.core.masking import mask
+from pipelines.core.typed import as_typed
 
 # They add themselves, in the order of the help.
 # isort: off
@@ -45,7 +46,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
         arm(environ.get(VARIABLE))
         app(argv, obj=dict(environ))
     except RedeyeError as error:
-        typer.echo(f"redeye {command}: {error}", err=True)
+        typer.echo(f"redeye {command}: {as_typed(str(error))}", err=True)
         return error.exit_code
     except SystemExit as exit_:
         return int(exit_.code or 0)

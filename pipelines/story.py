@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.core.typed import as_typed
 from pipelines.methods.golden import TOLERANCE
 from pipelines.methods.lineage import Event, Lineage
 
@@ -79,7 +80,9 @@ def _ways(lineage: Lineage) -> Iterator[tuple[str, str]]:
             "its data",
             (
                 f"version {facts.get('data_version', '?')}; to have it back: "
-                f"redeye data checkout {facts.get('data_version', '?')[:12]} --to FOLDER"
+                + as_typed(
+                    f"redeye data checkout {facts.get('data_version', '?')[:12]} --to FOLDER"
+                )
             ),
         )
         yield "its code", f"commit {facts.get('git_commit', '?')}"

@@ -21,6 +21,7 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
+from pipelines.core.typed import as_typed
 from pipelines.methods.invariants import Verification
 from pipelines.methods.repair import Repaired
 from pipelines.methods.task import TASKS
@@ -70,7 +71,8 @@ def show_night(night: Night, places: Places) -> None:
     for note in _stages(night).values():
         if note["error"]:
             table.add_row(
-                f"[red]{note['stage']} failed", f"[red]exit {note['exit_code']}:[/] {note['error']}"
+                f"[red]{note['stage']} failed",
+                f"[red]exit {note['exit_code']}:[/] {as_typed(note['error'])}",
             )
     table.add_section()
     for label, text in _where_next(night, places):
@@ -89,7 +91,7 @@ def show_verification(verification: Verification) -> None:
         table.add_row(one.name, state, f"{escape(one.promise)} ({one.checked:,} checked)")
         for breach in one.breaches[:SHOWN]:
             table.add_row("", "", f"[red]{escape(breach.where)}[/]: {escape(breach.what)}")
-            table.add_row("", "", f"  next: {escape(breach.next)}")
+            table.add_row("", "", f"  next: {escape(as_typed(breach.next))}")
         if len(one.breaches) > SHOWN:
             table.add_row("", "", f"… and {len(one.breaches) - SHOWN} more: --json tells all")
     Console().print(table)
@@ -105,12 +107,12 @@ def show_repaired(repaired: Repaired) -> None:
             f"[bold]{MENDED[step.kind].format(verb)}[/] {escape(step.where)}: {escape(step.what)}"
         )
         if step.next:
-            console.print(f"  next: {escape(step.next)}")
+            console.print(f"  next: {escape(as_typed(step.next))}")
     for why in repaired.kept:
         console.print(f"[yellow]not mended[/] {escape(why)}")
     for breach in repaired.left:
         console.print(f"[red]left[/] {escape(breach.where)}: {escape(breach.what)}")
-        console.print(f"  next: {escape(breach.next)}")
+        console.print(f"  next: {escape(as_typed(breach.next))}")
 
 
 MENDED = {
@@ -197,7 +199,7 @@ def _settlement(record: Settlement) -> list[tuple[str, str]]:
 def _report(record: Report) -> list[tuple[str, str]]:
     strongest, more = record.alerts[:1], len(record.alerts) - 1
     told = (*strongest, f"And {more} more in the report.") if more > 0 else strongest
-    return [("alerts", " ".join(told) or "none")]
+    return [("alerts", as_typed(" ".join(told)) or "none")]
 
 
 ROWS: dict[str, Any] = {

@@ -13,6 +13,7 @@ from pipelines.commands.app import Day, Json, app
 from pipelines.core.day import parse_day, parse_days
 from pipelines.core.errors import DataError, UsageError
 from pipelines.core.records import LedgerEntry, Validation
+from pipelines.core.typed import as_typed
 from pipelines.nights import nights_left
 from pipelines.services import Redeye, open_redeye, stores_of
 from pipelines.summary import show_repaired, show_verification
@@ -171,7 +172,7 @@ def release(
     check = next(c for c in judged.checks if (c.table, c.day) == (table, of))
     typer.echo(
         f"{table} {of}: {check.accepted} of {check.landed} rows are accepted from the night of {on} on, "
-        f"{check.quarantined} are in quarantine; next: redeye night --day {on}"
+        f"{check.quarantined} are in quarantine; next: {as_typed(f'redeye night --day {on}')}"
     )
 
 
