@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +15,7 @@ from pipelines.methods.model import Form, Model
 from pipelines.methods.modelfile import TRUSTED
 
 FORMS: dict[str, Form] = {"model.ubj": "ubj", "model.skops": "skops"}
-BESIDE = frozenset({"MLmodel", "requirements.txt"})  # what else the folder may hold
+LOADER = "pipelines.adapters.pyfunc"
 LOGGED = re.compile(r"\Am-[0-9a-f]{32}\Z")  # MLflow's name of a logged model
 
 
@@ -26,7 +28,7 @@ def write_folder(folder: Path, model: Model, content: bytes, identity: str, run_
         run_id=run_id,
         model_id=identity,
         model_uuid=identity,
-        flavors=_flavour(model.form),
+        flavors=_flavour(model.form) | _pyfunc(model.form),
         signature=_signature(model),
         model_size_bytes=len(content),
     )
@@ -41,7 +43,7 @@ def write_folder(folder: Path, model: Model, content: bytes, identity: str, run_
 
 
 def _flavour(form: Form) -> dict[str, dict[str, Any]]:
-    """MLflow's own flavour of the form; pyfunc is left out, for it would not know the vocabulary."""
+    """MLflow's own flavour of the form, which knows neither the vocabulary nor the rounding."""
     if form == "ubj":
         return {
             "xgboost": {
@@ -63,41 +65,65 @@ def _flavour(form: Form) -> dict[str, dict[str, Any]]:
     }
 
 
+def _pyfunc(form: Form) -> dict[str, dict[str, Any]]:
+    """What `mlflow.pyfunc.load_model` reads: the loader is Redeye's, where it is installed, and no code
+    stands beside the model.
+    """
+    return {
+        "python_function": {
+            "loader_module": LOADER,
+            "data": f"model.{form}",
+            "python_version": platform.python_version(),
+        }
+    }
+
+
 def _signature(model: Model) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
 
-    kinds = {"number": "double", "category": "string"}
+    # MLflow would refuse an int64 where it reads "double"; Redeye takes any number.
+    kinds = {"number": AnyType(), "category": "string"}
     columns = [ColSpec(kinds[kind], name, required=False) for name, kind in model.schema.items()]
     return ModelSignature(inputs=Schema(columns), outputs=Schema([ColSpec("double", "score")]))
 
 
-def fetch_file(client: Any, places: Places, version: Any, scratch: Path) -> tuple[Form, bytes]:
-    """The model file of a version, as MLflow tells it; not yet understood.
+def fetch_file(
+    client: Any, places: Places, version: Any, sha256: str, scratch: Path
+) -> tuple[Form, bytes]:
+    """The model file of a version that has this SHA-256; not yet understood. Of several, none of which
+    has it, the first.
 
-    Raises GateRefused when the version is not made from a logged model, or when that one's folder
-    holds anything but one file of a known form and its description: a pickle or a code folder is
-    never even fetched.
+    Nothing else of the folder is fetched: MLflow itself puts files there when it loads a model, and what
+    else somebody put there is never read. Raises GateRefused when the version is not made from a logged
+    model, or when that one's folder has no file of a known form.
     """
-    from mlflow.artifacts import download_artifacts
-
     identity = version.tags.get("model_id", "")
     if not LOGGED.match(identity):
         raise GateRefused(
             f"model version {version.version}: it was not registered by Redeye; promote another version"
         )
-    location = client.get_logged_model(identity).artifact_location
+    location = client.get_logged_model(identity).artifact_location.rstrip("/")
     names = {file.path for file in client.list_logged_model_artifacts(identity)}
-    forms = names & FORMS.keys()
-    if len(forms) != 1 or names - BESIDE - forms:
+    found = {
+        name: _download(f"{location}/{name}", places, scratch)
+        for name in sorted(names & FORMS.keys())
+    }
+    if not found:
         raise GateRefused(
-            f"model version {version.version}: its folder holds {sorted(names)}, not one of "
-            f"{sorted(FORMS)} and its description; promote another version"
+            f"model version {version.version}: its folder holds {sorted(names)} and none of "
+            f"{sorted(FORMS)}; promote another version"
         )
-    name = forms.pop()
+    right = [n for n, content in found.items() if hashlib.sha256(content).hexdigest() == sha256]
+    name = (right or list(found))[0]
+    return FORMS[name], found[name]
+
+
+def _download(address: str, places: Places, scratch: Path) -> bytes:
+    from mlflow.artifacts import download_artifacts
+
     path = download_artifacts(
-        artifact_uri=f"{location.rstrip('/')}/{name}",
-        dst_path=str(scratch),
-        tracking_uri=places.tracking_uri,
+        artifact_uri=address, dst_path=str(scratch), tracking_uri=places.tracking_uri
     )
-    return FORMS[name], Path(path).read_bytes()
+    return Path(path).read_bytes()

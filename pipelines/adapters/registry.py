@@ -203,7 +203,7 @@ class MlflowRegistry:
         gone = f"model version {version.version}: it or its file is gone; promote another version"
         try:
             registered = self._client.get_model_version(self._name, version.version)
-            return fetch_file(self._client, self._places, registered, scratch)
+            return fetch_file(self._client, self._places, registered, version.sha256, scratch)
         except FileNotFoundError as error:
             raise GateRefused(gone) from error
         except MlflowException as error:

@@ -245,16 +245,101 @@ def test_a_pickle_is_refused_before_it_is_read_whatever_its_name_and_tags_say(
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("name", ["model.pkl", "code/evil.py", "model.json"])
-def test_a_folder_with_anything_else_in_it_is_refused(
-    shop: Shop, version: ModelVersion, name: str
+@pytest.mark.parametrize(
+    "name", ["model.pkl", "code/evil.py", "registered_model_meta", "model.ubj"]
+)
+def test_what_else_lies_in_the_folder_is_neither_read_nor_a_reason_to_refuse(
+    shop: Shop, name: str
 ) -> None:
+    version = shop.registry.register(shop.run_id, shop.models[0], {})
     beside = shop.file(version).parent / name
     beside.parent.mkdir(exist_ok=True)
-    beside.write_text("import os")
+    beside.write_bytes(pickle.dumps(Spring(beside.with_name("sprung"))))
 
-    with pytest.raises(GateRefused, match="its folder holds"):
-        shop.registry.load(version)
+    loaded = shop.registry.load(version)
+
+    assert (loaded.scores(rides(DAY)) == shop.models[0].scores(rides(DAY))).all()
+    assert not beside.with_name("sprung").exists()
+
+
+def test_loading_with_mlflow_leaves_the_champion_where_it_is(
+    shop: Shop, version: ModelVersion
+) -> None:
+    import mlflow
+
+    shop.registry.point("champion", version.version)
+    address = "models:/rides-late@champion"
+
+    by_alias = mlflow.pyfunc.load_model(address)
+    flavour = mlflow.xgboost if version.candidate == "trees" else mlflow.sklearn
+    flavour.load_model(address)
+
+    folder = shop.file(version).parent
+    assert (folder / "registered_model_meta").exists()  # MLflow's habit, not ours
+    made = next(model for model in shop.models if model.name == version.candidate)
+    assert (shop.registry.load(version).scores(rides(DAY)) == made.scores(rides(DAY))).all()
+    assert (by_alias.predict(rides(DAY)) == made.scores(rides(DAY))).all()
+
+
+def frames() -> dict[str, Any]:
+    """What people have: the same rides in many shapes."""
+    plain = rides(DAY)[["wind", "line"]]
+    whole = plain.assign(wind=plain["wind"].round())
+    gaps = plain.assign(wind=plain["wind"].where(plain["wind"] > 0), line=None)
+    return {
+        "other order, and more": plain[["line", "wind"]].assign(colour="red"),
+        "objects": plain.astype("object"),
+        "whole numbers": whole.astype({"wind": "int64"}),
+        "missing values": gaps,
+        "nullable numbers": whole.astype({"wind": "Int64"}).where(plain["wind"] > 0),
+        "never seen": plain.assign(line="Z"),
+    }
+
+
+@pytest.mark.parametrize("shape", frames())
+def test_pyfunc_gives_the_scores_of_the_night(
+    shop: Shop, version: ModelVersion, shape: str
+) -> None:
+    import mlflow
+
+    frame = frames()[shape]
+    if version.candidate == "linear":  # which has no place for a missing number
+        frame = frame.fillna({"wind": 3})
+    made = next(model for model in shop.models if model.name == version.candidate)
+
+    loaded = mlflow.pyfunc.load_model(f"models:/rides-late/{version.version}")
+
+    assert (loaded.predict(frame) == made.scores(frame)).all()
+
+
+def test_mlflows_scoring_server_answers_as_the_night(shop: Shop, version: ModelVersion) -> None:
+    import json
+
+    import mlflow
+    from mlflow.pyfunc.scoring_server import init
+    from starlette.testclient import TestClient
+
+    frame = rides(DAY)[["line", "wind"]].iloc[1:].head(5)
+    made = next(model for model in shop.models if model.name == version.candidate)
+    client = TestClient(init(mlflow.pyfunc.load_model(f"models:/rides-late/{version.version}")))
+    asked = {"dataframe_split": json.loads(frame.to_json(orient="split", index=False))}
+
+    answer = client.post("/invocations", json=asked)
+
+    assert answer.json() == {"predictions": made.scores(frame).tolist()}
+
+
+def test_pyfunc_says_in_a_sentence_what_is_wrong_with_a_frame(
+    shop: Shop, version: ModelVersion
+) -> None:
+    import mlflow
+
+    loaded = mlflow.pyfunc.load_model(f"models:/rides-late/{version.version}")
+
+    with pytest.raises(DataError, match=r"its features \['wind'\] are not"):
+        loaded.predict(rides(DAY)[["line"]])
+    with pytest.raises(DataError, match="column 'wind': holds what is no number"):
+        loaded.predict(rides(DAY).assign(wind="strong"))
 
 
 def test_what_somebody_else_registered_is_unblessed_and_not_loaded(shop: Shop) -> None:
