@@ -21,10 +21,10 @@ help: ## list every target
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 nightly: $(VENV)/.installed ## one whole night through Airflow   [DAY=2013-10-01]
-	@$(STACK) nightly --day '$(DAY)'
+	@$(STACK) nightly --day '$(DAY)' $(if $(FORCE),--force)
 
 backfill: $(VENV)/.installed ## score a range of days through Airflow   FROM=2013-10-03 TO=2013-10-07 [STAGES=…] [MODEL=…]
-	@$(STACK) backfill --from '$(FROM)' --to '$(TO)' $(if $(STAGES),--stages '$(STAGES)') $(if $(MODEL),--model '$(MODEL)')
+	@$(STACK) backfill --from '$(FROM)' --to '$(TO)' $(if $(STAGES),--stages '$(STAGES)') $(if $(MODEL),--model '$(MODEL)') $(if $(FORCE),--force)
 
 up: $(VENV)/.installed ## serve Airflow and the MLflow UI on this machine, with the nightly schedule on
 	@$(STACK) up
@@ -33,7 +33,7 @@ down: $(VENV)/.installed ## stop what `make up` left running
 	@$(STACK) down
 
 night: $(VENV)/.installed ## one whole night without Airflow   [DAY=2013-10-01]
-	@redeye night --day '$(DAY)'
+	@redeye night --day '$(DAY)' $(if $(FORCE),--force)
 
 repro: $(VENV)/.installed ## the same chain through DVC, for the day in params.yaml
 	@dvc repro

@@ -15,6 +15,7 @@ from stage import GRAPH, CommandOperator, StageOperator, asked_of
 
 PLANNING = timedelta(minutes=5)
 DAY_TEXT = "The day whose events are scored; a scheduled run knows its own."
+FORCE_TEXT = "Also for a day later than tomorrow"
 STAGES_TEXT = "They run in the order of the chain."
 MODEL_TEXT = "current, for the champion, or the number of a registered version."
 
@@ -23,7 +24,8 @@ DATE: dict[str, Any] = {"type": "string", "format": "date"}
 SWITCH: dict[str, Any] = {"default": False, "type": "boolean"}
 
 DAY_FORM = {
-    "day": Param(None, type=["null", "string"], format="date", title="Day", description=DAY_TEXT)
+    "day": Param(None, type=["null", "string"], format="date", title="Day", description=DAY_TEXT),
+    "force": Param(**SWITCH, title=FORCE_TEXT),
 }
 BACKFILL_FORM = {
     "from": Param(**DATE, title="From", description="First day."),
@@ -39,6 +41,7 @@ BACKFILL_FORM = {
     "model": Param("current", type="string", title="Model", description=MODEL_TEXT),
     "republish": Param(**SWITCH, title="Replace what is published"),
     "dry_run": Param(**SWITCH, title="Only say what would be done"),
+    "force": Param(**SWITCH, title=FORCE_TEXT),
 }
 
 

@@ -90,7 +90,10 @@ class StageOperator(CommandOperator):
     def _argv(self, context: Any) -> list[str]:
         run = context["dag_run"]
         if self.day is None:
-            return self.stage.argv(night_of(run.conf or {}, run.partition_key))
+            # The schedule's own day is never a slip.
+            forced = run.partition_key is not None or asked_of(context).get("force") is True
+            day = night_of(run.conf or {}, run.partition_key)
+            return self.stage.argv(day) + ["--force"] * forced
         backfill = Backfill.of(asked_of(context), GRAPH.names)
         if self.stage.name not in backfill.stages:
             raise AirflowSkipException("not among the chosen stages")
@@ -108,7 +111,7 @@ def night_of(conf: Mapping[str, object], partition_key: str | None) -> str:
     Raises UsageError for no day, a day that is none, two different days, and unknown parameters,
     which Airflow lets through.
     """
-    refuse_unknown(conf, {"day"})
+    refuse_unknown(conf, {"day", "force"})
     told = [day for day in (conf.get("day"), partition_key) if day is not None]
     if not told or any(day != told[0] for day in told):
         raise UsageError(

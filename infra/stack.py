@@ -24,11 +24,13 @@ from infra.machine import Machine, require_free
 from infra.patience import Patience
 from infra.running import Stack, check_alive, read_stack, stop_stack
 from infra.settings import LOGIN, LOOPBACK, REPOSITORY, open_home, open_secrets
+from pipelines.commands.app import check_day
 from pipelines.core.backfill import Backfill
 from pipelines.core.config import find_places
 from pipelines.core.day import parse_day
 from pipelines.core.errors import BusyError, RedeyeError, TemporaryError
 from pipelines.core.graph import read_chain
+from pipelines.services import open_redeye
 
 CONSOLE = Console(stderr=True, highlight=False)
 
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     targets = parser.add_subparsers(dest="target", required=True)
     nightly = targets.add_parser("nightly", help="one whole night")
     nightly.add_argument("--day", required=True)
+    nightly.add_argument("--force", action="store_true")
     nightly.set_defaults(run=run_nightly)
     backfill = targets.add_parser("backfill", help="stages for a range of days")
     backfill.add_argument("--from", dest="first", required=True)
@@ -66,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_argument("--stages")
     backfill.add_argument("--model", default="current")
     backfill.add_argument("--republish", action="store_true")
+    backfill.add_argument("--force", action="store_true")
     backfill.set_defaults(run=run_backfill)
     targets.add_parser("up", help="serve both UIs").set_defaults(run=run_up)
     targets.add_parser("down", help="stop what was left running").set_defaults(run=run_down)
@@ -75,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
 def run_nightly(asked: argparse.Namespace, machine: Machine) -> int:
     """One night through Airflow, and its table."""
     day = parse_day(asked.day).isoformat()
-    outcome = _through_airflow(machine, "redeye_nightly", {"day": day})
+    if not asked.force:
+        check_day(open_redeye(os.environ), parse_day(day), "say FORCE=1")
+    outcome = _through_airflow(machine, "redeye_nightly", {"day": day, "force": asked.force})
     status = [str(Path(sys.executable).parent / "redeye"), "status", "--day", day]
     subprocess.run(status, check=False)
     if outcome.exit_code:
@@ -90,10 +96,13 @@ def run_backfill(asked: argparse.Namespace, machine: Machine) -> int:
         "to": asked.last,
         "model": asked.model,
         "republish": asked.republish,
+        "force": asked.force,
     }
     if asked.stages:
         form["stages"] = [name.strip() for name in asked.stages.split(",")]
     backfill = Backfill.of(form, read_chain(REPOSITORY / "dvc.yaml").names)
+    if not backfill.force:
+        check_day(open_redeye(os.environ), backfill.days[-1], "say FORCE=1")
     CONSOLE.print(backfill.in_words(), soft_wrap=True)
     outcome = _through_airflow(machine, "redeye_backfill", form, [str(d) for d in backfill.days])
     if outcome.exit_code:

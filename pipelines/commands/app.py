@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
+
+from pipelines.core.day import refuse_far
+from pipelines.services import Redeye
 
 HELP = """Every stage, whole nights, who is champion, and questions about all of it.
 
@@ -23,4 +28,12 @@ data_app = typer.Typer(no_args_is_help=True, help="Versions of the raw data.")
 Day = Annotated[
     str, typer.Option("--day", metavar="YYYY-MM-DD", help="The day whose events are scored.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Also for a day later than tomorrow.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a record for machines.")]
+
+
+def check_day(redeye: Redeye, day: date, again: str = "add --force") -> None:
+    """Raises UsageError for a day later than the problem's tomorrow. Only commands read the clock."""
+    now = datetime.now(UTC)
+    if day > now.date():  # else no zone makes a difference
+        refuse_far(day, now.astimezone(ZoneInfo(redeye.services["problem"]().zone)).date(), again)

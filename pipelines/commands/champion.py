@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipelines.commands.app import Json, app
+from pipelines.commands.app import Force, Json, app
 from pipelines.commands.stages import run_stage
 from pipelines.core.backfill import parse_model
 from pipelines.core.day import parse_day
@@ -29,13 +29,14 @@ def promote(
         str | None, typer.Option(help="Make this version the champion, by hand.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; it stands in the ledger.")] = "",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Judge a night (--day), promote by hand (--version), or see whether the alias was moved in MLflow."""
     if version is not None:
         _promote_by_hand(open_redeye(ctx.obj), version, reason)
     elif day is not None:
-        run_stage(ctx.obj, "promote", day, as_json)
+        run_stage(ctx.obj, "promote", day, (force, as_json))
     else:
         _see_promotion(open_redeye(ctx.obj), as_json)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.app import Day, Json, app
+from pipelines.commands.app import Day, Force, Json, app, check_day
 from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.day import parse_day
 from pipelines.core.errors import DataError, RedeyeError
@@ -19,10 +19,12 @@ from pipelines.summary import night_summary, show_night
 
 
 @app.command(rich_help_panel="Nights")
-def night(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+def night(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = False) -> None:
     """The whole chain for one day, without a scheduler."""
     redeye = open_redeye(ctx.obj)
     tonight = redeye.night(parse_day(day))
+    if not force:
+        check_day(redeye, tonight.day)
     _finish(tonight, redeye, as_json, run_chain(tonight, redeye.graph.names))
 
 
@@ -68,6 +70,7 @@ def backfill(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Run stages for a range of days, one day after the other."""
@@ -79,8 +82,11 @@ def backfill(
         "model": model,
         "republish": republish,
         "dry_run": dry_run,
+        "force": force,
     }
     plan = Backfill.of(asked, redeye.graph.names)
+    if not plan.force:
+        check_day(redeye, plan.days[-1])
     typer.echo(plan.in_words(), err=True)
     _refuse_unknown_model(plan, redeye)
     failed = [] if dry_run else _fill(plan, redeye)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pipelines.commands.app import Day, Json, app
+from pipelines.commands.app import Day, Force, Json, app, check_day
 from pipelines.core.backfill import parse_model
 from pipelines.core.day import parse_day
 from pipelines.services import Redeye, open_redeye
@@ -18,12 +18,15 @@ def run_stage(
     environ: Mapping[str, str],
     stage: str,
     day: str,
-    as_json: bool,
+    how: tuple[bool, bool],
     overrides: Mapping[str, object] | None = None,
 ) -> None:
-    """Run one stage and print its record, or the short of it."""
-    night = open_redeye(environ).night(parse_day(day), {stage: overrides} if overrides else None)
-    record = night.run(stage)
+    """Run one stage and print its record, or the short of it; how: --force, --json."""
+    force, as_json = how
+    redeye, on = open_redeye(environ), parse_day(day)
+    if not force:
+        check_day(redeye, on)
+    record = redeye.night(on, {stage: overrides} if overrides else None).run(stage)
     text = record.to_json() if as_json else _first_lines(record.model_dump(mode="json"))
     typer.echo(text, nl=not as_json)
 
@@ -34,15 +37,15 @@ def _first_lines(record: dict[str, Any]) -> str:
 
 
 @app.command(rich_help_panel="Stages")
-def ingest(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+def ingest(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = False) -> None:
     """Land what the source has, and version all raw data."""
-    run_stage(ctx.obj, "ingest", day, as_json)
+    run_stage(ctx.obj, "ingest", day, (force, as_json))
 
 
 @app.command(rich_help_panel="Stages")
-def validate(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+def validate(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = False) -> None:
     """Judge what landed; put bad rows into quarantine."""
-    run_stage(ctx.obj, "validate", day, as_json)
+    run_stage(ctx.obj, "validate", day, (force, as_json))
 
 
 @app.command(rich_help_panel="Stages")
@@ -53,11 +56,12 @@ def features(
         Literal["then", "now"],
         typer.Option(help="then: what the night knew; now: corrections since, kept apart."),
     ] = "then",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Compute what was knowable at the cutoff."""
     if known == "then":
-        run_stage(ctx.obj, "features", day, as_json)
+        run_stage(ctx.obj, "features", day, (force, as_json))
     else:
         _features_known_now(open_redeye(ctx.obj), parse_day(day), as_json)
 
@@ -76,15 +80,15 @@ def _features_known_now(redeye: Redeye, day: date, as_json: bool) -> None:
 
 
 @app.command(rich_help_panel="Stages")
-def train(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+def train(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = False) -> None:
     """Fit the candidates."""
-    run_stage(ctx.obj, "train", day, as_json)
+    run_stage(ctx.obj, "train", day, (force, as_json))
 
 
 @app.command(rich_help_panel="Stages")
-def evaluate(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+def evaluate(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = False) -> None:
     """Put candidates and champion on the same unseen days."""
-    run_stage(ctx.obj, "evaluate", day, as_json)
+    run_stage(ctx.obj, "evaluate", day, (force, as_json))
 
 
 @app.command(rich_help_panel="Stages")
@@ -95,10 +99,11 @@ def score(
     republish: Annotated[
         bool | None, typer.Option(help="Replace what is published.", show_default="params.yaml")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Score the day's events and publish one contender's answers."""
-    run_stage(ctx.obj, "score", day, as_json, _score_options(model, republish))
+    run_stage(ctx.obj, "score", day, (force, as_json), _score_options(model, republish))
 
 
 def _score_options(model: str | None, republish: bool | None) -> dict[str, object]:
@@ -107,12 +112,12 @@ def _score_options(model: str | None, republish: bool | None) -> dict[str, objec
 
 
 @app.command(rich_help_panel="Stages")
-def settle(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+def settle(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = False) -> None:
     """Join outcomes that arrived to what was predicted."""
-    run_stage(ctx.obj, "settle", day, as_json)
+    run_stage(ctx.obj, "settle", day, (force, as_json))
 
 
 @app.command(rich_help_panel="Stages")
-def monitor(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+def monitor(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = False) -> None:
     """Compare what was promised with what came; write the report."""
-    run_stage(ctx.obj, "monitor", day, as_json)
+    run_stage(ctx.obj, "monitor", day, (force, as_json))

@@ -25,11 +25,12 @@ class Backfill:
     model: str
     republish: bool
     dry_run: bool
+    force: bool = False  # also for days later than tomorrow
 
     @classmethod
     def of(cls, asked: Mapping[str, object], chain: Sequence[str]) -> Self:
         """The request in a form's fields; `chain` names every stage in order. Raises UsageError."""
-        refuse_unknown(asked, {"from", "to", "stages", "model", "republish", "dry_run"})
+        refuse_unknown(asked, {"from", "to", "stages", "model", "republish", "dry_run", "force"})
         days = parse_days(asked.get("from"), asked.get("to"))
         if len(days) > MOST_DAYS:
             raise UsageError(f"{len(days)} days are too many at once; ask for {MOST_DAYS} at most")
@@ -39,13 +40,16 @@ class Backfill:
             model=parse_model(asked.get("model", "current")),
             republish=_switch(asked, "republish"),
             dry_run=_switch(asked, "dry_run"),
+            force=_switch(asked, "force"),
         )
 
     def options(self, stage: str) -> list[str]:
         """What the command of a stage is told beyond the day."""
+        forced = ["--force"] * self.force
         if stage != "score":
-            return []
-        return ["--model", self.model, "--republish" if self.republish else "--no-republish"]
+            return forced
+        republish = "--republish" if self.republish else "--no-republish"
+        return ["--model", self.model, republish, *forced]
 
     def rehearsal(self) -> list[str]:
         """The command that says what would be done and refuses what cannot be, and does nothing."""

@@ -28,6 +28,17 @@ def parse_day(text: object) -> date:
     return day
 
 
+def refuse_far(day: date, today: date, again: str) -> None:
+    """Raises UsageError for a day later than tomorrow: a slip, for nobody knows its events yet.
+
+    `again` is what to say if it is meant.
+    """
+    if day > today + timedelta(days=1):
+        raise UsageError(
+            f"{day} is later than tomorrow, {today + timedelta(days=1)}; correct the day, or {again} if you mean it"
+        )
+
+
 def parse_days(first: object, last: object) -> list[date]:
     """Every day from `first` to `last`, both included; raises UsageError if they are no range."""
     start, end = parse_day(first), parse_day(last)

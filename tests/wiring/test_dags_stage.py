@@ -50,7 +50,22 @@ def test_a_task_runs_the_stages_own_command(name: str) -> None:
 
 
 def test_a_scheduled_night_takes_its_day_from_the_schedule() -> None:
-    assert task("train")._argv(run(None, "2013-10-02"))[-1] == "2013-10-02"
+    argv = task("train")._argv(run(None, "2013-10-02"))
+
+    assert argv[:4] == ["redeye", "train", "--day", "2013-10-02"]
+
+
+def test_a_scheduled_day_is_never_refused_and_a_day_by_hand_only_forced() -> None:
+    by_hand = {"day": "2031-01-01"}
+
+    assert task("train")._argv(run(None, "2031-01-01"))[-1] == "--force"
+    assert "--force" not in task("train")._argv(run(by_hand))
+    assert task("train")._argv(run({**by_hand, "force": True}))[-1] == "--force"
+    assert "--force" not in task("score", "2013-10-01")._argv(run(RANGE))
+    assert (
+        task("train", "2031-01-01")._argv(run({**RANGE, "stages": ["train"], "force": True}))[-1]
+        == "--force"
+    )
 
 
 @pytest.mark.parametrize("day", BAD_DAYS)
