@@ -39,7 +39,7 @@ class Window:
     """So many whole days before the cutoff; with a `half_life`, older days count less.
 
     The day before the cutoff counts whole, a day `half_life` days older half, and so on: in
-    millionths, so that sums stay exact. `min`, `max`, `distinct`, `last` and `days_since` have no
+    millionths, so that sums stay exact in any order. `min`, `max`, `distinct`, `last` and `days_since` have no
     weights, and are not made of such a window.
     """
 
@@ -63,9 +63,9 @@ class History:
 
     `value` is a function of fact columns: of a boolean ask the `rate`, of a number `sum`, `mean`,
     `min` or `max`, of anything `distinct` or `last` (of the newest `at`; of those equally new, the
-    largest value). Null, infinite, and numbers beyond ±2^53 are no value. `sum` and `mean` round
-    each value to a whole number, so that the order of adding does not matter: give a number in a
-    unit whose fractions do not. `count` and `days_since` are of all facts, with or without a value.
+    largest value). Null, infinite, and numbers beyond ±2^53 are no value. Of a double,
+    `sum` and `mean` use each value to within 2^-63 (10^-19); the sums of these are exact, whatever the
+    order of adding, and the feature is rounded as a double is. `count` and `days_since` are of all facts, with or without a value.
 
     One feature for each key × window × measure; the key `()` is of everybody. Windows are whole
     days on which things happened, ending with the day before the cutoff; of them counts what was

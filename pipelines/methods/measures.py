@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pipelines.methods.history import SMOOTHED, History, Key, Measure
 
+# A sum is kept as three whole numbers, so that the order of adding does not matter: the values rounded,
+# what is left of each in units of 2^-31, and what is left of that in units of 2^-62.
+SUM = ("total", "fine", "finest")
+FINER = 2**31
 # Parts of daily totals. `value` is one that rows are told apart by, `day` is there anyway.
 NEEDS: dict[Measure, tuple[str, ...]] = {
     "count": ("facts",),
-    "sum": ("total",),
-    "mean": ("known", "total"),
+    "sum": SUM,
+    "mean": ("known", *SUM),
     "rate": ("known", "total"),
     "min": ("least",),
     "max": ("most",),
@@ -16,7 +20,7 @@ NEEDS: dict[Measure, tuple[str, ...]] = {
     "last": ("newest",),
     "days_since": ("day",),
 }
-PARTS = ("facts", "known", "total", "least", "most", "newest", "value", "day")
+PARTS = ("facts", "known", *SUM, "least", "most", "newest", "value", "day")
 
 
 def parts_of(history: History, by: Key) -> list[str]:

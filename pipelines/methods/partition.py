@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.core.contracts import Lake
+from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 
 WRITERS = 8  # threads that write partitions
@@ -80,19 +81,28 @@ def keep_all(
 
 
 def plain(rows: pa.Table, keep: Collection[str]) -> pa.Table:
-    """Every column that is not to be kept as it is: text as strings, all else as float64, NaN as null."""
+    """Every column that is not to be kept as it is: text as strings, all else as float64, NaN as null.
+
+    Raises DataError for a whole number that a double cannot hold.
+    """
     columns = {
-        name: rows[name] if name in keep else _plain(rows[name]) for name in rows.column_names
+        name: rows[name] if name in keep else _plain(name, rows[name]) for name in rows.column_names
     }
     return pa.table(columns)
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     if _is_text(column.type):
         return column.cast(pa.string())
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    numbers = _one_zero(column.cast(pa.float64()))
+    try:
+        numbers = _one_zero(column.cast(pa.float64()))
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"features: {name!r} has whole numbers beyond 2^53, which a double cannot hold; if they are "
+            f"names, cast them to text in the declaration or the source ({error})"
+        ) from error
     return pc.if_else(pc.is_nan(numbers), None, numbers)
 
 

@@ -40,6 +40,11 @@ def real(column: Column) -> exp.Cast:
     return exp.cast(column, "DOUBLE")
 
 
+def real_decimal(column: Column) -> exp.Cast:
+    """A double from a decimal without fraction, by its text: engines round large ones differently."""
+    return real(exp.cast(column, "TEXT"))
+
+
 def or_zero(column: Column) -> exp.Coalesce:
     """0 in place of null."""
     return exp.Coalesce(this=column, expressions=[number(0)])

@@ -6,17 +6,17 @@ from sqlglot import exp
 
 from pipelines.methods.calendar import LOCAL_DAYS, PARTITIONS
 from pipelines.methods.declare import Column, FeatureSet, History
-from pipelines.methods.kind import kind_of, known_value, refuse_unsuited
-from pipelines.methods.measures import parts_of
+from pipelines.methods.kind import Kind, kind_of, known_value, refuse_unsuited
+from pipelines.methods.measures import FINER, SUM, parts_of
 from pipelines.methods.portable import portable
 from pipelines.methods.resolve import Scope, Shape
-from pipelines.methods.sql import aliased, columns_of, of, or_zero, pair, whole
+from pipelines.methods.sql import aliased, columns_of, number, of, or_zero, pair, real, whole
 
 # What a day's facts with one key come to; a part that has no line here is a column already.
 OF_FACTS: dict[str, Column] = {
     "facts": whole(exp.Count(this=exp.Star())),
     "known": whole(exp.Count(this=exp.column("value"))),
-    "total": whole(or_zero(exp.Sum(this=exp.column("amount")))),
+    **{part: whole(or_zero(exp.Sum(this=exp.column(part)))) for part in SUM},
     "least": exp.Min(this=exp.column("value")),
     "most": exp.Max(this=exp.column("value")),
     "newest": exp.Max(this=exp.column("newest")),
@@ -28,7 +28,7 @@ def totals_query(features: FeatureSet, history: History, shape: Shape) -> exp.Qu
 
     Inputs: the facts, `partitions` and `local_days`. Columns: day, known_on, grain, every key column
     (null where it is not of the grain), then what the measures need: `facts`, how many; `known`, how
-    many with a value; `total`, their sum; `least` and `most` of them; `newest`, the last value with
+    many with a value; `total`, `fine` and `finest`, their sum; `least` and `most` of them; `newest`, the last value with
     its time; and `value` itself when different ones are counted: a row for each, then. `known_on` is
     the local day on which the facts became known, never before their own; those that no window waits
     for are left out. Each grain counts every fact once, also one whose key is null: no event will
@@ -89,15 +89,26 @@ def _values(history: History, scope: Scope, shape: Shape) -> list[exp.Expr]:
     refuse_unsuited(history, kind)
     value, parts = known_value(declared, kind), _parts(history)
     values = [value.as_("value")]
-    if "total" in parts:
-        amount = whole(exp.Round(this=value)) if kind == "number" else value
-        values.append(amount.as_("amount"))
+    amounts = _amounts(value, kind)
+    values += [amounts[part].as_(part) for part in SUM if part in parts]
     if "newest" in parts:
         at = scope.column(history.at, history.name)
         there = exp.and_(*(exp.not_(one.is_(exp.null())) for one in (value, at)))
         newest = exp.Case().when(there, pair(time=at, value=value.copy()))
         values.append(newest.as_("newest"))
     return values
+
+
+def _amounts(value: Column, kind: Kind) -> dict[str, Column]:
+    """What a value adds to each part of a sum: of a double all that is left is exact, until the last."""
+    if kind != "number":
+        return {"total": value.copy(), "fine": whole(number(0)), "finest": whole(number(0))}
+    amounts: dict[str, Column] = {}
+    left = value
+    for part in SUM:
+        amounts[part] = whole(exp.Round(this=left.copy()))
+        left = (left - exp.Round(this=left.copy())) * real(number(FINER))
+    return amounts
 
 
 def _grain(history: History, by: tuple[str, ...]) -> exp.Select:

@@ -6,11 +6,21 @@ from sqlglot import exp
 
 from pipelines.methods.calendar import AGES, HISTORY, WHOLE, since, weight
 from pipelines.methods.history import Column, History, HistoryFeature, Key, Window
-from pipelines.methods.measures import NEEDS, parts_of
-from pipelines.methods.sql import aliased, number, of, or_zero, real, same, within
+from pipelines.methods.measures import FINER, NEEDS, SUM, parts_of
+from pipelines.methods.sql import (
+    aliased,
+    number,
+    of,
+    or_zero,
+    real,
+    real_decimal,
+    same,
+    whole,
+    within,
+)
 from pipelines.methods.totals import grain_name
 
-WEIGHED = ("facts", "known", "total")
+WEIGHED = ("facts", "known", *SUM)
 
 
 def join_history(query: exp.Select, history: History) -> exp.Select:
@@ -91,15 +101,17 @@ def _measured(one: HistoryFeature) -> Column:
     match one.measure:
         case "mean" | "rate":
             return _drawn(one, one.by) if one.smoothed else _ratio(one, one.by)
-        case "count" | "sum" | "distinct":
-            total = real(or_zero(part))
+        case "count" | "sum":
+            total = _sum(one, one.by) if one.measure == "sum" else _counted(one, "facts", one.by)
             return total if one.window.half_life is None else total / number(WHOLE)
+        case "distinct":
+            return real(or_zero(part))
         case "last":
             return within(part, "value")
         case "days_since":
             return real(_days_between(part, of("b", "day")))
         case "min" | "max":
-            return real(part)
+            return part
 
 
 def _drawn(one: HistoryFeature, by: Key) -> Column:
@@ -107,13 +119,28 @@ def _drawn(one: HistoryFeature, by: Key) -> Column:
     if not by:
         return _ratio(one, by)
     more = number(one.history.smooth * (1 if one.window.half_life is None else WHOLE))
-    known, total = (real(or_zero(_part(one, part, by))) for part in ("known", "total"))
+    known, total = _counted(one, "known", by), _sum(one, by)
     return (total + more * _drawn(one, by[:-1])) / (known + more.copy())
 
 
 def _ratio(one: HistoryFeature, by: Key) -> Column:
-    known, total = (_part(one, part, by) for part in ("known", "total"))
-    return real(total) / exp.Nullif(this=known, expression=number(0))
+    known = _counted(one, "known", by)
+    return _sum(one, by) / exp.Nullif(this=known, expression=number(0))
+
+
+def _sum(one: HistoryFeature, by: Key) -> Column:
+    """The sum over a window, of which each part is exact: it is rounded as a double is, at most twice."""
+    if one.measure == "rate":
+        return _counted(one, "total", by)
+    total, fine, finest = (_counted(one, part, by) for part in SUM)
+    of_one = real(number(FINER))
+    return total + fine / of_one + finest / of_one.copy() / of_one.copy()
+
+
+def _counted(one: HistoryFeature, part: str, by: Key) -> Column:
+    """A whole number as a double; of weighted facts in millionths."""
+    column = or_zero(_part(one, part, by))
+    return real(whole(column)) if one.window.half_life is None else real_decimal(column)
 
 
 def _part(one: HistoryFeature, part: str, by: Key) -> exp.Column:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cache
 from math import isfinite
@@ -45,7 +44,7 @@ class Reference:
         if one.measure == "count":
             return float(sum(_weight(one, fact, day) for fact in found))
         if one.measure == "sum":
-            return float(sum(_weight(one, fact, day) * _whole(value) for fact, value in values))
+            return float(sum(_weight(one, fact, day) * Fraction(value) for fact, value in values))
         if one.measure == "days_since":
             return float(min((day - fact["day"]).days for fact in found)) if found else None
         if one.measure in ("mean", "rate"):
@@ -68,7 +67,7 @@ class Reference:
             value = self._value(fact)
             if value is not None:
                 known += _weight(one, fact, day)
-                total += _weight(one, fact, day) * _whole(value)
+                total += _weight(one, fact, day) * Fraction(value)
         if not by or not self.history.smooth:
             return total / known if known else None
         toward = self._mean(one, event, day, by[:-1])
@@ -100,7 +99,3 @@ def _weight(one: HistoryFeature, fact: Row, day: date) -> Fraction:
         return Fraction(1)
     older = (day - fact["day"]).days - 1
     return Fraction(round(1_000_000 * 2 ** (-older / one.window.half_life)), 1_000_000)
-
-
-def _whole(value: Value) -> int:
-    return int(Decimal(value).quantize(Decimal(1), ROUND_HALF_UP))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, timedelta
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -105,6 +108,53 @@ def test_each_measure_is_of_the_facts_in_its_window(
     found = told(engine, history, facts_of(*FACTS))
 
     assert found[history.features()[0].name] == expected
+
+
+def test_sums_and_means_of_fractions_are_those_of_pandas_in_any_order(engine: Engine) -> None:
+    rng = np.random.default_rng(5)
+    shares = [*rng.random(200), *(rng.normal(size=200) * 10.0 ** rng.integers(-3, 12, size=200))]
+    facts: list[Fact] = [
+        (int(day), who, float(value))
+        for day, who, value in zip(
+            rng.integers(28, 31, size=400), rng.choice(["a", "b"], size=400), shares, strict=True
+        )
+    ]
+    history = History("facts", delay, by=(("who",), ()), days=(3, 1), measures=("sum", "mean"))
+
+    found = told(engine, history, facts_of(*facts))
+
+    frame = pd.DataFrame(facts, columns=["day", "who", "value"])
+    for days in (3, 1):
+        values = frame[frame["day"] > 30 - days].groupby("who")["value"]
+        sums, sizes = values.agg(math.fsum), values.size()
+        for n, who in enumerate(["a", "b"]):
+            assert found[f"delay_sum_{days}d_by_who"][n] == pytest.approx(sums[who], 5e-16)
+            assert found[f"delay_mean_{days}d_by_who"][n] == pytest.approx(
+                values.mean()[who], 1e-12
+            )
+            assert found[f"delay_mean_{days}d_by_who"][n] == pytest.approx(
+                sums[who] / sizes[who], 5e-16
+            )
+    assert told(engine, history, facts_of(*reversed(facts))) == found
+
+
+def test_a_value_counts_to_the_last_of_62_binary_places(engine: Engine) -> None:
+    history = History("facts", delay, by=(("who",),), days=(3,), measures=("sum",))
+    facts = facts_of((29, "a", 2.0**-62), (30, "a", -3 * 2.0**-62), (30, "b", 2.0**-64))
+
+    assert told(engine, history, facts)["delay_sum_3d_by_who"] == [-(2.0**-61), 0.0, 0.0, 0.0]
+
+
+def test_sums_beyond_53_bits_are_rounded_as_doubles_are(engine: Engine) -> None:
+    days = (3, Window(3, half_life=9))
+    history = History("facts", delay, by=(("who",),), days=days, measures=("sum",))
+    facts = facts_of((30, "a", -(2.0**53)), (30, "a", -2.0), (30, "b", 19030075067865.0))
+
+    found = told(engine, history, facts)
+
+    assert found["delay_sum_3d_by_who"][:2] == [-(2.0**53 + 2), 19030075067865.0]
+    millionths = [-(2**53 + 2) * 10**6, 19030075067865 * 10**6]
+    assert found["delay_sum_3d_half_9d_by_who"][:2] == [float(one) / 1e6 for one in millionths]
 
 
 def test_all_measures_stand_side_by_side_and_each_window_has_its_own(engine: Engine) -> None:

@@ -3,7 +3,9 @@ from __future__ import annotations
 from datetime import date
 
 import pyarrow as pa
+import pytest
 
+from pipelines.core.errors import DataError
 from pipelines.methods.partition import plain, split_days, wide
 
 DAYS = [date(2013, 10, day) for day in (1, 2, 3)]
@@ -69,3 +71,8 @@ def test_totals_have_one_type_and_one_zero_whichever_engine_computed_them() -> N
     ]
     assert str(made["least"][0]) == "0.0"
     assert str(plain(rows, keep=("day",))["least"][0]) == "0.0"
+
+
+def test_a_whole_number_that_a_double_cannot_hold_is_refused_by_name() -> None:
+    with pytest.raises(DataError, match=r"'account' has whole numbers beyond 2\^53"):
+        plain(pa.table({"account": [2**53 + 1]}), ())
