@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from pipelines.methods.history import Column
+from pipelines.methods.column import Column
 
 
 def iso_weekday(day: Column) -> Column:
     """1 for Monday to 7 for Sunday."""
-    return exp.DayOfWeekIso(this=day.copy())
+    return Column(exp.DayOfWeekIso(this=day.expression.copy()))
 
 
 def year(day: Column) -> Column:
     """The calendar year of a date."""
-    return exp.Year(this=day.copy())
+    return Column(exp.Year(this=day.expression.copy()))
 
 
 def minutes(clock: Column) -> Column:

@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
 from pipelines.methods.calendar import CUTOFF, DAYS, reach_table, since
-from pipelines.methods.declare import Column, Crowd, FeatureSet, History, Latest
+from pipelines.methods.declare import Crowd, FeatureSet, History, Latest
+from pipelines.methods.history import Column
 from pipelines.methods.portable import portable
 from pipelines.methods.resolve import Scope, Shape
 from pipelines.methods.sql import aliased, columns_of, of, same

@@ -1,7 +1,7 @@
 """What a data scientist declares: features by name, free of any engine and of any day.
 
-A column is an expression whose operators are overloaded (sqlglot's), so that a row feature reads
-like arithmetic and runs wherever the compiled query runs.
+A column's operators build an expression, so that a row feature reads like arithmetic and runs wherever
+the compiled query runs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from functools import cached_property
 from math import ceil
 
 from pipelines.core.errors import ConfigError
-from pipelines.methods.history import Column, History, RowFeature, Window
+from pipelines.methods.column import Column
+from pipelines.methods.history import History, RowFeature, Window
 
 __all__ = [
     "Column",

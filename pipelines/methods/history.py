@@ -11,10 +11,11 @@ from typing import Literal, get_args
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
+from pipelines.methods import column
 from pipelines.methods.nearest import nearest_name
 
 Column = exp.Expr
-RowFeature = Callable[..., Column]
+RowFeature = Callable[..., column.Column]
 Key = tuple[str, ...]
 Measure = Literal["count", "sum", "mean", "rate", "min", "max", "distinct", "last", "days_since"]
 WEIGHED: frozenset[Measure] = frozenset(

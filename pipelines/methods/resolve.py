@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
+from pipelines.methods import column
 from pipelines.methods.history import Column, RowFeature
 from pipelines.methods.nearest import nearest_name
 
@@ -78,13 +78,17 @@ class Scope:
 
     def _call(self, function: RowFeature, path: tuple[str, ...]) -> Column:
         arguments = inspect.signature(function).parameters
-        made = function(*(self._column(name, path) for name in arguments))
-        if not isinstance(made, exp.Expr):
+        given = [column.Column(self._column(name, path)) for name in arguments]
+        try:
+            made = function(*given)
+        except ConfigError as error:
+            raise ConfigError(f"features: {function.__name__!r}: {error}") from error
+        if not isinstance(made, column.Column):
             raise ConfigError(
                 f"features: {function.__name__!r} gave {made!r}; "
                 f"a row feature returns an expression of its arguments"
             )
-        return made
+        return made.expression
 
     def _why_not(self, name: str) -> str:
         if name in self.refused:

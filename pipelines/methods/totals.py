@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from pipelines.methods.calendar import LOCAL_DAYS, PARTITIONS
-from pipelines.methods.declare import Column, FeatureSet, History
+from pipelines.methods.declare import FeatureSet, History
+from pipelines.methods.history import Column
 from pipelines.methods.kind import Kind, kind_of, known_value, refuse_unsuited
 from pipelines.methods.measures import FINER, SUM, parts_of
 from pipelines.methods.portable import portable
