@@ -17,17 +17,19 @@ SEPARATOR = "|"
 def event_keys(frame: pd.DataFrame, key: Sequence[str]) -> pd.Series[str]:
     """Each row's name, such as `2013-10-01|UA|1545|EWR|515`: its day, then the columns of the key.
 
-    The index is that of the frame. Raises DataError when a part of a name is missing, and when it
-    contains the separator, for then two events could share a name.
+    Within a value `|` and a backslash stand behind a backslash, so that no two events share a name. The
+    index is that of the frame. Raises DataError when a part of a name is missing.
     """
     names = _days(frame["day"])
     for column in key:
         part = _text(frame[column])
-        if part.isna().any() or part.str.contains(SEPARATOR, regex=False).any():
+        if part.isna().any():
             raise DataError(
-                f"key column {column!r}: {int(part.isna().sum())} rows are empty or a value contains "
-                f"{SEPARATOR!r}, so events cannot be named; add a rule to the suite of the table"
+                f"key column {column!r}: {int(part.isna().sum())} rows are empty, so events cannot be "
+                f"named; add a rule to the suite of the table"
             )
+        for mark in ("\\", SEPARATOR):
+            part = part.str.replace(mark, f"\\{mark}", regex=False)
         names = names + SEPARATOR + part
     return names.rename("event_key")
 

@@ -39,10 +39,20 @@ def test_a_name_does_not_depend_on_how_the_table_spells_days_and_numbers() -> No
     assert event_keys(other, KEY).tolist() == event_keys(flights(1545), KEY).tolist()
 
 
-@pytest.mark.parametrize("carrier", [None, "U|A"])
-def test_an_event_without_a_clear_name_is_refused(carrier: str | None) -> None:
+def test_a_separator_within_a_value_is_escaped_so_that_no_two_events_share_a_name() -> None:
+    values = ["a", "|", "\\", "", "\\|", "|a", "a\\"]
+    pairs = [(one, other) for one in values for other in values]
+    frame = pd.DataFrame(pairs, columns=["b", "c"]).assign(day=date(2013, 10, 1))
+
+    names = event_keys(frame, ("b", "c"))
+
+    assert names.nunique() == len(pairs)
+    assert names[pairs.index(("|", "a\\"))] == "2013-10-01|\\||a\\\\"
+
+
+def test_an_event_without_a_clear_name_is_refused() -> None:
     with pytest.raises(DataError, match="'carrier'"):
-        event_keys(flights(1545).assign(carrier=carrier), KEY)
+        event_keys(flights(1545).assign(carrier=None), KEY)
 
 
 def test_every_event_keeps_its_place_and_gets_its_own_outcome() -> None:
