@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from pipelines.adapters.checksums import sha256_of
 from pipelines.adapters.manifests import MANIFEST, Manifest
+from pipelines.adapters.sharing import EXCHANGE, alone, is_torn
 from pipelines.core.config import Places
 from pipelines.core.errors import TemporaryError
+from pipelines.core.faults import reach
 from pipelines.core.records import Partition
 
 BESIDE = re.compile(r"\..+\.[0-9a-f]{32}")  # as core/files.py names what is not whole yet
@@ -31,10 +35,15 @@ class Folders:
         """
         before = time.time() - age.total_seconds()
         named = {self._places.data / file for file in self._named()}
-        found = [(path, "half written") for path in self._beside()]
+        found = [(path, "half written") for path in self._beside() if path.is_file()]
+        found += [
+            (path, "left by a checkout that was cut short")
+            for path in self._places.data.glob(EXCHANGE)
+            if path.is_dir() and not is_torn(self._places.data)
+        ]
         found += [
             (path, "in no manifest")
-            for path in self._places.data.glob("**/day=*/*.parquet")
+            for path in self._of_days("*.parquet")
             if path not in named and not BESIDE.fullmatch(path.name)
         ]
         found += [
@@ -42,12 +51,30 @@ class Folders:
             for path in (self._places.var / "models").glob("*")
             if path.stem not in models and COPY.fullmatch(path.name)
         ]
-        return sorted((p, why) for p, why in found if p.is_file() and p.stat().st_mtime < before)
+        return sorted((path, why) for path, why in found if _is_older(path, before))
 
-    def remove(self, path: Path) -> None:
-        """Remove a file; one that is gone already is no matter."""
+    def sweep(self, wanted: Collection[Path], age: timedelta, models: Collection[str]) -> None:
+        """Remove what is litter still, of these: nobody writes meanwhile, and names it."""
+        with alone(self._places.data):
+            still = [path for path, _ in self.litter(age, models)]
+            for path in still:
+                if path in wanted:
+                    reach("attic.before_remove")
+                    self._remove(path)
+
+    def discard(self, path: Path, sha256: str) -> None:
+        """Remove a damaged file, unless somebody has made it again meanwhile."""
+        with alone(self._places.data):
+            if path.is_file() and sha256_of(path) != sha256:
+                reach("attic.before_remove")
+                self._remove(path)
+
+    def _remove(self, path: Path) -> None:
         try:
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise TemporaryError(
                 f"{path}: cannot be removed ({error.strerror}); mend the permissions and repair again"
@@ -63,6 +90,19 @@ class Folders:
             yield from (path for path in folder.rglob(".*") if BESIDE.fullmatch(path.name))
 
     def _named(self) -> Iterator[str]:
-        for path in self._places.data.glob(f"**/day=*/{MANIFEST}"):
+        for path in self._of_days(MANIFEST):
             for one in Manifest.from_json(path.read_bytes(), str(path)).revisions:
                 yield one.file
+
+    def _of_days(self, name: str) -> Iterator[Path]:
+        """Files in the folders of days; what a checkout has set aside is none of the lake's."""
+        for path in self._places.data.glob(f"**/day=*/{name}"):
+            if not path.relative_to(self._places.data).parts[0].startswith("."):
+                yield path
+
+
+def _is_older(path: Path, before: float) -> bool:
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:  # somebody else took it away
+        return False

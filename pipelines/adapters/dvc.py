@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from pipelines.adapters.pointers import Pointer, Pointers, open_pointers
 from pipelines.adapters.remote import dvc_config, find_remote
-from pipelines.adapters.snapshot import is_snapshot
+from pipelines.adapters.sharing import BEFORE, alone, put_back
 from pipelines.adapters.store import DvcStore
 from pipelines.core.config import Places
 from pipelines.core.errors import UsageError
@@ -68,29 +68,34 @@ class DvcVersions:
             try:
                 restored = self._store.restore(pointer, beside)
                 if own:
-                    self._exchange(restored, beside / "before")
+                    self._exchange(restored, beside / BEFORE)
                 else:
                     restored.replace(to)
             finally:
-                if not (beside / "before").exists():
+                if self._raw.exists() or not (beside / BEFORE).exists():
                     shutil.rmtree(beside, ignore_errors=True)
         return pointer.files
 
     def _exchange(self, restored: Path, before: Path) -> None:
-        """Put the restored folder in place of data/raw, once what is there is a version too."""
-        if self._raw.exists():
-            self._keep(self._store.keep(self._raw), "")
-            self._raw.replace(before)
-        try:
-            restored.replace(self._raw)
-        except OSError:
-            before.replace(self._raw)
-            raise
-        if not before.exists():
-            return
-        if not is_snapshot(before, self._store.snapshot):  # something landed after the snapshot
-            self._keep(self._store.keep(before), "")
-        shutil.rmtree(before)
+        """Put the restored folder in place of data/raw, once what is there is a version too.
+
+        Nobody else writes meanwhile. Cut short, it is undone by whoever comes next (sharing.py).
+        """
+        with alone(self._places.data):
+            put_back(self._places.data)
+            if self._raw.exists():
+                reach("checkout.before_keep")
+                self._keep(self._store.keep(self._raw), "")
+                reach("checkout.before_aside")
+                self._raw.replace(before)
+            try:
+                reach("checkout.before_exchange")
+                restored.replace(self._raw)
+            except OSError:
+                before.replace(self._raw)
+                raise
+        reach("checkout.before_clean")
+        shutil.rmtree(before.parent)
 
     def _keep(self, pointer: Pointer, day: str) -> str:
         dated = Pointer(pointer.version, pointer.files, pointer.size, day)

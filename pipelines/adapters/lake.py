@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from pipelines.adapters.checksums import Checksums, sha256_of
 from pipelines.adapters.manifests import Manifests
+from pipelines.adapters.sharing import among_writers
 from pipelines.core.errors import DataError
 from pipelines.core.files import write_whole
 from pipelines.core.records import Partition
@@ -43,26 +44,28 @@ class LocalLake:
         night: date | None = None,
     ) -> Partition:
         """Keep the rows as the current revision; the same rows again change nothing."""
-        sha256, file = self._keep(dataset, day, rows) if rows is not None else ("", "")
-        return self._manifests.add(
-            Partition(
-                dataset=dataset,
-                day=day,
-                revision=0,
-                rows=rows.num_rows if rows is not None else 0,
-                sha256=sha256,
-                file=file,
-                origin=origin,
-                night=night,
+        with among_writers(self._data):  # from the file to the manifest that names it
+            sha256, file = self._keep(dataset, day, rows) if rows is not None else ("", "")
+            return self._manifests.add(
+                Partition(
+                    dataset=dataset,
+                    day=day,
+                    revision=0,
+                    rows=rows.num_rows if rows is not None else 0,
+                    sha256=sha256,
+                    file=file,
+                    origin=origin,
+                    night=night,
+                )
             )
-        )
 
     def adopt(
         self, dataset: str, partition: Partition, origin: str = "", night: date | None = None
     ) -> Partition:
         """Make another dataset's partition the current one of `dataset`, without copying it."""
         update = {"dataset": dataset, "origin": origin, "night": night}
-        return self._manifests.add(partition.model_copy(update=update))
+        with among_writers(self._data):
+            return self._manifests.add(partition.model_copy(update=update))
 
     def find(
         self, dataset: str, first: date, last: date, known: date | None = None

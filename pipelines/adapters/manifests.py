@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipelines.adapters.sharing import finish_exchange, is_torn
 from pipelines.core.faults import reach
 from pipelines.core.files import write_if_possible, write_whole
 from pipelines.core.records import Partition, Record
@@ -85,6 +86,8 @@ class Manifests:
 
     def _days(self, dataset: str, first: date, last: date) -> list[date]:
         """Days that have a folder; whether there is anything in it, its manifest says."""
+        if dataset.startswith("raw/") and is_torn(self._data):
+            finish_exchange(self._data)
         try:
             names = os.listdir(self._data / dataset)  # noqa: PTH208  see stat_of
         except FileNotFoundError:

@@ -30,6 +30,7 @@ BATCH_ROWS = (
     50_000  # on SQLite others may write between two batches; on PostgreSQL it bounds memory
 )
 AGAIN = "."
+TRIES = 3
 IDENTITY = (  # of a run: what else is kept of it may differ from one night to the next
     *("day", "answered_by", "model_version", "model_sha256", "trained_until"),
     *("features_sha256", "events", "checksum"),
@@ -47,6 +48,32 @@ def claim(database: Database, day: date) -> int:
             ).returning(fence.c.token)
         ).scalar_one()
     return token
+
+
+def publish(
+    database: Database, run: ScoringRun, predictions: pd.DataFrame, token: int, bounds: Bounds
+) -> tuple[str, bool]:
+    """Stage, audit and move: (run id that is published, whether it is new).
+
+    What was staged long ago by a run that died may be removed by `redeye repair` between any two of these;
+    it is staged again then.
+    """
+    for _ in range(TRIES):
+        staged = stage(database, run, predictions)
+        begun = _begun(database, staged)
+        if begun is None:
+            continue
+        reach("publish.before_audit")
+        try:
+            audit(database, staged, bounds)
+            reach("publish.before_flip")
+            return staged.run_id, move(database, staged, token, begun=begun)
+        except DataError:
+            if begun == _begun(database, staged):
+                raise
+    raise TemporaryError(
+        f"predictions {run.day}: what was staged was removed {TRIES} times; run the same command again"
+    )
 
 
 def stage(database: Database, run: ScoringRun, predictions: pd.DataFrame) -> ScoringRun:
@@ -144,17 +171,26 @@ def audit(database: Database, run: ScoringRun, bounds: Bounds) -> None:
         )
 
 
-def move(database: Database, run: ScoringRun, token: int, instead_of: str | None = None) -> bool:
+def move(
+    database: Database,
+    run: ScoringRun,
+    token: int,
+    instead_of: str | None = None,
+    begun: object = None,
+) -> bool:
     """Make the run the published one of its day; False if it is already.
 
     Raises BusyError when a later token has published: this run was overtaken; and when another run
-    than `instead_of`, if one is named, is published.
+    than `instead_of`, if one is named, is published. Raises DataError when the run is not the one
+    that was `begun` then: it was removed, and nothing or part of it is there.
     """
     try:
         with database.write(alone=f"publishing {run.day}") as connection:
             before = _pointer(connection, run.day)
             if instead_of and (before is None or before[0] != instead_of):
                 raise BusyError(f"predictions {run.day}: was published meanwhile; that stays")
+            if begun is not None and begun != _begun_at(connection, run):
+                raise DataError(f"predictions {run.day}: run {run.run_id} was removed meanwhile")
             return _move(database, connection, run, token)
     except TemporaryError:
         # The connection may have been lost after the database had committed: only it can tell.
@@ -224,6 +260,17 @@ def _of(run: ScoringRun) -> tuple[Any, ...]:
         prediction.c.run_id == run.run_id,
         prediction.c.answers,
     )
+
+
+def _begun(database: Database, run: ScoringRun) -> object:
+    """When the run was begun; None when it was removed."""
+    with database.read() as connection:
+        return _begun_at(connection, run)
+
+
+def _begun_at(connection: Connection, run: ScoringRun) -> object:
+    at = select(scoring_run.c.written_at).where(scoring_run.c.run_id == run.run_id)
+    return connection.execute(at).scalar()
 
 
 def _is_begun(connection: Connection, run: ScoringRun) -> bool:

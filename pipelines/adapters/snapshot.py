@@ -34,16 +34,6 @@ def take_snapshot(folder: Path, to: Path) -> None:
         _drop(below, listed.union(folders))
 
 
-def is_snapshot(folder: Path, snapshot: Path) -> bool:
-    """Whether a snapshot has every file of the folder, as it is now."""
-    files = [Path(here) / name for here, _, names in os.walk(folder) for name in names]
-    return all(
-        _is_same(path, snapshot / path.relative_to(folder))
-        for path in files
-        if not path.name.startswith(".") and not path.is_symlink()
-    )
-
-
 def _link(path: Path, folder: Path) -> bool:
     """Link a file into a folder; False if there is no such file."""
     link = folder / path.name

@@ -52,13 +52,9 @@ class SqlWarehouse:
                 f"run score again"
             )
         reach("publish.before_stage")
-        staged = publishing.stage(self._database, run, predictions)
-        reach("publish.before_audit")
-        publishing.audit(self._database, staged, self._bounds)
-        reach("publish.before_flip")
-        moved = publishing.move(self._database, staged, token)
+        published = publishing.publish(self._database, run, predictions, token, self._bounds)
         reach("publish.after_flip")
-        return staged.run_id, moved
+        return published
 
     def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""

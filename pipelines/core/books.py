@@ -118,8 +118,12 @@ class Attic(Protocol):
         """
         ...
 
-    def remove(self, path: Path) -> None:
-        """Remove a file."""
+    def sweep(self, wanted: Collection[Path], age: timedelta, models: Collection[str]) -> None:
+        """Remove what is litter still, of these, while nobody writes."""
+        ...
+
+    def discard(self, path: Path, sha256: str) -> None:
+        """Remove a damaged file, unless somebody has made it again meanwhile."""
         ...
 
     def path(self, partition: Partition) -> Path:

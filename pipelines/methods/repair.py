@@ -101,6 +101,9 @@ def mend(shop: Workshop, steps: list[Mend]) -> list[str]:
     Raises DataError when no version of the raw data has a file that is damaged.
     """
     kept = [why for step in steps for why in _mend(shop, step)]
+    litter = [Path(step.path) for step in steps if step.kind == "file"]
+    if litter:
+        shop.attic.sweep(litter, shop.age, _serving(shop.stores))
     raw = [step for step in steps if step.kind == "raw"]
     if raw:
         _restore(shop.stores, raw)
@@ -119,8 +122,8 @@ def _mend(shop: Workshop, step: Mend) -> Iterator[str]:
             yield f"{step.where}: stays, for the database's role may not remove rows; its owner may"
     elif step.kind == "log" and step.day:
         _count_again(shop.stores, step.run_id, step.day)
-    elif step.kind in ("derived", "file"):
-        shop.attic.remove(Path(step.path))
+    elif step.kind == "derived":
+        shop.attic.discard(Path(step.path), step.run_id)
 
 
 def _answer_again(shop: Workshop, day: date, run_id: str) -> Iterator[str]:
@@ -246,10 +249,14 @@ def _forsaken(shop: Workshop) -> Iterator[Mend]:
 
 
 def _litter(shop: Workshop) -> Iterator[Mend]:
-    named = [shop.stores.registry.version(alias) for alias in ALIASES]
-    needed = {version.sha256 for version in named if version}
-    for path, what in shop.attic.litter(shop.age, needed):
+    for path, what in shop.attic.litter(shop.age, _serving(shop.stores)):
         yield Mend(kind="file", where=path.name, what=what, path=str(path))
+
+
+def _serving(stores: Stores) -> set[str]:
+    """Checksums of the models that have an alias."""
+    named = [stores.registry.version(alias) for alias in ALIASES]
+    return {version.sha256 for version in named if version}
 
 
 def _restore(stores: Stores, wanted: list[Mend]) -> None:

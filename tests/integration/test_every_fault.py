@@ -148,7 +148,16 @@ def test_on_postgresql_a_stage_survives_the_failure_of_its_nth_statement(
     admin.dispose()
 
 
-LEARNING = ("train.", "evaluate.", "promote.", "registry.", "versions.")  # by tests of their own
+LEARNING = (
+    "train.",
+    "evaluate.",
+    "promote.",
+    "registry.",
+    "versions.",
+    "checkout.",
+    "attic.",
+    "sharing.",
+)  # by tests of their own
 OF_A_NIGHT = sorted(point for point in POINTS if not point.startswith(LEARNING))
 
 

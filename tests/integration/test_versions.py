@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from pipelines.adapters.attic import Folders
 from pipelines.adapters.dvc import DvcVersions
 from pipelines.adapters.git import Branch
 from pipelines.adapters.lake import LocalLake
-from pipelines.adapters.snapshot import is_snapshot, take_snapshot
+from pipelines.adapters.snapshot import take_snapshot
 from pipelines.core.config import Places, find_places
 from pipelines.core.errors import (
     BusyError,
@@ -28,8 +30,12 @@ from pipelines.core.errors import (
     TemporaryError,
     UsageError,
 )
+from pipelines.core.faults import POINTS, arm
+from tests.integration.interleaving import every_order
+from tests.integration.killing import Killer
 
 DAY = date(2020, 1, 9)
+SOON = timedelta(seconds=-5)
 NEXT = date(2020, 1, 10)
 BRANCH = "refs/heads/data"  # data is a folder, too
 
@@ -302,9 +308,6 @@ def test_a_snapshot_of_what_has_changed_is_as_if_it_were_the_first(tmp_path: Pat
     take_snapshot(folder, snapshot)
 
     assert content(snapshot) == content(folder)
-    assert is_snapshot(folder, snapshot)
-    (folder / "same" / "b").touch()
-    assert not is_snapshot(folder, snapshot)
 
 
 def test_landed_files_keep_their_own_bytes_and_permissions(places: Places) -> None:
@@ -423,6 +426,65 @@ def test_what_was_not_versioned_becomes_a_version_before_it_is_replaced(places: 
     assert kept != old
     versions.checkout(kept, raw)
     assert content(raw) == unversioned
+
+
+CHECKOUT = sorted(point for point in POINTS if point.startswith("checkout."))
+
+
+def check_out(places: Places, version: str, fault: str) -> None:
+    arm(fault)
+    DvcVersions(places).checkout(version, places.data / "raw")
+
+
+@pytest.mark.parametrize("point", CHECKOUT)
+def test_a_checkout_that_is_killed_leaves_the_old_tree_or_the_new_one(
+    places: Places, point: str, killer: Killer
+) -> None:
+    versions, raw = DvcVersions(places), places.data / "raw"
+    old, _ = versions.record(DAY)
+    before = content(raw)
+    land(places, NEXT, 4)
+    unversioned = content(raw)
+
+    process = killer.context.Process(target=check_out, args=(places, old, f"{point}:kill"))
+    process.start()
+    process.join()
+
+    assert process.exitcode == -signal.SIGKILL
+    LocalLake(places.data).revisions("raw/flights", DAY, NEXT)  # whoever reads next
+    assert content(raw) == (before if point == "checkout.before_clean" else unversioned)
+    land(places, date(2020, 1, 11), 5)
+    attic = Folders(places)
+    attic.sweep([path for path, _ in attic.litter(SOON, ())], SOON, ())
+    assert [path.name for path in places.data.iterdir()] == ["raw"]
+    versions.checkout(old, raw)
+    assert content(raw) == before
+    kept = {entry["version"] for entry in versions.log()}
+    assert len(kept) >= 2  # what was there is a version
+
+
+def test_a_night_that_lands_during_a_checkout_waits_for_it(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In every order of their steps, what landed is there, or a version has it."""
+    versions, raw = DvcVersions(places), places.data / "raw"
+    old, _ = versions.record(DAY)
+
+    def works(number: int) -> list[Callable[[], None]]:
+        versions.checkout(old, raw)
+        return [
+            lambda: versions.checkout(old, raw) and None,
+            lambda: land(places, NEXT, number + 10),
+        ]
+
+    n_orders = 0
+    for order in every_order(monkeypatch, (*CHECKOUT, "lake.before_manifest"), works):
+        there = bool(LocalLake(places.data).find("raw/flights", NEXT, NEXT))
+        newest = versions.log()[0]["version"]
+        assert there or newest != old, order
+        n_orders += 1
+
+    assert n_orders > 3
 
 
 def test_what_cannot_be_versioned_now_is_not_replaced(places: Places) -> None:

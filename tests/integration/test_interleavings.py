@@ -1,0 +1,134 @@
+"""Whoever clears up and whoever writes take turns in every order, and nothing that was named is lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sqlalchemy import create_engine, text
+
+from pipelines.adapters.attic import Folders
+from pipelines.adapters.books import SqlBooks
+from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.core.config import Places
+from pipelines.methods.fingerprint import checksum
+from tests.integration.interleaving import every_order
+from tests.integration.test_warehouse import a_run, some_predictions
+
+DAY = date(2013, 10, 1)
+OLD = timedelta(hours=6)
+LONG_AGO = 1_000_000_000
+IN_THE_LAKE = (
+    *("files.before_write", "files.before_rename", "lake.before_manifest", "lake.after_manifest"),
+    "attic.before_remove",
+)
+IN_THE_DATABASE = (
+    *("publish.before_stage", "publish.before_audit", "publish.before_flip", "publish.after_flip"),
+    "database.after_commit",
+)
+Works = list[Callable[[], None]]
+
+
+def rows(value: float) -> pa.Table:
+    return pa.table({"day": pa.array([DAY], pa.date32()), "n": [value]})
+
+
+def an_orphan(root: Path) -> Path:
+    """The file of a night that was killed before it named it, long ago."""
+    lake = LocalLake(root / "data")
+    path = root / "data" / lake.write("raw/flights", DAY, rows(1.0)).file
+    (path.parent / "manifest.json").unlink()
+    os.utime(path, (LONG_AGO, LONG_AGO))
+    return path
+
+
+def test_a_file_that_is_named_while_litter_is_removed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def works(number: int) -> Works:
+        root = tmp_path / str(number)
+        an_orphan(root)
+        lake, attic = LocalLake(root / "data"), Folders(Places(root, root, "", "", ""))
+
+        def clear_up() -> None:
+            found = [path for path, _ in attic.litter(OLD, ())]
+            attic.sweep(found, OLD, ())
+
+        return [lambda: lake.write("raw/flights", DAY, rows(1.0)) and None, clear_up]
+
+    orders = []
+    for order in every_order(monkeypatch, IN_THE_LAKE, works):
+        lake = LocalLake(tmp_path / str(len(orders)) / "data")
+        assert lake.read(lake.find("raw/flights", DAY, DAY)).equals(rows(1.0)), order
+        orders.append(order)
+
+    assert len(orders) > 10
+
+
+def test_a_damaged_file_that_is_made_again_while_it_is_removed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def works(number: int) -> Works:
+        root = tmp_path / str(number)
+        lake, attic = LocalLake(root / "data"), Folders(Places(root, root, "", "", ""))
+        one = lake.write("features", DAY, rows(1.0))
+        attic.path(one).write_bytes(b"rot")
+        return [
+            lambda: LocalLake(root / "data").write("features", DAY, rows(1.0)) and None,
+            lambda: attic.discard(attic.path(one), one.sha256),
+        ]
+
+    n_orders = 0
+    for order in every_order(monkeypatch, IN_THE_LAKE, works):
+        lake = LocalLake(tmp_path / str(n_orders) / "data")
+        assert lake.read(lake.find("features", DAY, DAY)).equals(rows(1.0)), order
+        n_orders += 1
+
+    assert n_orders > 3
+
+
+def test_a_forsaken_run_that_is_published_while_it_is_removed_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions = some_predictions()
+
+    def works(number: int) -> Works:
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        forsake(url, predictions)
+        warehouse, books = SqlWarehouse(url), SqlBooks(url)
+        token = warehouse.claim(DAY)
+
+        def clear_up() -> None:
+            for one in books.forsaken(OLD):
+                books.drop(one.day, one.run_id, OLD)
+
+        return [
+            lambda: warehouse.publish(a_run(predictions), predictions, token) and None,
+            clear_up,
+        ]
+
+    n_orders = 0
+    for order in every_order(monkeypatch, IN_THE_DATABASE, works):
+        current = SqlWarehouse(f"sqlite:///{tmp_path}/{n_orders}.db").predictions(DAY, DAY)
+        assert checksum(current) == checksum(predictions), order
+        n_orders += 1
+
+    assert n_orders > 5
+
+
+def forsake(url: str, predictions: pd.DataFrame) -> None:
+    """Stage a run long ago, and die."""
+    from pipelines.adapters import publishing
+    from pipelines.adapters.database import Database
+
+    publishing.stage(Database(url), a_run(predictions), predictions)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE scoring_run SET written_at = '2013-01-01 00:00:00'"))
+    engine.dispose()
