@@ -170,7 +170,7 @@ def _candidates(record: Candidates) -> list[tuple[str, str]]:
     names = ", ".join(
         f"{c.name} (version {c.version}, {c.seconds:.0f} s)" for c in record.candidates
     )
-    return [("trained", f"{names}")]
+    return [("trained", names), *(("not trained", why) for why in record.failed.values())]
 
 
 def _verdict(record: Verdict) -> list[tuple[str, str]]:

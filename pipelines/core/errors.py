@@ -9,6 +9,7 @@ RedeyeError         1   unexpected
 ├── TemporaryError  75  a service did not answer; the same command may work later
 │   └── RegistryAway 75 … the registry, without which a day can be answered all the same
 └── ConfigError     78  params.yaml, dvc.yaml or the environment is wrong
+    └── RecipeError 78  … one recipe: it cannot be fitted or kept, and the others can
 """
 
 from __future__ import annotations
@@ -78,3 +79,7 @@ class ConfigError(RedeyeError):
     """A setting is wrong. Fixed by: whoever runs Redeye."""
 
     exit_code = 78
+
+
+class RecipeError(ConfigError):
+    """A recipe that cannot be fitted or kept. Fixed by: whoever wrote it."""

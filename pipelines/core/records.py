@@ -130,6 +130,7 @@ class Candidates(Record):
     first_test_day: date  # from here on, no candidate has seen an outcome
     baseline: float  # its answer: the rate, or mean, of the labels learned from
     candidates: tuple[Candidate, ...]
+    failed: dict[str, str] = {}  # recipe that could not be fitted or kept → why
 
 
 class ModelVersion(Record):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
@@ -11,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.contracts import Recipe
-from pipelines.core.errors import ConfigError, DataError
+from pipelines.core.errors import DataError, RecipeError
 from pipelines.core.records import TaskName
 from pipelines.methods.examples import Examples, Kind
 from pipelines.methods.task import PROBABILITIES, TASKS, Bounds, Task
 
 Form = Literal["ubj", "skops"]
+UNKNOWN = re.compile(r"Parameters: \{ (.*?) \} are not used")
 FORMS: Mapping[str, Form] = {"xgboost": "ubj", "sklearn": "skops"}  # of each library's estimators
 # Of the numbers that estimators are given. XGBoost works in single precision; linear algebra in single
 # precision gives each processor weights and scores of its own.
@@ -94,13 +98,14 @@ class Model:
 def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
     """The recipe's estimator, fitted on all examples; threads 0: as many as the process may use.
 
-    Raises ConfigError when the recipe makes what Redeye cannot keep without pickle, or what cannot
-    answer the examples' task.
+    Raises RecipeError when the recipe cannot be fitted, or makes what Redeye cannot keep without
+    pickle, or what cannot answer the examples' task.
     """
     from threadpoolctl import threadpool_limits
 
     task = TASKS[examples.task]
-    estimator = recipe.build(examples.schema, seed, threads)
+    with _costs_itself(recipe):
+        estimator = recipe.build(examples.schema, seed, threads)
     form = _form(recipe, estimator, task)
     vocabulary = {
         name: tuple(sorted(examples.frame[name].dropna().astype("str").unique()))
@@ -113,9 +118,31 @@ def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
         recipe.name, form, examples.schema, vocabulary, until, estimator, task.name, bounds
     )
     # Sums in another order give other bits: with one BLAS thread a model is the same on any machine.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _costs_itself(recipe), threadpool_limits(limits=1, user_api="blas"):
         estimator.fit(model.inputs(examples.frame), examples.labels.astype(task.dtype))
     return replace(model, estimator=estimator.get_booster()) if form == "ubj" else model
+
+
+@contextmanager
+def _costs_itself(recipe: Recipe) -> Iterator[None]:
+    """Whatever an estimator raises, as one sentence; XGBoost only warns of a setting it has not got."""
+    advice = "correct the recipe in your problem"
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            yield
+    except Exception as error:  # an estimator may raise anything, and the others go on
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise RecipeError(
+            f"recipe {recipe.name!r}: cannot be fitted ({type(error).__name__}: {first}); {advice}"
+        ) from error
+    for one in told:
+        unknown = UNKNOWN.search(str(one.message))
+        if unknown:
+            raise RecipeError(
+                f"recipe {recipe.name!r}: XGBoost does not know {unknown[1]}; {advice}"
+            )
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def _form(recipe: Recipe, estimator: Any, task: Task) -> Form:
@@ -124,12 +151,12 @@ def _form(recipe: Recipe, estimator: Any, task: Task) -> Form:
 
     kind, library = type(estimator).__qualname__, type(estimator).__module__.partition(".")[0]
     if library not in FORMS:
-        raise ConfigError(
+        raise RecipeError(
             f"recipe {recipe.name!r}: makes a {kind} of {library}, which cannot be "
             f"kept without pickle; use scikit-learn or XGBoost"
         )
     if get_tags(estimator).estimator_type != task.estimator:
-        raise ConfigError(
+        raise RecipeError(
             f"recipe {recipe.name!r}: makes a {kind}, which is no {task.estimator}; build one, or say "
             f"another task than {task.name!r} in your PROBLEM"
         )

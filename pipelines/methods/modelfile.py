@@ -12,7 +12,7 @@ from datetime import date
 from importlib.metadata import version
 from typing import Any
 
-from pipelines.core.errors import ConfigError, GateRefused
+from pipelines.core.errors import ConfigError, GateRefused, RecipeError
 from pipelines.methods.model import Form, Model
 from pipelines.methods.task import task_of
 
@@ -28,7 +28,7 @@ LIBRARY: dict[Form, tuple[str, int]] = {"ubj": ("xgboost", 1), "skops": ("scikit
 def pack(model: Model) -> bytes:
     """The model's file: UBJSON for XGBoost, a skops archive for scikit-learn.
 
-    Raises ConfigError when the estimator holds a type outside the closed list.
+    Raises RecipeError when the estimator holds a type outside the closed list.
     """
     card: dict[str, object] = {
         "name": model.name,
@@ -118,7 +118,7 @@ def _pack_estimator(model: Model, card: str) -> bytes:
     content: bytes = skops.io.dumps(model.estimator)
     foreign = set(skops.io.get_untrusted_types(data=content)) - TRUSTED
     if foreign:
-        raise ConfigError(
+        raise RecipeError(
             f"recipe {model.name!r}: holds {sorted(foreign)}, which no model may; build it from "
             f"scikit-learn's own parts, or extend TRUSTED in pipelines/methods/modelfile.py"
         )

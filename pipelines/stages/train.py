@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 
 from pipelines.core.config import TrainParams
-from pipelines.core.contracts import Lake, Problem, Registry
+from pipelines.core.contracts import Lake, Problem, Recipe, Registry
 from pipelines.core.errors import DataError
 from pipelines.core.faults import reach
 from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
@@ -23,6 +23,8 @@ from pipelines.methods.golden import golden_day, golden_scores
 from pipelines.methods.ladder import choose
 from pipelines.methods.metrics import score_events
 from pipelines.methods.model import Model, fit
+from pipelines.methods.modelfile import pack
+from pipelines.methods.recipes import Attempts
 from pipelines.methods.split import fold_days, split_days
 from pipelines.methods.task import task_of
 
@@ -44,7 +46,8 @@ def train(
 
     What was trained before from the same features, outcomes, settings and code is returned as it
     was. The choice falls on a fold of the training days, so that nobody has looked at the test
-    days before evaluate does. Raises DataError when there is too little to learn from.
+    days before evaluate does. A recipe that cannot be fitted or kept is told by name, and costs only
+    itself. Raises DataError when there is too little to learn from, ConfigError when no recipe is left.
     """
     newest, gap = problem.last_mature_day(day), gap_days(params, problem)
     split = split_days(newest, params.test_days, gap)
@@ -58,14 +61,14 @@ def train(
     _refuse_poor(examples, day)
     facts = _facts(params, landed, code, examples)
     run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
-    chosen, reason, folds = _choose(problem, params, examples)
+    attempts = Attempts(problem.recipes)
+    models = attempts.each(lambda recipe: _fit_to_keep(recipe, examples, params))
+    chosen, reason, folds = _choose(attempts, problem, params, examples)
     batch = lake.read([golden]).to_pandas()
     fitted = []
-    for recipe in problem.recipes:
-        started = time.perf_counter()
-        model = fit(recipe, examples, params.seed, params.threads)
-        seconds = round(time.perf_counter() - started, 3)
-        metrics = folds.get(recipe.name, {}) | _training_loss(model, examples, problem)
+    for name in folds:
+        model, seconds = models[name]
+        metrics = folds[name] | _training_loss(model, examples, problem)
         reach("train.before_register")
         version = registry.register(run_id, model, metrics)
         fitted.append(
@@ -90,16 +93,26 @@ def train(
         first_test_day=split.first_test,
         baseline=task_of(problem.task).baseline(examples.labels),
         candidates=tuple(fitted),
+        failed=attempts.failed,
     )
 
 
+def _fit_to_keep(recipe: Recipe, examples: Examples, params: TrainParams) -> tuple[Model, float]:
+    """The fitted model, which can be kept, and the seconds that it took."""
+    started = time.perf_counter()
+    model = fit(recipe, examples, params.seed, params.threads)
+    seconds = round(time.perf_counter() - started, 3)
+    pack(model)
+    return model, seconds
+
+
 def _choose(
-    problem: Problem, params: TrainParams, examples: Examples
+    attempts: Attempts, problem: Problem, params: TrainParams, examples: Examples
 ) -> tuple[str, str, dict[str, dict[str, float]]]:
     """The chosen recipe, why, and every recipe's metrics on the fold."""
-    names = [recipe.name for recipe in problem.recipes]
-    if len(names) == 1:
-        return names[0], "the only recipe there is", {}
+    if len(attempts.recipes) == 1:
+        only = attempts.recipes[0].name
+        return only, "the only recipe there is", {only: {}}
     first, last = (date.fromisoformat(str(end(examples.days))) for end in (np.min, np.max))
     fold = fold_days(first, last, params.test_days, gap_days(params, problem))
     then = problem.cutoff(fold.first_test)
@@ -107,12 +120,14 @@ def _choose(
     late = examples.between(fold.first_test, fold.last_test)
     _refuse_poor(early, last)
     weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)
-    samples: dict[str, Samples] = {}
-    for recipe in problem.recipes:
+
+    def tried(recipe: Recipe) -> Samples:
         scores = fit(recipe, early, params.seed, params.threads).scores(late.frame)
-        samples[recipe.name] = measure(score_events(late, scores, problem.worth), weights)
+        return measure(score_events(late, scores, problem.worth), weights)
+
+    samples = attempts.each(tried)
     task = task_of(problem.task)
-    chosen, reason = choose(names, samples, task.loss)
+    chosen, reason = choose(list(samples), samples, task.loss)
     folds = {n: {f"fold_{m}": s.mid(m) for m in s.numbers} for n, s in samples.items()}
     return chosen, reason, folds
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines.core.contracts import Recipe
-from pipelines.core.errors import DataError
+from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
 from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear, trees
 
@@ -404,3 +404,62 @@ def test_with_one_recipe_there_is_nothing_to_choose(tmp_path: Path) -> None:
     assert (candidates.chosen, candidates.reason) == ("trees", "the only recipe there is")
     assert np.isfinite(candidates.baseline)
     assert isinstance(candidates.first_test_day, date)
+
+
+def unknown_to_sklearn(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(depth=3)
+
+
+def refused_by_sklearn(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    return linear(schema, seed, threads).set_params(logisticregression__C=-1.0)
+
+
+def unknown_to_xgboost(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    return trees(schema, seed, threads).set_params(maxdepth=3)
+
+
+def double(numbers: Any) -> Any:
+    return 2 * numbers
+
+
+def not_kept(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """It holds a function of ours."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    encoder, classifier = (step for _, step in linear(schema, seed, threads).steps)
+    return make_pipeline(encoder, FunctionTransformer(double), classifier)
+
+
+BROKEN = {
+    "depth": unknown_to_sklearn,
+    "InvalidParameterError": refused_by_sklearn,
+    'XGBoost does not know "maxdepth"': unknown_to_xgboost,
+    "which no model may": not_kept,
+}
+
+
+@pytest.mark.parametrize("told", BROKEN)
+def test_a_recipe_that_cannot_be_fitted_or_kept_costs_itself_by_name(
+    tmp_path: Path, told: str
+) -> None:
+    recipes = (Recipe("broken", BROKEN[told]), *PROBLEM.recipes)
+    world = World(tmp_path, replace(PROBLEM, recipes=recipes))
+
+    candidates = world.train()
+
+    assert [one.name for one in candidates.candidates] == ["linear", "trees"]
+    assert list(candidates.failed) == ["broken"]
+    assert told in candidates.failed["broken"]
+    assert "recipe 'broken'" in candidates.failed["broken"]
+    assert world.promote(candidates, world.evaluate(candidates)).outcome == "champion"
+
+
+def test_when_every_recipe_fails_the_night_says_so(tmp_path: Path) -> None:
+    recipes = tuple(Recipe(f"r{n}", broken) for n, broken in enumerate(BROKEN.values()))
+    world = World(tmp_path, replace(PROBLEM, recipes=recipes))
+
+    with pytest.raises(ConfigError, match=r"no recipe is left; recipe 'r0'.*recipe 'r3'"):
+        world.train()
