@@ -50,6 +50,10 @@ class Night:
             self._refuse(stage, error)
             self._note(stage, time.monotonic() - started, error)
             raise
+        except Exception as error:
+            told = RedeyeError(f"{stage} {self.day}: {type(error).__name__}: {error}")
+            self._note(stage, time.monotonic() - started, told)
+            raise
         reach("stage.before_record")
         write_whole(self.folder / f"{self._stem(stage)}.json", record.to_json().encode())
         reach("stage.after_record")

@@ -1,7 +1,8 @@
 """Rows in a file that a person edits: Parquet or CSV.
 
 A spreadsheet runs a text that begins with = + - @ as a formula, so in a CSV an apostrophe stands before
-it. Reading takes that apostrophe away again; numbers stay numbers.
+it. Reading takes that apostrophe away again; numbers stay numbers. An empty field is a missing value, and
+"" in quotation marks an empty text.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ def read_rows(path: Path, schema: pa.Schema) -> pa.Table:
         rows = csv.read_csv(
             path,
             parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(column_types=types),
+            convert_options=csv.ConvertOptions(
+                column_types=types,
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
         )
     except FileNotFoundError as error:
         raise UsageError(f"{path}: is not there; name a file of rows") from error

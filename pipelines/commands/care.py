@@ -150,7 +150,8 @@ def release(
     from pipelines.methods.release import release as release_rows
 
     redeye = open_redeye(ctx.obj)
-    known = [one.name for one in redeye.services["problem"]().tables]
+    problem = redeye.services["problem"]()
+    known = [one.name for one in problem.tables]
     if table not in known:
         raise UsageError(f"there is no table {table[:40]!r}; known are {', '.join(known)}")
     lake, of = redeye.services["lake"](), parse_day(day)
@@ -161,7 +162,8 @@ def release(
         return
     if rows is None or not reason.strip():
         raise UsageError("release needs --rows and --reason, or --to")
-    on = parse_day(night) if night else _last_night(redeye, of)
+    asks = table == problem.events  # events are what their own night is asked, not what it knows
+    on = parse_day(night) if night else of if asks else _last_night(redeye, of)
     release_rows(lake, table, aside, read_rows(rows, lake.read([aside.raw]).schema), on)
     who = ctx.obj.get("USER", "command line")
     told = LedgerEntry(
@@ -170,9 +172,11 @@ def release(
     redeye.services["warehouse"]().append(told)
     judged = cast("Validation", redeye.night(on).run("validate"))
     check = next(c for c in judged.checks if (c.table, c.day) == (table, of))
+    again = f"redeye backfill --from {of} --to {of} --republish"
+    catching_up = again if asks else f"redeye night --day {on}"
     typer.echo(
         f"{table} {of}: {check.accepted} of {check.landed} rows are accepted from the night of {on} on, "
-        f"{check.quarantined} are in quarantine; next: {as_typed(f'redeye night --day {on}')}"
+        f"{check.quarantined} are in quarantine; next: {as_typed(catching_up)}"
     )
 
 

@@ -173,5 +173,16 @@ def _samples(lake: Lake, validation: Validation) -> dict[str, pa.Table]:
         found = current_of(lake, f"quarantine/{table}", days[-SAMPLE_DAYS:])
         rows = [lake.read([found[day]]).slice(0, SAMPLE_ROWS) for day in days if day in found]
         if rows:
-            samples[table] = pa.concat_tables(rows, promote_options="permissive")
+            samples[table] = _joined(rows)
     return samples
+
+
+def _joined(rows: Sequence[pa.Table]) -> pa.Table:
+    """Rows of several days in one table; a column whose type changed between them, as text."""
+    try:
+        return pa.concat_tables(rows, promote_options="permissive")
+    except pa.ArrowException:
+        texts = (
+            one.cast(pa.schema([(name, pa.string()) for name in one.column_names])) for one in rows
+        )
+        return pa.concat_tables(texts, promote_options="permissive")

@@ -165,6 +165,19 @@ def test_two_releases_of_one_day_are_both_kept(nights: Nights) -> None:
     assert lake.read([both])["position"].to_pylist() == [0, *aside.positions.tolist()]
 
 
+def test_released_events_of_a_past_day_are_scored_when_that_day_is_scored_again(
+    nights: Nights,
+) -> None:
+    nights.run(TOMORROW)
+    before = len(answers(nights, TONIGHT))
+
+    repair(nights, "plan", TONIGHT, night=TONIGHT, said=0.5)
+    nights.run(TONIGHT, ["validate", "features", "score"])
+
+    assert len(answers(nights, TONIGHT)) == before + 1
+    assert nights.broken() == {}
+
+
 def test_a_release_again_changes_nothing(nights: Nights) -> None:
     lake = nights.services["lake"]()
     aside = find_aside(lake, "rides", DAY)
@@ -213,5 +226,7 @@ def test_a_suite_that_is_corrected_gives_what_the_right_one_would_have_given(
     for day in [DAY, TONIGHT][later:]:
         nights.run(day)
 
-    assert made(nights, FIRST) == made(clean, FIRST)
+    # A night later, the first day is older than the history that is loaded, and no longer judged.
+    since = FIRST + later * timedelta(days=4)
+    assert made(nights, since) == made(clean, since)
     assert nights.broken() == {}

@@ -43,3 +43,20 @@ def test_every_text_comes_back_as_it_was(rows: pa.Table, suffix: str, tmp_path: 
     write_rows(rows, path)
 
     assert read_rows(path, rows.schema).to_pydict() == rows.to_pydict()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_missing_value_and_an_empty_text_come_back_as_they_were(
+    tmp_path: Path, ending: str
+) -> None:
+    rows = pa.table(
+        {
+            "name": pa.array(["a", None, "", "NULL", "nan"], pa.string()),
+            "number": pa.array([1.0, None, 2.0, None, 3.0], pa.float64()),
+            "yes": pa.array([True, None, False, None, True], pa.bool_()),
+        }
+    )
+
+    write_rows(rows, tmp_path / f"rows.{ending}")
+
+    assert read_rows(tmp_path / f"rows.{ending}", rows.schema) == rows

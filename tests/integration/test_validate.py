@@ -274,6 +274,21 @@ def test_a_column_that_is_not_what_it_was_blocks(night: Night, change: Any, said
     assert aside.num_rows == check_of(evidence, "flights", BEFORE).landed
 
 
+def test_a_type_that_changed_between_days_is_told_where_rows_of_both_days_are_shown(
+    night: Night,
+) -> None:
+    old, good = DAY - timedelta(days=2), night.rows("flights", BEFORE)
+    night.land("flights", old, spoil(night.rows("flights", old), "distance", 99_999, every=50))
+    night.land("flights", BEFORE, as_text(good))
+
+    message, evidence = night.refused()
+
+    assert "string that cannot be cast without loss, expected int32" in message
+    assert check_of(evidence, "flights", old).quarantined
+    assert "about " in night.desk.page
+    assert "99999" in night.desk.page
+
+
 def test_a_wider_type_and_an_extra_column_are_accepted_as_the_contract_has_them(
     night: Night,
 ) -> None:

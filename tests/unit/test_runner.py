@@ -150,6 +150,19 @@ def test_every_try_is_noted(night: Night, stages: dict[str, Any], tmp_path: Path
     assert [(note["exit_code"], note["error"]) for note in notes] == [(75, "away"), (0, None)]
 
 
+def test_what_nobody_foresaw_is_noted_too(
+    night: Night, stages: dict[str, Any], tmp_path: Path
+) -> None:
+    stages["validate"] = refuse(TypeError("no such thing"))
+    with pytest.raises(TypeError):
+        night.run("validate")
+
+    note = json.loads((tmp_path / "stages.jsonl").read_text())
+
+    assert note["exit_code"] == 1
+    assert note["error"].endswith("TypeError: no such thing")
+
+
 def test_a_night_that_cannot_train_still_does_what_survives(
     night: Night, stages: dict[str, Any]
 ) -> None:
