@@ -48,6 +48,7 @@ def ingest(
     with ThreadPoolExecutor(WRITERS) as writers:
         for table in problem.tables:
             landing.land(table, writers)
+    landing.keep_absences()
     arrived = landing.arrived()
     partitions = tuple(p for table in problem.tables for p in landing.there(table))
     lake.check(partitions)  # before they become a version
@@ -79,7 +80,7 @@ class _Landing:
     params: IngestParams
     before: dict[tuple[str, date], str] = field(default_factory=dict)  # → checksum
     writes: list[Future[Partition]] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    absent: list[tuple[Table, date]] = field(default_factory=list)
 
     def land(self, table: Table, writers: ThreadPoolExecutor) -> None:
         """Start the writing of every partition of a table that has to be."""
@@ -88,6 +89,19 @@ class _Landing:
         wanted = self._slow(table) if table.kind == "slow" else self._daily(table, there)
         for day, rows in wanted:
             self.writes.append(writers.submit(self._write, table, day, rows))
+
+    def keep_absences(self) -> None:
+        """Remember what was not to be had, now that the night has all that it must have.
+
+        A night that fails says nothing of the past: its source may have been the wrong one, and what the
+        right one brings would count only from then on.
+        """
+        for table, day in self.absent:
+            self._write(table, day, None)
+
+    @property
+    def missing(self) -> list[str]:
+        return [f"{table.name} {day}" for table, day in self.absent]
 
     def there(self, table: Table) -> list[Partition]:
         """The partitions of a table that the night needs, as they are known for it."""
@@ -123,8 +137,7 @@ class _Landing:
                 yield day, self.source.read(table.name, day)
             except MissingDay:
                 if day not in kept:
-                    self._write(table, day, None)
-                    self.missing.append(f"{table.name} {day}")
+                    self.absent.append((table, day))
                 if day == newest:
                     raise
 

@@ -335,3 +335,17 @@ def test_what_the_lake_cannot_write_stops_the_night(versions: CountingVersions) 
         ingest(DAY, PARAMS, TOY, StrictSource(today=DAY), FullLake(Path()), versions)
 
     assert versions.recorded == []
+
+
+@pytest.mark.parametrize("table", ["schedule", "flights"])
+def test_a_night_that_fails_for_want_of_a_day_says_nothing_of_the_past(
+    night: Night, lake: LocalLake, table: str
+) -> None:
+    empty = {(table, DAY - timedelta(days=back)) for back in range(6)}
+    with pytest.raises(MissingDay):
+        night(StrictSource(today=DAY, missing=empty))  # the wrong folder, say
+
+    night(StrictSource(today=NEXT), day=NEXT)
+
+    then = DAY - timedelta(days=2)
+    assert lake.find(f"raw/{table}", then, then, known=DAY - timedelta(days=1))
