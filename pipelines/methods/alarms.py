@@ -8,6 +8,8 @@ from datetime import date
 from typing import Literal
 
 from pipelines.core.records import Interval, Verdict
+from pipelines.methods.course import Limits
+from pipelines.methods.drift import Drift
 from pipelines.methods.quality import middle
 from pipelines.methods.standing import CHAMPION, Standing
 from pipelines.methods.succession import Ways
@@ -235,9 +237,20 @@ def drift_alarm(night: Night, watched: Watched) -> Iterator[Alarm]:
     so_do = f"; so do {len(found) - 1} more, as {others}" if others else ""
     yield Alarm(
         "drift",
-        f"{first.feature} looks unlike the training data over the last {limits.days} days: its "
-        f"index is {first.psi:.2f}, above {limits.psi:g} and above the usual {first.usual:.2f}{so_do}.",
+        f"{first.feature} {_drift_words(first, limits)}{so_do}.",
         f"redeye features --day {night.day} --known now",
         first.strength(limits.psi),
         kind="drift",
+    )
+
+
+def _drift_words(drift: Drift, limits: Limits) -> str:
+    if drift.is_gross:
+        return (
+            f"is on another scale: {drift.beyond:.0%} of the newest day's values are beyond "
+            f"anything seen before by more than its whole range"
+        )
+    return (
+        f"looks unlike the training data over the last {limits.days} days: its index is "
+        f"{drift.psi:.2f}, above {limits.psi:g} and above the {drift.usual:.2f} that its past explains"
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipelines.core.records import Interval
 from pipelines.methods.bootstrap import RESAMPLES, day_weights, interval
-from pipelines.methods.drift import feature_drift, spread_blocks
+from pipelines.methods.drift import chance_index, count_bins, spread_blocks, stability_index
 from pipelines.methods.quality import Worth, score_rows
 from pipelines.methods.task import Task
 
@@ -89,14 +89,18 @@ def find_course(
 
 def _moved(before: pd.DataFrame, recent: pd.DataFrame, limits: Limits) -> float | None:
     days = sorted(before["day"].unique())
-    blocks = [
-        before.loc[before["day"].isin(days[place.start : place.stop]), ["score"]]
-        for place in spread_blocks(len(days), limits.days)
-    ]
-    if len(blocks) < 2 or recent.empty:
+    places = spread_blocks(len(days), limits.days)
+    if len(places) < 2 or recent.empty:
         return None
-    (drift,) = feature_drift(blocks, recent[["score"]], ["score"])
-    return drift.psi / limits.psi if drift.psi > drift.usual else 0.0
+    # The few weeks there are of a version's scores are compared with each other, both ways.
+    parts = [before.loc[before["day"].isin(days[one.start : one.stop]), "score"] for one in places]
+    owners = np.repeat(np.arange(len(parts) + 1), [*map(len, parts), len(recent)])
+    counts = count_bins(pd.concat([*parts, recent["score"]], ignore_index=True), owners)
+    total = counts[:-1].sum(axis=0)
+    usual = max(stability_index(total - one, one) for one in counts[:-1])
+    chance = chance_index(int(total.sum()), len(recent), counts.shape[1])
+    psi = stability_index(total, counts[-1])
+    return psi / limits.psi if psi > max(usual, chance) else 0.0
 
 
 def _lost(before: pd.DataFrame, recent: pd.DataFrame, judge: tuple[Worth, Task]) -> Interval | None:

@@ -20,13 +20,20 @@ class Diagnosis:
     strength: float = 0.0
 
 
-def diagnose(drifted: Sequence[str], champion: Course | None, canary: Course | None) -> Diagnosis:
+def diagnose(
+    drifted: Sequence[str],
+    champion: Course | None,
+    canary: Course | None,
+    untold: Sequence[str] = (),
+) -> Diagnosis:
     """The cause of what is seen: features that have drifted, and the courses of two models.
 
     The canary never changes and is asked about the same inputs, so it is the ruler (Dunning & Friedman
     2017, Machine Learning Logistics, ch. 4). What the champion alone shows is its own fault. What both
-    show is that of the inputs, if they have moved, and of the world, if they have not. Without a
-    canary, a broken model and a changed world look alike, and that is said.
+    show is that of the inputs, if they have moved, and of the world, if they have not. Scores of both
+    that move and lose nothing follow inputs within what their past explains, unless there are `untold`
+    ones: far away, with too little history to explain it. Without a canary, a broken model and a
+    changed world look alike, and that is said.
     """
     if champion is None or not champion.is_off:
         return _without_loss(drifted, champion)
@@ -42,10 +49,19 @@ def diagnose(drifted: Sequence[str], champion: Course | None, canary: Course | N
     if canary is None:
         reason = f"{words}; without a canary nobody can say whether it is the model or the world"
         return Diagnosis("unclear", reason, champion.strength)
-    if champion.has_lost and canary.has_lost:
-        reason = f"{words}, while no input has moved"
-        return Diagnosis("changed world", reason, champion.strength)
-    return Diagnosis("unclear", f"{words}, while no input has moved", champion.strength)
+    return _of_both(words, champion, canary, untold)
+
+
+def _of_both(words: str, champion: Course, canary: Course, untold: Sequence[str]) -> Diagnosis:
+    """Both are off, and no input has drifted as far as anybody can tell."""
+    if untold:
+        reason = f"{words}; there is not enough history to tell whether {_names(untold)} moved"
+        return Diagnosis("unclear", reason, champion.strength)
+    if not champion.has_lost and not canary.has_lost:
+        reason = f"{words}: alike, and no input has moved further than its past explains"
+        return Diagnosis("as ever", reason)
+    cause: Cause = "changed world" if champion.has_lost and canary.has_lost else "unclear"
+    return Diagnosis(cause, f"{words}, while no input has moved", champion.strength)
 
 
 def _without_loss(drifted: Sequence[str], champion: Course | None) -> Diagnosis:

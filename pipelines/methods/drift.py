@@ -11,7 +11,10 @@ import pandas as pd
 
 BINS = 10
 FEW = 20  # a feature with no more different values has a bin for each of them
-BLOCKS = 10  # of consecutive training days, spread evenly, stand for all of them
+BLOCKS = 20  # of consecutive training days, spread evenly, stand for all of them
+ENOUGH = 3  # earlier indices, to tell what is usual from
+RISK = 0.01  # that a night without drift has an alarm, over all features together
+GROSS = 0.2  # share of the newest day's values beyond anything that training saw
 Z_999 = 3.0902  # of the standard normal, one time in a thousand above it
 
 
@@ -21,37 +24,59 @@ class Drift:
 
     feature: str
     psi: float
-    usual: float  # what blocks of training days moved at most, or what chance moves so few events
+    usual: float | None  # the highest index that its own past explains; None: not enough history
     missing_then: float  # share of events
     missing_now: float
+    beyond: float = 0.0  # share of the newest day's values that are beyond anything seen before
+
+    @property
+    def is_gross(self) -> bool:
+        """Whether the newest day's values are on another scale, as after a change of unit."""
+        return self.beyond >= GROSS
 
     def is_above(self, limit: float) -> bool:
-        """Moved by more than the limit, and further than is usual."""
-        return self.psi >= limit and self.psi > self.usual
+        """On another scale, or moved by more than the limit, and further than its past explains."""
+        moved = self.usual is not None and self.psi >= limit and self.psi > self.usual
+        return self.is_gross or moved
+
+    def is_untold(self, limit: float) -> bool:
+        """Moved by more than the limit, with too little history to say whether that is usual."""
+        return self.usual is None and self.psi >= limit
 
     def strength(self, limit: float) -> float:
         """How many times as far as it may: a feature that always moves much is not the strongest."""
-        return self.psi / max(limit, self.usual)
+        moved = 0.0 if self.usual is None else self.psi / max(limit, self.usual)
+        return max(moved, self.beyond / GROSS if self.is_gross else 0.0)
 
 
 def feature_drift(
-    blocks: Sequence[pd.DataFrame], now: pd.DataFrame, features: Sequence[str]
+    blocks: Sequence[pd.DataFrame],
+    recent: Sequence[pd.DataFrame],
+    features: Sequence[str],
+    unlearned: int = 0,
 ) -> tuple[Drift, ...]:
     """The drift of each feature between training data and recent events, largest first.
 
-    `blocks` are training data, each of as many consecutive days as `now`. The population stability
-    index over ten bins of equal mass among the training values (Lewis 1994; Siddiqi 2006: below 0.1
-    is stable, above 0.25 has shifted). Missing values have a bin of their own, and so do values that
-    training never saw.
+    `blocks` are earlier data, oldest first, each of as many consecutive days as `recent`, whose days
+    they are, the newest last. The last `unlearned` blocks came after training, and are not compared
+    with. The population stability index over ten bins of equal mass among the training values (Lewis
+    1994; Siddiqi 2006: below 0.1 is stable, above 0.25 has shifted). Missing values have a bin of
+    their own, and so do values that training never saw.
 
-    The events of a day share its weather, so a week differs from a year however stable the world is:
-    each block's index against the other blocks tells what is usual. Without rows there is no drift.
+    A season and a growing training window move the index however sound the data are. So each earlier
+    block is compared with the blocks before it, at the same distance, in the same way: `usual` is the
+    upper Student t prediction limit of the next logarithm of the index (Hahn & Meeker 1991,
+    Statistical Intervals, ch. 4), with the risk shared among the features (Bonferroni). Without rows
+    there is no drift.
     """
-    then = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame()
-    if then.empty or now.empty:
+    learned = list(blocks[: len(blocks) - unlearned])
+    parts, days = [*learned, *recent], [len(one) for one in recent]
+    if not sum(map(len, learned)) or not sum(days):
         return ()
-    owners = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
-    found = [_drift(name, then[name], owners, now[name]) for name in features]
+    data = pd.concat(parts, ignore_index=True)
+    owners = np.repeat(np.arange(len(learned) + 1), [*(len(one) for one in learned), sum(days)])
+    risk = RISK / len(features)
+    found = [_drift(name, data[name], owners, (days[-1], unlearned, risk)) for name in features]
     return tuple(sorted(found, key=lambda drift: -drift.psi))
 
 
@@ -85,24 +110,65 @@ def spread_blocks(count: int, size: int, wanted: int = BLOCKS) -> list[range]:
     return [range(int(start), int(start) + size) for start in starts][: max(blocks, 0)]
 
 
-def _drift(name: str, then: pd.Series, owners: np.ndarray, now: pd.Series) -> Drift:
-    cut = _bins(then, now)
-    bins_then, bins_now = cut(then), cut(now)
-    size = int(max(bins_then.max(), bins_now.max())) + 1
-    after = np.bincount(bins_now, minlength=size)
-    n_blocks = int(owners.max()) + 1
-    by_block = np.bincount(owners * size + bins_then, minlength=n_blocks * size)
-    by_block = by_block.reshape(n_blocks, size)
-    before = by_block.sum(axis=0)
-    used = (before + after) > 0
-    usual = [stability_index((before - one)[used], one[used]) for one in by_block]
-    chance = chance_index(len(then), len(now), int(used.sum()))
+def count_bins(values: pd.Series, owners: np.ndarray) -> np.ndarray:
+    """Events by block (`owners`, 0 to n) and bin; the bins are cut from all blocks but the last."""
+    is_recent = owners == owners.max()
+    cut = _bins(values[~is_recent], values[is_recent])
+    bins = cut(values)
+    size, n_blocks = int(bins.max()) + 1, int(owners.max()) + 1
+    counts = np.bincount(owners * size + bins, minlength=n_blocks * size)
+    counts = counts.reshape(n_blocks, size)
+    return counts[:, counts.sum(axis=0) > 0]
+
+
+def explained_index(counts: np.ndarray, unlearned: int, risk: float) -> float | None:
+    """The index that the last block exceeds with this risk if it follows from those before as each of
+    them did; None when they are too few to tell.
+    """
+    from scipy.stats import t
+
+    freedom = max(1, counts.shape[1] - 1)
+    logs = []
+    for place in range(unlearned + 1, len(counts) - 1):
+        then, now = counts[: place - unlearned].sum(axis=0), counts[place]
+        if then.sum() and now.sum():
+            chance = (1 / then.sum() + 1 / now.sum()) * freedom  # the mean of a world at rest
+            logs.append(np.log(max(stability_index(then, now), chance)))
+    n = len(logs)
+    if n < ENOUGH:
+        return None
+    # No less than the logarithm of χ² with these degrees of freedom varies by chance.
+    spread = max(float(np.std(logs, ddof=1)), math.sqrt(2 / freedom))
+    reach = float(t.ppf(1 - risk, n - 1)) * spread * math.sqrt(1 + 1 / n)
+    return math.exp(min(float(np.mean(logs)) + reach, 100.0))
+
+
+def share_beyond(then: pd.Series, now: pd.Series) -> float:
+    """The share of numbers further out than the widest that was seen, by more than its whole range."""
+    if not (pd.api.types.is_numeric_dtype(then) and pd.api.types.is_numeric_dtype(now)):
+        return 0.0
+    before, after = (one.dropna().to_numpy(dtype="float64", na_value=np.nan) for one in (then, now))
+    if not len(before) or not len(after) or before.min() == before.max():
+        return 0.0
+    low, high = before.min(), before.max()
+    beyond = (after < low - (high - low)) | (after > high + (high - low))
+    return float(beyond.mean())
+
+
+def _drift(name: str, values: pd.Series, owners: np.ndarray, how: tuple[int, int, float]) -> Drift:
+    newest, unlearned, risk = how
+    is_recent = owners == owners.max()
+    then, now = values[~is_recent], values[is_recent]
+    counts = count_bins(values, owners)
+    explained = explained_index(counts, unlearned, risk)
+    chance = chance_index(len(then), len(now), counts.shape[1])
     return Drift(
         feature=name,
-        psi=stability_index(before[used], after[used]),
-        usual=max([chance, *(usual if n_blocks > 1 else [])]),
+        psi=stability_index(counts[:-1].sum(axis=0), counts[-1]),
+        usual=None if explained is None else max(chance, explained),
         missing_then=float(then.isna().mean()),
         missing_now=float(now.isna().mean()),
+        beyond=share_beyond(then, now.iloc[len(now) - newest :]),
     )
 
 

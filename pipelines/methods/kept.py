@@ -16,7 +16,8 @@ def night_metrics(watched: Watched, days: int) -> dict[str, dict[str, Amount]]:
     metrics: defaultdict[str, dict[str, Amount]] = defaultdict(dict)
     metrics["scores"].update(score_metrics(watched.scores))
     for drift in watched.drift:
-        metrics[drift.feature].update({"psi": drift.psi, "psi_usual": drift.usual})
+        usual = {} if drift.usual is None else {"psi_usual": drift.usual}
+        metrics[drift.feature].update({"psi": drift.psi, **usual})
     for subject, expected in watched.expected.items():
         metrics[subject].update(expected)
     for standing in (*watched.standings, *watched.shares):

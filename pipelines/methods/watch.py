@@ -104,6 +104,7 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
     columns = [name for name in problem.slices if name in lately]
     limits = Limits(params.psi_days, params.psi_alert, params.lost_alert)
     drifted = [one.feature for one in seen.drift if one.is_above(limits.psi)]
+    untold = [one.feature for one in seen.drift if one.is_untold(limits.psi)]
     courses = _courses(scores, night.day, limits, (worth, task))
     return Watched(
         task=task,
@@ -118,7 +119,7 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
         expected=estimate_day(tonight, lately, worth, task, reconciled),
         reconciled=reconciled,
         drift=seen.drift,
-        diagnosis=diagnose(drifted, courses.get(CHAMPION), courses.get(CANARY)),
+        diagnosis=diagnose(drifted, courses.get(CHAMPION), courses.get(CANARY), untold),
         limits=limits,
     )
 

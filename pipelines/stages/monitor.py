@@ -75,9 +75,10 @@ def monitor(
     first, last = day - timedelta(days=params.lookback_days), day - timedelta(days=1)
     scores = _slice(problem, feature_table, lake, warehouse.scores(first, day))
     _keep_settled(night, problem, scores, warehouse)
-    blocks = _blocks(params, feature_table, publication, lake)
-    drift = _drift(params, feature_table, blocks, lake)
-    _keep_rows(problem, feature_table, blocks, lake, warehouse)
+    blocks, unlearned = _blocks(params, feature_table, publication, lake)
+    drift = _drift(params, feature_table, blocks, unlearned, lake)
+    learned = blocks[: len(blocks) - unlearned]
+    _keep_rows(problem, feature_table, learned, lake, warehouse)
     seen = Seen(scores, warehouse.measured(first, last), drift)
     watched = watch(night, params, problem, seen)
     warehouse.measure(day, night_metrics(watched, params.lookback_days))
@@ -122,29 +123,31 @@ def _slice(
 
 def _blocks(
     params: MonitorParams, table: FeatureTable | None, publication: Publication | None, lake: Lake
-) -> list[pd.DataFrame]:
-    """Days that stand for those that the model learned from, or for all before the last ones."""
+) -> tuple[list[pd.DataFrame], int]:
+    """Blocks of days that stand for all before the last ones, and how many of them came after training."""
     if table is None:
-        return []
+        return [], 0
     until = table.day - timedelta(days=params.psi_days)
     trained = publication.trained_until if publication else None
-    last = min(trained, until) if trained else until
-    learned = [one for one in table.history if one.day <= last]
-    return [
-        _frame(lake, learned[place.start : place.stop])
-        for place in spread_blocks(len(learned), params.psi_days)
-    ]
+    earlier = [one for one in table.history if one.day <= until]
+    places = spread_blocks(len(earlier), params.psi_days)
+    unlearned = sum(trained is not None and earlier[one.stop - 1].day > trained for one in places)
+    return [_frame(lake, earlier[one.start : one.stop]) for one in places], unlearned
 
 
 def _drift(
-    params: MonitorParams, table: FeatureTable | None, blocks: Sequence[pd.DataFrame], lake: Lake
+    params: MonitorParams,
+    table: FeatureTable | None,
+    blocks: Sequence[pd.DataFrame],
+    unlearned: int,
+    lake: Lake,
 ) -> tuple[Drift, ...]:
     """The last days' features against those learned from."""
     if table is None:
         return ()
     until = table.day - timedelta(days=params.psi_days)
     recent = [one for one in (*table.history, table.partition) if one.day > until]
-    return feature_drift(blocks, _frame(lake, recent), table.names)
+    return feature_drift(blocks, [_frame(lake, [one]) for one in recent], table.names, unlearned)
 
 
 def _keep_rows(

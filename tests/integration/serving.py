@@ -285,7 +285,7 @@ class Serving:
             }
         )
         self.lake.write("features", day, table)
-        history = self.lake.find("features", day - timedelta(days=60), day - timedelta(days=1))
+        history = self.lake.find("features", day - timedelta(days=364), day - timedelta(days=1))
         return FeatureTable(
             day=day,
             names=("said",),

@@ -27,9 +27,9 @@ def serving(tmp_path: Path) -> Serving:
 
 
 def weeks_of_features(serving: Serving, shift: float = 0.0) -> FeatureTable:
-    """Six stable weeks, the last of them shifted."""
+    """Twelve stable weeks, the last of them shifted."""
     generator = np.random.default_rng(3)
-    for back in range(41, -1, -1):
+    for back in range(83, -1, -1):
         said = np.clip(generator.uniform(0.2, 0.6, 60) + (shift if back < 7 else 0), 0, 1)
         table = serving.features(DAY - timedelta(days=back), said.tolist())
     return table
@@ -172,7 +172,7 @@ def test_days_that_the_model_did_not_learn_from_are_no_ground_for_comparison(
     """The world shifts when training has ended, more than a week ago: it has drifted all the same."""
     serving.registry.add("2", until=DAY - timedelta(days=21))
     generator = np.random.default_rng(3)
-    for back in range(41, -1, -1):
+    for back in range(83, -1, -1):
         said = generator.uniform(0.2, 0.4, 60) + (0.3 if back < 20 else 0)
         table = serving.features(DAY - timedelta(days=back), said.tolist())
 
@@ -222,7 +222,7 @@ def a_month(serving: Serving, **planted: bool) -> tuple[Report, str]:
     serving.registry.add("2", until=DAY - timedelta(days=50))
     serving.registry.aliases["canary"] = "1"
     generator = np.random.default_rng(11)
-    for back in range(60, -1, -1):
+    for back in range(140, -1, -1):
         day, last_week = DAY - timedelta(days=back), back < 7
         said = generator.beta(2, 5, 150)
         if planted.get("inputs") and last_week:

@@ -41,7 +41,8 @@ FINE, MOVED, LOST = {}, {"moved": 2.0}, {"lost": 0.8}
         (["temp"], LOST, FINE, "broken model"),
         ([], LOST, LOST, "changed world"),
         ([], LOST, None, "unclear"),
-        ([], MOVED, MOVED, "unclear"),
+        ([], MOVED, MOVED, "as ever"),  # a season moves the scores of both
+        ([], MOVED, LOST, "unclear"),
         ([], None, None, "as ever"),
     ],
 )
@@ -55,6 +56,16 @@ def test_the_cause_follows_from_who_changed(
     second = None if canary is None else a_course("canary 1", **canary)
 
     assert diagnose(drifted, first, second).cause == cause
+
+
+def test_what_too_little_history_cannot_explain_is_not_called_usual() -> None:
+    both = a_course("champion 3", moved=2.0), a_course("canary 1", moved=2.0)
+
+    found = diagnose([], *both, untold=["temp"])
+
+    assert found.cause == "unclear"
+    assert "not enough history to tell whether temp moved" in found.reason
+    assert found.strength == 2.0
 
 
 def test_the_reason_names_what_was_seen() -> None:

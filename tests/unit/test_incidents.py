@@ -119,11 +119,11 @@ def month(rows: int) -> list[list[Alarm]]:
     names = [f"f{n}" for n in range(40)]
     levels = generator.normal(0, 0.1, 40)  # significant with enough rows, and of no size
     levels[:2] = 1.0
-    then = [pd.DataFrame(generator.normal(0, 1, (rows, 40)), columns=names) for _ in range(4)]
+    then = [pd.DataFrame(generator.normal(0, 1, (rows, 40)), columns=names) for _ in range(16)]
     found = []
     for _ in range(5):
         now = pd.DataFrame(generator.normal(levels, 1, (rows, 40)), columns=names)
-        drifts = feature_drift(then, now, names)
+        drifts = feature_drift(then, [now], names)
         moved = [one for one in drifts if one.is_above(0.25)]
         found.append([alarm(f"drift {one.feature}", one.strength(0.25)) for one in moved])
     return found
