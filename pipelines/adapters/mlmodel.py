@@ -14,6 +14,7 @@ from pipelines.core.errors import GateRefused
 from pipelines.methods.model import Form, Model
 from pipelines.methods.modelfile import TRUSTED
 
+SERVED, HELD_OUT = "model", "held_out"  # the model that serves, and the fit that was judged
 FORMS: dict[str, Form] = {"model.ubj": "ubj", "model.skops": "skops"}
 LOADER = "pipelines.adapters.pyfunc"
 LOGGED = re.compile(r"\Am-[0-9a-f]{32}\Z")  # MLflow's name of a logged model
@@ -93,7 +94,7 @@ def fetch_file(
     client: Any, places: Places, version: Any, sha256: str, scratch: Path
 ) -> tuple[Form, bytes]:
     """The model file of a version that has this SHA-256; not yet understood. Of several, none of which
-    has it, the first.
+    has it, the first. The name of the scratch folder is the file's, without its form: SERVED or HELD_OUT.
 
     Nothing else of the folder is fetched: MLflow itself puts files there when it loads a model, and what
     else somebody put there is never read. Raises GateRefused when the version is not made from a logged
@@ -106,18 +107,19 @@ def fetch_file(
         )
     location = client.get_logged_model(identity).artifact_location.rstrip("/")
     names = {file.path for file in client.list_logged_model_artifacts(identity)}
+    forms = {f"{scratch.name}.{form}": form for form in FORMS.values()}
     found = {
         name: _download(f"{location}/{name}", places, scratch)
-        for name in sorted(names & FORMS.keys())
+        for name in sorted(names & forms.keys())
     }
     if not found:
         raise GateRefused(
             f"model version {version.version}: its folder holds {sorted(names)} and none of "
-            f"{sorted(FORMS)}; promote another version"
+            f"{sorted(forms)}; promote another version"
         )
     right = [n for n, content in found.items() if hashlib.sha256(content).hexdigest() == sha256]
     name = (right or list(found))[0]
-    return FORMS[name], found[name]
+    return forms[name], found[name]
 
 
 def _download(address: str, places: Places, scratch: Path) -> bytes:

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipelines.adapters.mlmodel import write_folder
+from pipelines.adapters.mlmodel import HELD_OUT, write_folder
 from pipelines.adapters.mlrun import measure
 from pipelines.core.faults import reach
 from pipelines.core.records import ModelVersion
@@ -19,10 +19,12 @@ from pipelines.methods.modelfile import pack
 
 
 def keep_version(
-    client: Any, name: str, run_id: str, model: Model, metrics: Mapping[str, float]
+    client: Any, name: str, run_id: str, fits: tuple[Model, Model], metrics: Mapping[str, float]
 ) -> Any:
-    """Log a model of the run and register it; killed in between, it leaves a logged model only."""
-    content = pack(model)
+    """Log a model of the run, with its held-out fit, and register it; killed in between, it leaves a
+    logged model only.
+    """
+    (model, held_out), (content, held_out_content) = fits, map(pack, fits)
     run = client.get_run(run_id)
     day = run.data.tags["redeye.day"]
     logged = client.create_logged_model(
@@ -30,6 +32,7 @@ def keep_version(
     )
     with tempfile.TemporaryDirectory() as scratch:
         write_folder(Path(scratch), model, content, logged.model_id, run_id)
+        (Path(scratch) / f"{HELD_OUT}.{held_out.form}").write_bytes(held_out_content)
         client.log_model_artifacts(logged.model_id, scratch)
     client.finalize_logged_model(logged.model_id, "READY")
     grouped = {f"{model.name}/{metric}": number for metric, number in metrics.items()}
@@ -40,10 +43,16 @@ def keep_version(
         source=logged.artifact_location,
         run_id=run_id,
         model_id=logged.model_id,
-        tags=_tags(model, content) | {"day": day, "model_id": logged.model_id},
+        tags=_tags(model, content)
+        | {
+            "day": day,
+            "model_id": logged.model_id,
+            "held_out_sha256": hashlib.sha256(held_out_content).hexdigest(),
+            "held_out_until": held_out.trained_until.isoformat(),
+        },
         description=(
             f"{model.name}, trained for the night of {day} on {len(model.schema)} features of "
-            f"events up to {model.trained_until}."
+            f"events up to {model.trained_until}; judged by a fit up to {held_out.trained_until}."
         ),
     )
     reach("registry.after_version")
@@ -77,4 +86,6 @@ def read_version(version: Any) -> ModelVersion:
         quality=tags.get("redeye.quality") == "passed",
         infra=tags.get("redeye.infra") == "passed",
         reason=tags.get("redeye.quality.reason", ""),
+        held_out_sha256=tags.get("held_out_sha256", ""),
+        held_out_until=tags.get("held_out_until"),
     )

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.adapters.mlmodel import FORMS, fetch_file
+from pipelines.adapters.mlmodel import FORMS, HELD_OUT, SERVED, fetch_file
 from pipelines.adapters.mlrun import COMPLETE, create_night, describe, find_night, measure, reap
 from pipelines.adapters.mlstore import ABSENT, answering, one_at_a_time, open_store
 from pipelines.adapters.mlversion import keep_version, read_version
@@ -77,16 +77,18 @@ class MlflowRegistry:
                 self._client.set_terminated(run_id, "FINISHED")
                 self._client.set_tag(run_id, COMPLETE, "yes")
 
-    def register(self, run_id: str, model: Model, metrics: Mapping[str, float]) -> ModelVersion:
+    def register(
+        self, run_id: str, model: Model, metrics: Mapping[str, float], held_out: Model
+    ) -> ModelVersion:
         """Keep a fitted model as a version; the same run and model name again give the same version."""
-        client = self._client
+        client, fits = self._client, (model, held_out)
         with one_at_a_time(self._places), answering(self._places):
             versions = client.search_model_versions(
                 f"name = '{self._name}' and run_id = '{run_id}'"
             )
             found = [v for v in versions if v.tags.get("candidate") == model.name]
             return read_version(
-                found[0] if found else keep_version(client, self._name, run_id, model, metrics)
+                found[0] if found else keep_version(client, self._name, run_id, fits, metrics)
             )
 
     def facts(self, run_id: str) -> Mapping[str, str] | None:
@@ -183,6 +185,13 @@ class MlflowRegistry:
             write_whole(path, content)
         return ModelFile(path, form, version.sha256)
 
+    def load_held_out(self, version: ModelVersion) -> Model:
+        """The held-out fit of a version."""
+        with answering(self._places), tempfile.TemporaryDirectory() as scratch:
+            form, content = self._fetch(version, Path(scratch), HELD_OUT)
+        check_sha256(content, version.held_out_sha256)
+        return unpack(form, content)
+
     def load(self, version: ModelVersion) -> Model:
         """The fitted model."""
         file = self.fetch(version)
@@ -197,13 +206,16 @@ class MlflowRegistry:
         found = [ModelFile(p, form, version.sha256) for form, p in paths.items() if p.exists()]
         return found[0] if found else None
 
-    def _fetch(self, version: ModelVersion, scratch: Path) -> tuple[Form, bytes]:
+    def _fetch(
+        self, version: ModelVersion, scratch: Path, stem: str = SERVED
+    ) -> tuple[Form, bytes]:
         from mlflow.exceptions import MlflowException
 
+        sha256 = version.sha256 if stem == SERVED else version.held_out_sha256
         gone = f"model version {version.version}: it or its file is gone; promote another version"
         try:
             registered = self._client.get_model_version(self._name, version.version)
-            return fetch_file(self._client, self._places, registered, version.sha256, scratch)
+            return fetch_file(self._client, self._places, registered, sha256, scratch / stem)
         except FileNotFoundError as error:
             raise GateRefused(gone) from error
         except MlflowException as error:

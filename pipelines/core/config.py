@@ -59,6 +59,7 @@ class TrainParams(Section):
     seed: Seed
     test_days: Days
     gap_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
+    recalibration_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
     threads: Annotated[int, Field(ge=0, le=1024)]
 
 
@@ -73,6 +74,7 @@ class PromoteParams(Section):
     policy: Literal["ask", "auto"]
     metric: str  # one of the task's
     max_overfit: Limit
+    max_refit_distance: Limit
     max_model_mb: Limit
     max_calibration_excess: Share | None = (
         None  # over the baseline's; these two of a binary problem

@@ -274,8 +274,12 @@ class Registry(Protocol):
         """Add metrics, and files such as plots by their name, to a run; `complete` ends it."""
         ...
 
-    def register(self, run_id: str, model: Model, metrics: Mapping[str, float]) -> ModelVersion:
-        """Keep a fitted model as a version; the same run and model name again give the same version."""
+    def register(
+        self, run_id: str, model: Model, metrics: Mapping[str, float], held_out: Model
+    ) -> ModelVersion:
+        """Keep a fitted model as a version, with the held-out fit that its evidence comes from; the same
+        run and model name again give the same version.
+        """
         ...
 
     def facts(self, run_id: str) -> Mapping[str, str] | None:
@@ -316,6 +320,10 @@ class Registry(Protocol):
         """The model's file, not yet understood. Raises GateRefused when it is not the one that was
         registered; TemporaryError when the registry does not answer and there is no proven copy.
         """
+        ...
+
+    def load_held_out(self, version: ModelVersion) -> Model:
+        """The held-out fit of a version. Raises as load."""
         ...
 
     def load(self, version: ModelVersion) -> Model:

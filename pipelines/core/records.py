@@ -114,6 +114,8 @@ class Candidate(Record):
     version: str  # of the registered model
     sha256: str  # of its model file
     trained_until: date  # last day it learned from
+    held_out_sha256: str  # of the same recipe's fit that has not seen the test days …
+    held_out_until: date  # … and the last day that one learned from
     golden: tuple[float, ...]  # its scores of rows of the golden batch, as training computed them
     seconds: float
     metrics: dict[str, float]
@@ -127,7 +129,7 @@ class Candidates(Record):
     fingerprint: str  # of everything that training read
     chosen: str
     reason: str
-    first_test_day: date  # from here on, no candidate has seen an outcome
+    first_test_day: date  # from here on, no held-out fit has seen an outcome
     baseline: float  # its answer: the rate, or mean, of the labels learned from
     candidates: tuple[Candidate, ...]
     failed: dict[str, str] = {}  # recipe that could not be fitted or kept → why
@@ -140,11 +142,15 @@ class ModelVersion(Record):
     candidate: str
     run_id: str
     sha256: str
-    trained_until: date
+    trained_until: date  # newest day that the model which serves has seen
     features: tuple[str, ...]
     quality: bool  # blessed by the gate
     infra: bool  # loaded from the registry, and answered as in training
     reason: str = ""  # why it is blessed for quality, or not
+    held_out_sha256: str = (
+        ""  # of the fit that its evidence comes from; empty: it is the one that serves
+    )
+    held_out_until: date | None = None
 
 
 class ScoringRun(Record):
@@ -189,6 +195,16 @@ class Interval(Record):
 Amount = float | Interval  # a metric, with its interval where there is one
 
 
+class Refit(Record):
+    """How the model that is to serve, fitted on all days, answers on the test days it has seen."""
+
+    trained_until: date
+    mean: float  # score; the held-out fit's is …
+    held_out_mean: float
+    distance: float  # of both fits' scores, over the spread of the held-out fit's; levels aside
+    gain: Interval  # in the task's loss, over the held-out fit
+
+
 class Evaluated(Record):
     """How one model, or a baseline, did on the test days."""
 
@@ -203,6 +219,7 @@ class Evaluated(Record):
         None  # its value less that of never acting; None: no value is known
     )
     overfit: float | None = None  # how much worse on test days than on training days; of candidates
+    refit: Refit | None = None  # of candidates
 
 
 class LeakCheck(Record):

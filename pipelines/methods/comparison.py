@@ -9,11 +9,13 @@ from datetime import date
 import numpy as np
 
 from pipelines.core.contracts import Lake, Problem
-from pipelines.core.records import Candidates, Evaluated, Interval, ModelVersion
-from pipelines.methods.bootstrap import Samples, day_weights, interval, lifts, measure
+from pipelines.core.records import Candidates, Evaluated, Interval, ModelVersion, Refit
+from pipelines.methods.bootstrap import Samples, day_weights, interval, lift, lifts, measure
 from pipelines.methods.examples import Examples
 from pipelines.methods.metrics import Scored, score_events, value
-from pipelines.methods.task import Task, task_of
+from pipelines.methods.model import Model
+from pipelines.methods.refit import compare_fits
+from pipelines.methods.task import TASKS, Task, task_of
 from pipelines.methods.trailing import trailing_levels
 
 CHAMPION = "champion"
@@ -50,6 +52,7 @@ class Comparison:
 
     scored: Mapping[str, Scored]
     samples: Mapping[str, Samples]
+    weights: np.ndarray
     over_nothing: Mapping[str, Interval]
 
 
@@ -68,6 +71,7 @@ def compare(
     return Comparison(
         scored=scored,
         samples={name: measure(events, weights) for name, events in scored.items()},
+        weights=weights,
         over_nothing={
             name: interval(drawn, next(iter(scored.values())).n_days)
             for name, drawn in gained.items()
@@ -77,7 +81,10 @@ def compare(
 
 
 def evaluated(
-    candidates: Candidates, champion: ModelVersion | None, found: Comparison, task: Task
+    candidates: Candidates,
+    champion: ModelVersion | None,
+    found: Comparison,
+    refits: Mapping[str, Refit],
 ) -> tuple[Evaluated, ...]:
     """Records of the candidates, simplest first, then champion, then baselines.
 
@@ -85,6 +92,7 @@ def evaluated(
     comparisons as there are candidates. Of the baselines all must be beaten, which needs no correction
     (an intersection-union test, Berger 1982).
     """
+    task = TASKS[next(iter(found.samples.values())).task]
     names = [name for name in (training_name(task), trailing_name(task)) if name in found.samples]
     over = dict.fromkeys(names, 1)
     opponents = over | ({CHAMPION: len(candidates.candidates)} if CHAMPION in found.samples else {})
@@ -93,10 +101,11 @@ def evaluated(
         made = _measured(found, one.name, opponents)
         trained, mine = one.metrics[f"train_{task.overfit}"], found.samples[one.name]
         overfit = task.metrics[task.overfit].gain(trained, mine.mid(task.overfit))
-        known = {"version": one.version, "trained_until": one.trained_until, "overfit": overfit}
+        known = {"version": one.version, "trained_until": one.held_out_until, "overfit": overfit}
+        known |= {"refit": refits[one.name]}
         models.append(made.model_copy(update=known))
     if champion is not None and CHAMPION in found.samples:
-        known = {"version": champion.version, "trained_until": champion.trained_until}
+        known = {"version": champion.version}
         models.append(_measured(found, CHAMPION, over).model_copy(update=known))
     return (*models, *(_measured(found, name, {}) for name in names))
 
@@ -115,3 +124,19 @@ def _measured(found: Comparison, name: str, opponents: Mapping[str, int]) -> Eva
         },
         over_nothing=found.over_nothing.get(name),
     )
+
+
+def refits(
+    fits: Mapping[str, tuple[Model, Model]], found: Comparison, examples: Examples, problem: Problem
+) -> dict[str, Refit]:
+    """How each candidate's refit answers the test days beside its held-out fit, by name.
+
+    `fits` are the refit and the held-out fit.
+    """
+    told = {}
+    for name, (refit, _) in fits.items():
+        mine = refit.scores(examples.frame)
+        drawn = measure(score_events(examples, mine, problem.worth), found.weights)
+        gain = lift(drawn, found.samples[name], TASKS[refit.task].loss)
+        told[name] = compare_fits(refit, mine, found.scored[name].scores, gain)
+    return told

@@ -37,6 +37,10 @@ class Examples:
         """Those of the days from first to last."""
         return self._only((self.days >= np.datetime64(first)) & (self.days <= np.datetime64(last)))
 
+    def until(self, last: date) -> Examples:
+        """Those of the days up to the last."""
+        return self._only(self.days <= np.datetime64(last))
+
     def known_before(self, instant: datetime) -> Examples:
         """Those whose label was known before the instant."""
         return self._only(self.known_at < np.datetime64(instant))

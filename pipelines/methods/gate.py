@@ -27,7 +27,8 @@ def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessin
 
     It must beat the loss of every baseline by more than the interval, among them the one that `score`
     falls back on; not be surely worth less than never acting; be off by no more than the best baseline
-    is, up to a margin; and stay within the task's floors. Nothing is good that a leak may have made so.
+    is, up to a margin; and stay within the task's floors. All that is said of its held-out fit; the
+    refit, which is to serve, must answer alike. Nothing is good that a leak may have made so.
     """
     model, task = evaluation.model(name), TASKS[evaluation.task]
     limits = task.limits(params)
@@ -39,6 +40,7 @@ def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessin
         *_idle(model),
         *_off(model, evaluation, task, limits[task.excess.setting]),
         *_floors(model, task, limits),
+        *_refitted(model, task, params.max_refit_distance),
     ]
     if failures:
         leaked.append(f"{name} " + "; ".join(failures))
@@ -102,6 +104,23 @@ def _floors(model: Evaluated, task: Task, limits: Mapping[str, float]) -> Iterat
     for floor in task.floors:
         if floor.breaks(found[floor.found], limits[floor.setting]):
             yield floor.failure.format(found[floor.found], limits[floor.setting])
+
+
+def _refitted(model: Evaluated, task: Task, limit: float) -> Iterator[str]:
+    """That the fit which is to serve is not the like of the one that was judged."""
+    refit = model.refit
+    if refit is None:
+        return
+    if refit.gain.high < 0:
+        yield (
+            f"is worse when fitted on all days, on days that it has seen: {spell(refit.gain)} "
+            f"{task.metrics[task.loss].words} over the held-out fit"
+        )
+    if refit.distance > limit:
+        yield (
+            f"answers otherwise when fitted on all days: its scores are {refit.distance:.2f} times the "
+            f"spread of the held-out fit's away from them, above {limit:g}"
+        )
 
 
 def judge(

@@ -79,11 +79,11 @@ def day_check(examples: Examples, readings: Sequence[Reading], params: EvaluateP
 def time_check(
     examples: Examples, candidates: Candidates, cutoff: Callable[[date], datetime], day: date
 ) -> LeakCheck:
-    """Whether no candidate has seen the test days, and every outcome was known after its day began
+    """Whether no fit that is judged has seen the test days, and every outcome was known after its day began
     and before the night's cutoff.
     """
     first = candidates.first_test_day
-    seen = [c.name for c in candidates.candidates if c.trained_until >= first]
+    seen = [c.name for c in candidates.candidates if c.held_out_until >= first]
     late = int(np.sum(examples.known_at >= np.datetime64(cutoff(day))))
     days, numbers = np.unique(examples.days, return_inverse=True)
     opens = np.array([cutoff(date.fromisoformat(str(one))) for one in days], "datetime64[us]")

@@ -44,6 +44,7 @@ class Model:
     estimator: Any
     task: TaskName = "binary"
     bounds: Bounds = PROBABILITIES
+    shift: float = 0.0  # of all scores, in log odds of a probability (methods/recalibration.py)
 
     def scores(self, frame: pd.DataFrame) -> np.ndarray:
         """What is expected of each row, float64: the probability of a yes, or the mean of a number.
@@ -64,7 +65,8 @@ class Model:
             raw = self.estimator.inplace_predict(self._matrix(frame), validate_features=False)
         else:
             raw = TASKS[self.task].ask(*_last_step(self.estimator, self.inputs(frame)))
-        return rounded(np.asarray(raw, dtype="float64"))
+        scores = np.asarray(raw, dtype="float64")
+        return rounded(TASKS[self.task].shifted(scores, self.shift) if self.shift else scores)
 
     def inputs(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The features as estimators are fitted on: numbers of the form's type, pandas categoricals."""

@@ -39,6 +39,8 @@ def pack(model: Model) -> bytes:
     }
     if model.task != Model.task:  # a file that says nothing is of a binary model
         card |= {"task": model.task, "bounds": model.bounds}
+    if model.shift:
+        card |= {"shift": model.shift}
     described = json.dumps(card)
     pack_as = _pack_booster if model.form == "ubj" else _pack_estimator
     return pack_as(model, described)
@@ -65,6 +67,7 @@ def unpack(form: Form, content: bytes) -> Model:
             estimator=load(),
             task=task_of(fields.get("task", Model.task)).name,
             bounds=(float(low), float(high)),
+            shift=float(fields.get("shift", Model.shift)),
         )
     except (ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
         raise _refused("its description cannot be read") from error

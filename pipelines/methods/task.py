@@ -69,6 +69,7 @@ class Task:
     dtype: str  # of labels, as estimators are fitted on them
     estimator: str  # what recipes build, as scikit-learn calls it
     ask: Callable[[Any, Any], np.ndarray]  # a scikit-learn estimator, about a frame of features
+    shifted: Callable[[np.ndarray, float], np.ndarray]  # scores, moved by a constant
     bounds: Bounds  # of scores, whoever gave them
     trained_bounds: Callable[[np.ndarray], Bounds]  # of a model that learned from these labels
     scores: str  # what scores are, with places for both bounds
@@ -118,6 +119,12 @@ def _widened(labels: np.ndarray) -> Bounds:
     return low - (high - low), high + (high - low)
 
 
+def shift_log_odds(scores: np.ndarray, shift: float) -> np.ndarray:
+    """Probabilities with a constant added to their log odds; 0 and 1 stay what they are."""
+    raised = scores * np.exp(shift)
+    return np.asarray(raised / (raised + (1 - scores)))
+
+
 BINARY = Task(
     name="binary",
     metrics=metrics.METRICS,
@@ -143,6 +150,7 @@ BINARY = Task(
     dtype="int64",
     estimator="classifier",
     ask=lambda estimator, frame: estimator.predict_proba(frame)[:, 1],
+    shifted=shift_log_odds,
     bounds=PROBABILITIES,
     trained_bounds=lambda labels: PROBABILITIES,  # noqa: ARG005  whatever they were
     scores="probabilities",
@@ -176,6 +184,7 @@ REGRESSION = Task(
     dtype="float64",
     estimator="regressor",
     ask=lambda estimator, frame: estimator.predict(frame),
+    shifted=lambda scores, shift: scores + shift,
     bounds=FINITE,
     trained_bounds=_widened,
     scores="numbers between {:g} and {:g}",

@@ -21,11 +21,13 @@ from pipelines.methods.comparison import (
     baseline_scores,
     compare,
     evaluated,
+    refits,
     training_name,
 )
 from pipelines.methods.examples import Examples, find_past, join_examples, read_past
 from pipelines.methods.importance import permutation_importance
 from pipelines.methods.leaks import day_check, feature_check, time_check
+from pipelines.methods.model import Model
 from pipelines.methods.plots import draw
 from pipelines.methods.reading import readings
 from pipelines.methods.shuffle import shuffle_check, thinned
@@ -46,25 +48,24 @@ def evaluate(
 ) -> Evaluation:
     """How every contender does on the days since `first_test_day` whose outcomes are known.
 
-    All are measured on the same events and the same resampled days. A champion that has learned
-    from one of these days, or cannot score them, is not compared, and the reason says so. Raises
+    All are measured on the same events and the same resampled days, each by a fit that has not seen
+    them. A champion whose held-out fit has learned from one of these days, or that cannot score them,
+    is not compared, and the reason says so. Raises
     DataError when the days cannot tell models apart. What the leak gate found stands beside the figures.
     """
     examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
-    models = {c.name: registry.load(_version(registry, c)) for c in candidates.candidates}
+    fits = {c.name: _load_both(registry, c) for c in candidates.candidates}
     champion = _opponent(registry, warehouse, candidates)
-    obstacle = _obstacle(champion, candidates)
-    scores = {name: model.scores(examples.frame) for name, model in models.items()}
-    if champion is not None and not obstacle:
-        try:
-            scores[CHAMPION] = registry.load(champion).scores(examples.frame)
-        except (GateRefused, DataError) as error:
-            obstacle = str(error)
+    scores = {name: held_out.scores(examples.frame) for name, (_, held_out) in fits.items()}
+    try:
+        unseen = _unseen(champion, registry, candidates.first_test_day)
+        scores[CHAMPION], obstacle = unseen.scores(examples.frame), ""
+    except (GateRefused, DataError) as error:
+        obstacle = str(error)
     task = task_of(problem.task)
     scores |= baseline_scores(examples, candidates.baseline, problem, lake)
-    draws = params.resamples * len(
-        candidates.candidates
-    )  # the more comparisons, the rarer the tail
+    # The more comparisons, the rarer the tail.
+    draws = params.resamples * len(candidates.candidates)
     found = compare(examples, scores, problem, (draws, params.seed))
     evaluation = Evaluation(
         day=day,
@@ -72,7 +73,7 @@ def evaluate(
         first_test_day=candidates.first_test_day,
         last_test_day=problem.last_mature_day(day),
         rows=len(examples.labels),
-        models=evaluated(candidates, champion, found, task),
+        models=evaluated(candidates, champion, found, refits(fits, found, examples, problem)),
         chosen=candidates.chosen,
         champion=champion.version if champion else None,
         comparable=champion is not None and not obstacle,
@@ -81,7 +82,7 @@ def evaluate(
         leaks=leaks,
     )
     drawn = {name: one for name, one in found.scored.items() if name != training_name(task)}
-    plots = draw(drawn, permutation_importance(models[candidates.chosen], examples, params.seed))
+    plots = draw(drawn, permutation_importance(fits[candidates.chosen][1], examples, params.seed))
     for name, picture in plots.items():
         pages.write(name, picture)
     reach("evaluate.before_log")
@@ -120,14 +121,15 @@ def examine(
     )
 
 
-def _version(registry: Registry, candidate: Candidate) -> ModelVersion:
+def _load_both(registry: Registry, candidate: Candidate) -> tuple[Model, Model]:
+    """The model that is to serve, and the held-out fit that is judged."""
     version = registry.version(candidate.version)
     if version is None:
         raise GateRefused(
             f"evaluate: version {candidate.version} ({candidate.name}) is gone from the registry; "
             f"run train again"
         )
-    return version
+    return registry.load(version), registry.load_held_out(version)
 
 
 def _opponent(
@@ -142,15 +144,21 @@ def _opponent(
     return next(filter(None, map(registry.version, before)), None)
 
 
-def _obstacle(champion: ModelVersion | None, candidates: Candidates) -> str:
+def _unseen(champion: ModelVersion | None, registry: Registry, first_test: date) -> Model:
+    """The champion itself if it has not seen the test days, else its held-out fit if that has not.
+
+    Raises GateRefused, with the reason, when there is none that can be judged.
+    """
     if champion is None:
-        return "there is no champion"
-    if champion.trained_until >= candidates.first_test_day:
-        return (
-            f"version {champion.version} has learned from days up to {champion.trained_until}, "
-            f"and the test begins on {candidates.first_test_day}"
-        )
-    return ""
+        raise GateRefused("there is no champion")
+    if champion.trained_until < first_test:
+        return registry.load(champion)
+    if champion.held_out_until is not None and champion.held_out_until < first_test:
+        return registry.load_held_out(champion)
+    raise GateRefused(
+        f"version {champion.version} has learned from days up to "
+        f"{champion.held_out_until or champion.trained_until}, and the test begins on {first_test}"
+    )
 
 
 def _flat(evaluation: Evaluation) -> dict[str, float]:
@@ -161,6 +169,10 @@ def _flat(evaluation: Evaluation) -> dict[str, float]:
             flat |= {f"{model.name}/{k}_over_{other}": gain.mid for k, gain in gains.items()}
         if model.over_nothing is not None:
             flat[f"{model.name}/value_over_nothing"] = model.over_nothing.mid
+        if model.refit is not None:
+            flat[f"{model.name}/refit_distance"] = model.refit.distance
+            flat[f"{model.name}/refit_mean"] = model.refit.mean
+            flat[f"{model.name}/held_out_mean"] = model.refit.held_out_mean
         if model.overfit is not None:
             flat[f"{model.name}/overfit"] = model.overfit
     return flat

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import inspect
-import time
 from collections.abc import Mapping
 from datetime import date
 
@@ -22,12 +22,16 @@ from pipelines.methods.examples import Examples, Past, find_past, read_past
 from pipelines.methods.golden import golden_day, golden_scores
 from pipelines.methods.ladder import choose
 from pipelines.methods.metrics import score_events
-from pipelines.methods.model import Model, fit
-from pipelines.methods.modelfile import pack
 from pipelines.methods.recipes import Attempts
+from pipelines.methods.refit import fit_both, fit_recipe
 from pipelines.methods.split import fold_days, split_days
 from pipelines.methods.task import task_of
 
+# Modules of pipelines.methods that decide what is learned, and from which events.
+DECIDING = (
+    "baseline", "bootstrap", "effective", "events", "examples", "ladder", "metrics", "model",
+    "modelfile", "recalibration", "recipes", "refit", "residuals", "split", "task",
+)  # fmt: skip
 RESAMPLES = 500  # behind the choice among tonight's candidates
 
 
@@ -42,47 +46,50 @@ def train(
     code: Mapping[str, str],
     candidates: Candidates | None,
 ) -> Candidates:
-    """Tonight's candidates, fitted on every labelled event before the gap.
+    """Tonight's candidates, each fitted twice: on every labelled event before the gap, and on all.
 
-    What was trained before from the same features, outcomes, settings and code is returned as it
-    was. The choice falls on a fold of the training days, so that nobody has looked at the test
+    The first fit is judged on the test days, the second one serves. What was trained before from the
+    same features, outcomes, settings and code is returned as it was. The choice falls on a fold of the training days, so that nobody has looked at the test
     days before evaluate does. A recipe that cannot be fitted or kept is told by name, and costs only
     itself. Raises DataError when there is too little to learn from, ConfigError when no recipe is left.
     """
     newest, gap = problem.last_mature_day(day), gap_days(params, problem)
     split = split_days(newest, params.test_days, gap)
-    past = find_past(feature_table, problem, lake, problem.first_day, split.last_train)
+    past = find_past(feature_table, problem, lake, problem.first_day, newest)
     golden = golden_day(feature_table.history)
     fingerprint = _fingerprint(day, params, problem, past, code)
     if candidates is not None and _stands(candidates, fingerprint, registry):
         return candidates
-    # The test asks what this night's model would have said then: all it learns was known by then.
-    examples = read_past(past, problem, lake, problem.cutoff(split.first_test))
-    _refuse_poor(examples, day)
-    facts = _facts(params, landed, code, examples)
+    known = read_past(past, problem, lake, problem.cutoff(day))
+    # The test asks what a model of then would have said: all it learns was known by then.
+    early = known.until(split.last_train).known_before(problem.cutoff(split.first_test))
+    _refuse_poor(early, day)
+    facts = _facts(params, landed, code, known) | _described(early, "held_out_")
     run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
     attempts = Attempts(problem.recipes)
-    models = attempts.each(lambda recipe: _fit_to_keep(recipe, examples, params))
-    chosen, reason, folds = _choose(attempts, problem, params, examples)
+    made = attempts.each(lambda recipe: fit_both(recipe, early, known, params, problem))
+    chosen, reason, folds = _choose(attempts, problem, params, early)
     batch = lake.read([golden]).to_pandas()
     fitted = []
     for name in folds:
-        model, seconds = models[name]
-        metrics = folds[name] | _training_loss(model, examples, problem)
+        fits = made[name]
+        metrics = folds[name] | fits.metrics
         reach("train.before_register")
-        version = registry.register(run_id, model, metrics)
+        version = registry.register(run_id, fits.model, metrics, fits.held_out)
         fitted.append(
             Candidate(
-                name=model.name,
+                name=name,
                 version=version.version,
                 sha256=version.sha256,
-                trained_until=model.trained_until,
-                golden=golden_scores(model, batch),
-                seconds=seconds,
+                trained_until=fits.model.trained_until,
+                held_out_sha256=version.held_out_sha256,
+                held_out_until=fits.held_out.trained_until,
+                golden=golden_scores(fits.model, batch),
+                seconds=fits.seconds,
                 metrics=metrics,
             )
         )
-    dictionary = page(problem, examples.schema).encode()
+    dictionary = page(problem, known.schema).encode()
     registry.log(run_id, {}, {"features.md": dictionary}, complete=True)
     return Candidates(
         day=day,
@@ -91,19 +98,10 @@ def train(
         chosen=chosen,
         reason=reason,
         first_test_day=split.first_test,
-        baseline=task_of(problem.task).baseline(examples.labels),
+        baseline=task_of(problem.task).baseline(early.labels),
         candidates=tuple(fitted),
         failed=attempts.failed,
     )
-
-
-def _fit_to_keep(recipe: Recipe, examples: Examples, params: TrainParams) -> tuple[Model, float]:
-    """The fitted model, which can be kept, and the seconds that it took."""
-    started = time.perf_counter()
-    model = fit(recipe, examples, params.seed, params.threads)
-    seconds = round(time.perf_counter() - started, 3)
-    pack(model)
-    return model, seconds
 
 
 def _choose(
@@ -122,7 +120,7 @@ def _choose(
     weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)
 
     def tried(recipe: Recipe) -> Samples:
-        scores = fit(recipe, early, params.seed, params.threads).scores(late.frame)
+        scores = fit_recipe(recipe, early, params).scores(late.frame)
         return measure(score_events(late, scores, problem.worth), weights)
 
     samples = attempts.each(tried)
@@ -130,14 +128,6 @@ def _choose(
     chosen, reason = choose(list(samples), samples, task.loss)
     folds = {n: {f"fold_{m}": s.mid(m) for m in s.numbers} for n, s in samples.items()}
     return chosen, reason, folds
-
-
-def _training_loss(model: Model, examples: Examples, problem: Problem) -> dict[str, float]:
-    """Loss on the very events it was fitted on, and what the test days' is compared with."""
-    scored = score_events(examples, model.scores(examples.frame), problem.worth)
-    task = task_of(examples.task)
-    names = dict.fromkeys((task.loss, task.overfit))
-    return {f"train_{name}": task.metrics[name].of(scored) for name in names}
 
 
 def _refuse_poor(examples: Examples, day: date) -> None:
@@ -161,14 +151,10 @@ def _fingerprint(
     day: date, params: TrainParams, problem: Problem, past: Past, code: Mapping[str, str]
 ) -> str:
     """SHA-256 over everything that decides what training makes."""
-    functions = [
-        problem.outcome,
-        *([problem.value] if problem.value else []),
-        *(recipe.build for recipe in problem.recipes),
-        train,
-        fit,
-    ]
-    sources = {inspect.getsource(inspect.getmodule(function) or train) for function in functions}
+    theirs = [problem.outcome, problem.value, *(recipe.build for recipe in problem.recipes)]
+    modules = [inspect.getmodule(one) for one in (*theirs, train) if one]
+    modules += [importlib.import_module(f"pipelines.methods.{name}") for name in DECIDING]
+    sources = {inspect.getsource(module or train) for module in modules}
     parts = [
         day.isoformat(),
         params.model_dump_json(exclude={"threads"}),
@@ -186,18 +172,25 @@ def _facts(
     params: TrainParams, landed: Landed, code: Mapping[str, str], examples: Examples
 ) -> dict[str, str]:
     """What a person asks of a run first."""
-    first, last = examples.days.min(), examples.days.max()
     return {
         **{name: str(setting) for name, setting in params.model_dump().items()},
         **code,
         "data_version": landed.version,
         "data_recorded": landed.recorded,
-        "first_day": str(first),
-        "last_day": str(last),
-        "events": str(len(examples.labels)),
         "features": str(len(examples.schema)),
+        **_described(examples),
+    }
+
+
+def _described(examples: Examples, prefix: str = "") -> dict[str, str]:
+    """How many events of which days a fit learned from."""
+    told = {
+        "first_day": str(examples.days.min()),
+        "last_day": str(examples.days.max()),
+        "events": str(len(examples.labels)),
         f"label_{task_of(examples.task).average}": f"{examples.labels.mean():.4f}",
     }
+    return {f"{prefix}{name}": text for name, text in told.items()}
 
 
 def _inputs(past: Past, problem: Problem) -> dict[str, str]:

@@ -236,7 +236,10 @@ class World:
     def train(
         self, day: date = DAY, earlier: Candidates | None = None, **changes: Any
     ) -> Candidates:
-        params = TrainParams(**{"seed": 1, "test_days": 14, "gap_days": 1, "threads": 1} | changes)
+        params = TrainParams(
+            **{"seed": 1, "test_days": 14, "gap_days": 1, "recalibration_days": 28, "threads": 1}
+            | changes
+        )
         landed = Landed(
             day=day, version="data-1", recorded="nowhere", partitions=(), new=0, rows={}
         )
@@ -268,7 +271,12 @@ class World:
         )
 
     def promote(self, candidates: Candidates, evaluation: Evaluation, **changes: Any) -> Verdict:
-        settings = {"policy": "ask", "max_overfit": 0.1, "max_model_mb": 10.0}
+        settings = {
+            "policy": "ask",
+            "max_overfit": 0.1,
+            "max_refit_distance": 1.0,
+            "max_model_mb": 10.0,
+        }
         settings |= FLOORS[self.problem.task] | changes
         params = PromoteParams.model_validate(settings)
         table = self.feature_table(candidates.day)

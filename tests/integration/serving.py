@@ -124,7 +124,12 @@ class MemoryRegistry:
     ) -> None:
         raise NotImplementedError
 
-    def register(self, run_id: str, model: Model, metrics: Mapping[str, float]) -> ModelVersion:
+    def register(
+        self, run_id: str, model: Model, metrics: Mapping[str, float], held_out: Model
+    ) -> ModelVersion:
+        raise NotImplementedError
+
+    def load_held_out(self, version: ModelVersion) -> Model:
         raise NotImplementedError
 
     def facts(self, run_id: str) -> Mapping[str, str] | None:

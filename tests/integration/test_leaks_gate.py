@@ -170,7 +170,7 @@ def leaks(
     world.land(tables)
     table = world.night(DAY, back=TEST_DAYS + LESSON_DAYS)
     one = Candidate(
-        name="linear", version="1", sha256="", trained_until=trained_until, golden=(), seconds=0, metrics={},
+        name="linear", version="1", sha256="", trained_until=trained_until, held_out_sha256="", held_out_until=trained_until, golden=(), seconds=0, metrics={},
     )  # fmt: skip
     candidates = Candidates(
         day=DAY, run_id="", fingerprint="", chosen="linear", reason="", first_test_day=FIRST_TEST, baseline=0.3, candidates=(one,),
@@ -273,7 +273,7 @@ def test_a_candidate_that_has_learned_from_the_test_serves_nobody(
 
     verdict = world.promote(candidates, world.evaluate(candidates))
 
-    assert all(c.trained_until < unharmed.first_test_day for c in unharmed.candidates)
+    assert all(c.held_out_until < unharmed.first_test_day for c in unharmed.candidates)
     assert (verdict.outcome, verdict.blessed) == ("refused", False)
     assert "learned from days of the test" in verdict.reason
 

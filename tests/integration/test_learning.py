@@ -12,7 +12,10 @@ import pytest
 from pipelines.core.contracts import Recipe
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
-from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear, trees
+from pipelines.methods.examples import Examples, find_past, read_past
+from pipelines.methods.metrics import METRICS, score_events
+from pipelines.methods.model import fit
+from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear, trees, worth
 
 
 @pytest.fixture
@@ -35,7 +38,8 @@ def test_the_first_night_makes_the_first_champion(world: World) -> None:
     )
     assert champion.quality
     assert champion.infra
-    assert champion.trained_until == DAY - timedelta(days=14 + 1 + 1)
+    assert champion.trained_until == DAY - timedelta(days=1)
+    assert champion.held_out_until == DAY - timedelta(days=14 + 1 + 1)
     assert [entry.version for entry in world.warehouse.ledger()] == [champion.version]
     assert world.registry.version("canary") == champion
     assert evaluation.first_test_day == DAY - timedelta(days=14)
@@ -113,6 +117,32 @@ def test_the_number_of_threads_makes_no_other_model(world: World) -> None:
     assert world.train(earlier=candidates, threads=2) == candidates
 
 
+def chancy(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """Trees on samples that the seed draws."""
+    from xgboost import XGBClassifier
+
+    return XGBClassifier(
+        n_estimators=10, subsample=0.5, enable_categorical=True, random_state=seed, n_jobs=1
+    )
+
+
+def test_the_seed_decides_the_model_and_the_draws_of_the_choice(tmp_path: Path) -> None:
+    problem = replace(PROBLEM, recipes=(*PROBLEM.recipes, Recipe("chancy", chancy)))
+    first, other = (
+        World(tmp_path / str(seed), problem=problem, crooked=True).train(seed=seed)
+        for seed in (1, 2)
+    )
+    again = World(tmp_path / "again", problem=problem, crooked=True).train(seed=1)
+
+    assert [c.sha256 for c in again.candidates] == [c.sha256 for c in first.candidates]
+    assert again.reason == first.reason
+    for served in ("sha256", "held_out_sha256"):
+        mine, theirs = (getattr(night.candidates[-1], served) for night in (first, other))
+        assert mine != theirs
+    assert other.candidates[1].sha256 == first.candidates[1].sha256  # which chance has no part in
+    assert other.reason != first.reason  # its interval is drawn by the seed
+
+
 def test_nothing_of_the_test_days_reaches_training(world: World) -> None:
     candidates = world.train()
     for n in range(1, 16):
@@ -120,7 +150,74 @@ def test_nothing_of_the_test_days_reaches_training(world: World) -> None:
 
     again = world.train(earlier=None)
 
-    assert [c.sha256 for c in again.candidates] == [c.sha256 for c in candidates.candidates]
+    assert [c.held_out_sha256 for c in again.candidates] == [
+        c.held_out_sha256 for c in candidates.candidates
+    ]
+    assert all(
+        a.sha256 != b.sha256 for a, b in zip(again.candidates, candidates.candidates, strict=True)
+    )
+    assert again.baseline == candidates.baseline
+
+
+def test_both_fits_are_those_of_the_recipe_on_their_days_and_the_served_one_is_loaded(
+    world: World,
+) -> None:
+    candidates = world.train(recalibration_days=0)
+    table = world.feature_table()
+    past = find_past(table, PROBLEM, world.lake, FIRST, DAY - timedelta(days=1))
+    known = read_past(past, PROBLEM, world.lake, PROBLEM.cutoff(DAY))
+    first_test = candidates.first_test_day
+    early = known.until(first_test - timedelta(days=2)).known_before(PROBLEM.cutoff(first_test))
+
+    for recipe, candidate in zip(PROBLEM.recipes, candidates.candidates, strict=True):
+        version = world.registry.version(candidate.version)
+        assert version is not None
+        for examples, model in (
+            (known, world.registry.load(version)),
+            (early, world.registry.load_held_out(version)),
+        ):
+            again = fit(recipe, examples, 1, 1)
+            assert np.array_equal(model.scores(known.frame), again.scores(known.frame))
+            assert model.trained_until == again.trained_until
+
+
+def test_a_champion_that_has_seen_the_test_days_is_judged_by_its_held_out_fit(
+    world: World,
+) -> None:
+    world.night()
+    champion = world.registry.version("champion")
+    assert champion is not None
+    candidates = world.train(DAY + timedelta(days=1))
+
+    evaluation = world.evaluate(candidates)
+
+    judged = evaluation.model("champion")
+    assert champion.trained_until >= candidates.first_test_day
+    assert evaluation.comparable, evaluation.reason
+    assert judged is not None
+    found = examples_of(world, evaluation)
+    scored = score_events(found, world.registry.load_held_out(champion).scores(found.frame), worth)
+    assert judged.metrics["log_loss"].mid == METRICS["log_loss"].of(scored)
+
+
+def examples_of(world: World, evaluation: Evaluation) -> Examples:
+    table, first, last = world.feature_table(evaluation.day), evaluation.first_test_day, evaluation.last_test_day  # fmt: skip
+    past = find_past(table, PROBLEM, world.lake, first, last)
+    return read_past(past, PROBLEM, world.lake, PROBLEM.cutoff(evaluation.day))
+
+
+def test_the_refit_answers_like_the_held_out_fit_and_both_stand_in_the_run(world: World) -> None:
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+
+    run = world.registry._client.get_run(candidates.run_id).data
+    for model in evaluation.candidates:
+        assert model.refit is not None
+        assert model.refit.trained_until == DAY - timedelta(days=1)
+        assert 0 < model.refit.distance < 0.5
+        assert model.refit.gain.high > 0
+        for name in ("refit_distance", "refit_mean", "held_out_mean", "shift", "held_out_shift"):
+            assert f"{model.name}/{name}" in run.metrics
 
 
 @pytest.mark.parametrize("minutes", [0, 90], ids=["at the cutoff", "after it"])
@@ -362,6 +459,15 @@ def spoiled(evaluation: Evaluation, **changes: Any) -> Evaluation:
         mine = changes | {"gains": model.gains | gains}
         models.append(model if model.overfit is None else model.model_copy(update=mine))
     return evaluation.model_copy(update={"models": tuple(models)})
+
+
+def test_a_problem_without_a_value_is_learned_and_judged_without_it(tmp_path: Path) -> None:
+    world = World(tmp_path, problem=replace(PROBLEM, value=None, recipes=PROBLEM.recipes[:1]))
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+
+    assert all("value" not in m.metrics and m.over_nothing is None for m in evaluation.models)
+    assert world.promote(candidates, evaluation).outcome == "champion"
 
 
 def test_too_little_to_learn_from_is_said_in_one_sentence(world: World) -> None:

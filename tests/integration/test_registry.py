@@ -77,7 +77,9 @@ def shop(tmp_path: Path, models: tuple[Model, Model]) -> Shop:
 
 @pytest.fixture(params=[0, 1], ids=["skops", "ubj"])
 def version(request: pytest.FixtureRequest, shop: Shop) -> ModelVersion:
-    return shop.registry.register(shop.run_id, shop.models[request.param], {"train_log_loss": 0.5})
+    return shop.registry.register(
+        shop.run_id, shop.models[request.param], {"train_log_loss": 0.5}, shop.models[request.param]
+    )
 
 
 def test_a_version_comes_back_and_scores_the_same_bits(shop: Shop, version: ModelVersion) -> None:
@@ -97,7 +99,7 @@ def test_the_same_night_and_the_same_model_are_found_again(
     made = next(model for model in shop.models if model.name == version.candidate)
 
     assert shop.registry.night(DAY, "f1", FACTS, INPUTS) == shop.run_id
-    assert shop.registry.register(shop.run_id, made, {}) == version
+    assert shop.registry.register(shop.run_id, made, {}, made) == version
     assert shop.registry.night(DAY, "f2", FACTS, INPUTS) != shop.run_id
 
 
@@ -133,10 +135,23 @@ def test_the_ui_finds_a_signature_and_requirements_and_no_rows(
         "MLmodel",
         "requirements.txt",
         shop.file(version).name,
+        f"held_out{shop.file(version).suffix}",
     }
     assert '"name": "wind"' in described
     assert "numpy==" in (folder / "requirements.txt").read_text()
     assert "input_example" not in described
+
+
+def test_a_damaged_held_out_fit_judges_nothing_and_the_model_serves_on(
+    shop: Shop, version: ModelVersion
+) -> None:
+    path = shop.file(version).with_stem("held_out")
+    whole = shop.registry.load_held_out(version)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+    with pytest.raises(GateRefused, match="SHA-256"):
+        shop.registry.load_held_out(version)
+    assert shop.registry.load(version).trained_until == whole.trained_until
 
 
 def test_mlflows_own_loader_understands_what_we_keep(shop: Shop, version: ModelVersion) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipelines.core.contracts import Table
 from pipelines.core.errors import ConfigError
 from pipelines.methods.declare import Latest, Lookup
-from pipelines.methods.declared import check_problem
+from pipelines.methods.declared import check_metric, check_problem
 from pipelines.problem import PROBLEM
 
 
@@ -33,6 +33,7 @@ def test_the_problem_as_it_is_can_be_meant() -> None:
         (replace(PROBLEM, slices=("origins",)), "slices: 'origins' is no feature .* 'origin'"),
         (replace(PROBLEM, zone="Europe/Berln"), "'Europe/Berln' is no time zone"),
         (replace(PROBLEM, zone=""), "'' is no time zone"),
+        (replace(PROBLEM, idle_score=1.5), "idle_score: 1.5 is no score of a binary problem"),
         (declared(latest=(Latest("wether", ("origin",), ("temp",), 6),)), "Latest.*'weather'"),
         (declared(lookups=(Lookup("plane", ("tailnum",), {"a": "b"}),)), "Lookup.*'planes'"),
     ],
@@ -52,3 +53,13 @@ def test_a_maturity_that_is_no_number_of_days_is_refused(days: Any) -> None:
 
 def test_labels_may_take_a_year() -> None:
     check_problem(replace(PROBLEM, label_maturity_days=365))
+
+
+def test_a_value_decides_only_where_one_is_given() -> None:
+    check_metric(PROBLEM, "value")
+    check_metric(replace(PROBLEM, value=None), "log_loss")
+
+    with pytest.raises(
+        ConfigError, match=r"promote\.metric: 'value', and problem 'flights' gives no"
+    ):
+        check_metric(replace(PROBLEM, value=None), "value")

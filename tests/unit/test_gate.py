@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.core.config import PromoteParams
-from pipelines.core.records import Evaluated, Evaluation, Interval, Verdict
+from pipelines.core.records import Evaluated, Evaluation, Interval, Refit, Verdict
 from pipelines.methods.bootstrap import day_weights, interval, measure
 from pipelines.methods.gate import Blessing, judge, quality
 from pipelines.methods.ladder import choose
@@ -24,7 +24,7 @@ WORSE = Interval(low=-0.02, mid=-0.01, high=-0.002)
 
 def gate(**changes: Any) -> PromoteParams:
     settings: dict[str, Any] = {
-        "policy": "ask", "metric": "log_loss", "max_calibration_excess": 0.03, "max_overfit": 0.1, "min_auc": 0.55, "max_model_mb": 10,
+        "policy": "ask", "metric": "log_loss", "max_calibration_excess": 0.03, "max_overfit": 0.1, "min_auc": 0.55, "max_refit_distance": 1.0, "max_model_mb": 10,
     }  # fmt: skip
     return PromoteParams(**(settings | changes))
 
@@ -205,6 +205,27 @@ def test_overfit_alone_blocks_and_says_so() -> None:
 
 def test_ranking_like_chance_alone_blocks() -> None:
     assert not blessed(candidate(metrics={"auc": 0.52})).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"distance": 1.3}, "1.30 times the spread"),
+        ({"gain": WORSE}, "worse when fitted on all days"),
+    ],
+)
+def test_a_refit_that_is_not_like_the_held_out_fit_is_refused(
+    changes: dict[str, Any], word: str
+) -> None:
+    alike = Refit(
+        trained_until=date(2013, 9, 30), mean=0.2, held_out_mean=0.3, distance=0.2, gain=TIE
+    )
+
+    refused = blessed(candidate(refit=alike.model_copy(update=changes)))
+
+    assert blessed(candidate(refit=alike)).passed
+    assert not refused.passed
+    assert word in refused.reason
 
 
 def test_what_was_not_measured_as_a_candidate_is_never_blessed() -> None:

@@ -128,7 +128,15 @@ def midnight(day: date) -> datetime:
 
 def candidates(until: date) -> Candidates:
     one = Candidate(
-        name="linear", version="1", sha256="", trained_until=until, golden=(), seconds=0, metrics={}
+        name="linear",
+        version="1",
+        sha256="",
+        trained_until=until,
+        held_out_sha256="",
+        held_out_until=until,
+        golden=(),
+        seconds=0,
+        metrics={},
     )
     return Candidates(
         day=NIGHT, run_id="", fingerprint="", chosen="linear", reason="", first_test_day=FIRST, baseline=0.2, candidates=(one,),

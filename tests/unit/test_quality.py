@@ -81,6 +81,8 @@ def test_a_days_numbers_have_intervals_that_ten_times_the_events_make_narrower()
     narrow, wide = more.metrics["log_loss"], few.metrics["log_loss"]
     assert isinstance(narrow, Interval)
     assert isinstance(wide, Interval)
+    assert isinstance(few.metrics["value"], Interval)  # money is no surer than skill
+    assert few.metrics["value"].low < few.metrics["value"].mid < few.metrics["value"].high
     assert wide.low <= wide.mid <= wide.high
     assert narrow.high - narrow.low < (wide.high - wide.low) / 2
 
