@@ -23,6 +23,7 @@ ADVICE = (
     "they may tell how events end: find where the source takes them from and leave them out, or"
 )
 WEEKS = 21  # from so many days on, what a weekday explains is taken out of daily means
+FEWEST = 5  # degrees of freedom: four days on which a gust was measured stand in order by chance
 BEFORE = 0.01  # share of outcomes that may be known before their own day: clocks go wrong
 
 
@@ -152,7 +153,7 @@ def _correlation(means: np.ndarray, outcomes: np.ndarray, weekday: np.ndarray) -
     if there.sum() >= WEEKS:
         one, other = (_less_weekday(x, weekday[there]) for x in (one, other))
         spare -= 6
-    if spare < 1 or np.ptp(one) < 1e-12 or np.ptp(other) < 1e-12:
+    if spare < FEWEST or np.ptp(one) < 1e-12 or np.ptp(other) < 1e-12:
         return Interval(low=0.0, mid=0.0, high=1.0)
     found = min(abs(float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])), 1 - 1e-9)
     reach = 1.96 * np.sqrt((1 + found**2 / 2) / spare)

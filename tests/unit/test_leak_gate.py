@@ -165,3 +165,13 @@ def test_each_fault_of_time_is_said(hours_later: int, until: date, night: date, 
 
     assert not found.passed
     assert word in found.reason
+
+
+@pytest.mark.parametrize(("n_days", "passed"), [(4, True), (7, True), (12, False)])
+def test_a_feature_that_is_there_on_a_few_days_only_is_accused_of_nothing(
+    n_days: int, *, passed: bool
+) -> None:
+    rare = np.where(days() < np.datetime64(FIRST) + n_days, of_the_day(), np.nan)
+    gusty = examples(gust=rare)
+
+    assert day_check(gusty, list(readings(gusty)), PARAMS).passed == passed
