@@ -184,7 +184,9 @@ Choice = tuple[Evaluated, Outcome, str]
 def _refuse(evaluation: Evaluation, blessings: Mapping[str, Mapping[str, Blessing]]) -> Choice:
     """Why none may serve, the favourite's reasons first."""
     favourite = _favourite(evaluation.candidates, evaluation)
-    leaked = any(not check.passed for check in evaluation.leaks)  # which blocks all alike: said once
+    leaked = any(
+        not check.passed for check in evaluation.leaks
+    )  # which blocks all alike: said once
     others = [one for one in evaluation.candidates if one is not favourite and not leaked]
     reasons = [
         blessing.reason
