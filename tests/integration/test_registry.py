@@ -266,7 +266,7 @@ def test_a_pickle_is_refused_before_it_is_read_whatever_its_name_and_tags_say(
 def test_what_else_lies_in_the_folder_is_neither_read_nor_a_reason_to_refuse(
     shop: Shop, name: str
 ) -> None:
-    version = shop.registry.register(shop.run_id, shop.models[0], {})
+    version = shop.registry.register(shop.run_id, shop.models[0], {}, shop.models[0])
     beside = shop.file(version).parent / name
     beside.parent.mkdir(exist_ok=True)
     beside.write_bytes(pickle.dumps(Spring(beside.with_name("sprung"))))
