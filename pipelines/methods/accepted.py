@@ -62,7 +62,9 @@ class Accepted:
         """The columns of every table, as its newest partition has them."""
         newest = {table: self._newest(table, self.day) for table in self.tables}
         schemas = {table: self.lake.schema(one) for table, (one,) in newest.items()}
-        return Shape(self.problem.events, self.problem.key, schemas, self.problem.outcomes)
+        problem = self.problem
+        days = problem.label_maturity_days
+        return Shape(problem.events, problem.key, schemas, problem.outcomes, days)
 
     def reads(self, day: date) -> Reads:
         """What the features of a day are made from; of a history, the facts behind its totals.
@@ -85,8 +87,10 @@ class Accepted:
         return paths or self.shape.schema(table).empty_table()
 
     def _before(self, table: str, day: date, n_days: int) -> Found:
-        yesterday = day - timedelta(days=1)
-        return self._since(table, day - timedelta(days=n_days), yesterday, day)
+        problem, last = self.problem, day - timedelta(days=1)
+        if table == problem.outcomes:
+            last = problem.last_mature_day(day)
+        return self._since(table, last - timedelta(days=n_days - 1), last, day)
 
     def _since(self, table: str, first: date, last: date, night: date) -> Found:
         revisions, known, days = self.tables[table], self._night(night), self._sorted[table]
@@ -122,7 +126,8 @@ def find_accepted(
     """
     declared, yesterday = problem.features, day - timedelta(days=1)
     reaches = [latest.reach_days for latest in declared.latest]
-    back = timedelta(days=max([declared.longest_window, *reaches]))
+    longest = max([declared.longest_window, *reaches])
+    back = timedelta(days=longest + problem.label_maturity_days)
     spans = {problem.events: (first, day)}
     for lookup in declared.lookups:
         spans[lookup.table] = (problem.first_day, day)

@@ -10,6 +10,7 @@ from typing import Literal
 from pipelines.core.records import Interval, Verdict
 from pipelines.methods.course import Limits
 from pipelines.methods.drift import Drift
+from pipelines.methods.maturity import Missing
 from pipelines.methods.quality import middle
 from pipelines.methods.standing import CHAMPION, Standing
 from pipelines.methods.succession import Ways
@@ -18,6 +19,7 @@ from pipelines.methods.watch import Night, Watched
 
 ANSWERING = ("champion", "version")  # whose answers are nobody's worry
 RESERVES = ("previous-champion", "canary", "baseline")  # who should not be better than the champion
+MISSING = 0.5  # share of the outcomes that should be known; a source may leave out some for good
 AHEAD = 0.05  # of the champion's loss: less is no reason to wake anybody
 
 
@@ -28,6 +30,7 @@ Kind = Literal[
     "another answered",
     "champion withheld",
     "settle failed",
+    "outcomes missing",
     "leak",
     "broken model",
     "changed world",
@@ -64,6 +67,7 @@ def find_alarms(night: Night, watched: Watched, ways: Ways) -> list[Alarm]:
     """
     found = [
         *_of_the_chain(night),
+        *missing_alarm(night, watched.missing),
         *_of_the_models(night, watched, ways),
         *find_betters(watched.standings, watched.task, night.day, ways),
         *live_alarms(night, watched, ways),
@@ -134,6 +138,21 @@ def champion_withheld(verdict: Verdict, reason: str) -> Alarm:
         command,
         urgent=True,
         kind="champion withheld",
+    )
+
+
+def missing_alarm(night: Night, found: Missing | None) -> Iterator[Alarm]:
+    """That most outcomes which should be known by now are not: nobody sees how the answers do."""
+    if found is None or found.share < MISSING:
+        return
+    yield Alarm(
+        "outcomes missing",
+        f"Of {found.events:,} events published from {found.first} to {found.last} the outcomes of "
+        f"{found.missing:,} have not come, and they should be complete: ask the source again; if they "
+        f"take longer, declare how many days in label_maturity_days of the problem.",
+        f"redeye night --day {night.day}",
+        found.share / MISSING,
+        kind="outcomes missing",
     )
 
 

@@ -35,11 +35,21 @@ def reach_table(facts: str) -> str:
     return f"reach_{facts}"
 
 
-def scored_days(days: Iterable[date], cutoff: Cutoff, windows: Iterable[Window]) -> pa.Table:
-    """`days`: day, its cutoff, and the first day of each window."""
+def spans(windows: Iterable[Window], delay: int = 0) -> list[int]:
+    """How many days before a day its windows begin. With a `delay`, also how many before it those
+    end that leave so many days out, and how many before it these begin.
+    """
+    found = {window.days for window in windows}
+    return sorted(found | ({delay} | {days + delay for days in found} if delay else set()))
+
+
+def scored_days(
+    days: Iterable[date], cutoff: Cutoff, windows: Iterable[Window], delay: int = 0
+) -> pa.Table:
+    """`days`: day, its cutoff, and the day of each of the windows' `spans`."""
     rows = list(days)
     columns = {"day": pa.array(rows, pa.date32()), CUTOFF: _instants(map(cutoff, rows))}
-    for span in sorted({window.days for window in windows}):
+    for span in spans(windows, delay):
         first = [day - timedelta(days=span) for day in rows]
         columns[since(span)] = pa.array(first, pa.date32())
     return pa.table(columns)
@@ -89,10 +99,12 @@ def local_days(first: date, last: date, cutoff: Cutoff) -> pa.Table:
     )
 
 
-def reached_days(days: Iterable[date], cutoff: Cutoff, latest: Latest) -> pa.Table:
-    """For each day, the partitions that may hold the latest row, and how old that may be."""
-    age, back = timedelta(hours=latest.max_age_hours), latest.reach_days
-    pairs = [(day - timedelta(days=n), day) for day in days for n in range(back, 0, -1)]
+def reached_days(days: Iterable[date], cutoff: Cutoff, latest: Latest, delay: int = 0) -> pa.Table:
+    """For each day, the partitions that may hold the latest row, and how old that may be; with a
+    `delay`, all of it so many days earlier.
+    """
+    age, back = timedelta(hours=latest.max_age_hours, days=delay), latest.reach_days + delay
+    pairs = [(day - timedelta(days=n), day) for day in days for n in range(back, delay, -1)]
     return pa.table(
         {
             "partition": pa.array([partition for partition, _ in pairs], pa.date32()),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
-from pipelines.methods.calendar import CUTOFF, DAYS, reach_table, since
+from pipelines.methods.calendar import CUTOFF, DAYS, reach_table, since, spans
 from pipelines.methods.declare import Crowd, FeatureSet, History, Latest
 from pipelines.methods.history import Column
 from pipelines.methods.portable import portable
@@ -35,7 +35,7 @@ def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
     for crowd in features.crowds:
         query = _join_crowd(query, crowd)
     for history in features.history:
-        query = join_history(query, history)
+        query = join_history(query, history, shape.delay(history.table))
     for latest in features.latest:
         query = _join_latest(query, latest, shape)
     return portable(query.order_by(*(of("b", name) for name in ("day", *shape.key)), copy=False))
@@ -44,8 +44,8 @@ def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
 def _base(features: FeatureSet, shape: Shape) -> exp.Select:
     """Events of the days, with every column that a feature, a key or a window needs."""
     scope = _events_scope(features, shape)
-    windows = sorted({window.days for window in features.windows})
-    edges = [of("d", name).as_(name) for name in ("day", CUTOFF, *map(since, windows))]
+    found = spans(features.windows, shape.maturity)
+    edges = [of("d", name).as_(name) for name in ("day", CUTOFF, *map(since, found))]
     needed = _needed(features) | dict.fromkeys(shape.key, "the key")
     base = (
         exp.select(*edges, *(scope.column(name, asker).as_(name) for name, asker in needed.items()))

@@ -22,6 +22,7 @@ class Limits:
     days: int
     psi: float
     lost: float
+    maturity: int = 0  # days until the outcomes of a day are complete
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,18 @@ def find_course(
     Its skill is the task's measure that can be compared across months (`overfit`): a stormy week is
     hard for everybody, and no loss.
     """
-    is_recent = rows["day"] > day - timedelta(days=limits.days)
-    recent, before = rows.loc[is_recent], rows.loc[~is_recent]
     return Course(
         subject=subject,
-        moved=_moved(before, recent, limits),
-        lost=_lost(before, recent, judge),
+        moved=_moved(*_parted(rows, day, limits.days), limits),
+        lost=_lost(*_parted(rows, day - timedelta(days=limits.maturity), limits.days), judge),
         limit=limits.lost,
     )
+
+
+def _parted(rows: pd.DataFrame, day: date, days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows before the last days up to `day`, and those since."""
+    is_recent = rows["day"] > day - timedelta(days=days)
+    return rows.loc[~is_recent], rows.loc[is_recent]
 
 
 def _moved(before: pd.DataFrame, recent: pd.DataFrame, limits: Limits) -> float | None:

@@ -25,7 +25,7 @@ class Totals:
 
     def __init__(self, accepted: Accepted, history: History) -> None:
         self._accepted, self._history = accepted, history
-        self._longest = history.longest
+        self._longest = history.longest + accepted.shape.delay(history.table)
         self._query = totals_query(accepted.problem.features, history, accepted.shape)
         self.text = f"{self._query.sql()}\nknown within {self._longest} days"
 

@@ -38,12 +38,23 @@ def _chapters(problem: Problem, kinds: Mapping[str, str]) -> Iterator[str]:
         yield f"\n## {chapter}\n"
         if chapter == "What happened before":
             yield from _values(problem)
+            yield from _complete(problem)
         yield f"| feature |{' kind |' if kinds else ''} meaning |"
         yield f"|---|{'---|' if kinds else ''}---|"
         for name, meaning in found:
             kind = f" {kinds.get(name, '')} |" if kinds else ""
             yield f"| `{name}` |{kind} {' '.join(meaning.split())} |"
     yield ""
+
+
+def _complete(problem: Problem) -> Iterator[str]:
+    """Which days histories of the outcomes leave out."""
+    days = problem.label_maturity_days
+    if days:
+        yield (
+            f"What is of `{problem.outcomes}` leaves out the last {days} days before the cutoff, whose "
+            f"outcomes are not complete: there a window of 7 days ends {days} days earlier.\n"
+        )
 
 
 def _values(problem: Problem) -> Iterator[str]:

@@ -14,6 +14,44 @@ from pipelines.methods.task import Task
 
 
 @dataclass(frozen=True)
+class Missing:
+    """Events published on days whose outcomes should be complete, and how many have none."""
+
+    first: date
+    last: date
+    events: int
+    missing: int
+
+    @property
+    def share(self) -> float:
+        """How many of them, as a share."""
+        return self.missing / self.events
+
+
+def known_by_all(scores: pd.DataFrame, complete: date) -> pd.DataFrame:
+    """The scores without the outcomes of days after `complete`: those that are known already are not
+    like those to come. `scores` are the warehouse's.
+    """
+    there = scores["day"] <= complete
+    return scores.assign(
+        label=scores["label"].where(there), known_at=scores["known_at"].where(there)
+    )
+
+
+def find_missing(published: pd.DataFrame, complete: date, days: int) -> Missing | None:
+    """What is not known of the last `days` days up to `complete`; None when nothing was published.
+
+    An outcome without a label, such as that of a cancelled flight, is known.
+    """
+    recent = published["day"].between(complete - timedelta(days=days - 1), complete)
+    rows = published.loc[recent]
+    if rows.empty:
+        return None
+    missing = int(rows["known_at"].isna().sum())
+    return Missing(rows["day"].min(), rows["day"].max(), len(rows), missing)
+
+
+@dataclass(frozen=True)
 class Ripeness:
     """What the night so many days after an event's day knows of it."""
 

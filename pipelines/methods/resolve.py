@@ -22,6 +22,11 @@ class Shape:
     key: tuple[str, ...]
     schemas: Mapping[str, pa.Schema]  # of every table, by its name
     outcomes: str = ""  # the facts that have the key of the events: each tells of one, once
+    maturity: int = 0  # days until the outcomes of a day are complete
+
+    def delay(self, table: str) -> int:
+        """How many of the last days before the cutoff features of these facts leave out."""
+        return self.maturity if table == self.outcomes else 0
 
     def of(self, table: str) -> tuple[str, ...]:
         """The columns of a table; raises ConfigError with the nearest name when there is none."""

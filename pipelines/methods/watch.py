@@ -24,7 +24,7 @@ from pipelines.methods.course import Course, Limits, find_course
 from pipelines.methods.diagnose import Diagnosis, diagnose
 from pipelines.methods.drift import Drift
 from pipelines.methods.live import Live, find_live
-from pipelines.methods.maturity import Ripeness, maturity
+from pipelines.methods.maturity import Missing, Ripeness, find_missing, maturity
 from pipelines.methods.quality import Quality, Worth, published_quality, subject
 from pipelines.methods.reconcile import Reconciled, estimate_day, reconcile
 from pipelines.methods.slices import Slice, find_slices
@@ -68,6 +68,7 @@ class Watched:
     shares: Sequence[Standing]  # of champion and challenger, where they shared the keys
     slices: Sequence[Slice]
     maturity: Sequence[Ripeness]
+    missing: Missing | None  # outcomes that should have come
     expected: Mapping[str, Mapping[str, Amount]]  # of the day's answers, by subject and metric
     reconciled: Sequence[Reconciled]
     drift: Sequence[Drift]
@@ -102,7 +103,10 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
     tonight, lately = scores.loc[scores["day"] == night.day], scores.loc[scores["day"] < night.day]
     published, reconciled = lately.loc[lately["answers"]], reconcile(seen.measured)
     columns = [name for name in problem.slices if name in lately]
-    limits = Limits(params.psi_days, params.psi_alert, params.lost_alert)
+    complete = problem.last_mature_day(night.day)
+    limits = Limits(
+        params.psi_days, params.psi_alert, params.lost_alert, problem.label_maturity_days
+    )
     drifted = [one.feature for one in seen.drift if one.is_above(limits.psi)]
     untold = [one.feature for one in seen.drift if one.is_untold(limits.psi)]
     courses = _courses(scores, night.day, limits, (worth, task))
@@ -115,7 +119,10 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
         standings=standings(lately, worth, task),
         shares=shares(lately, worth, task),
         slices=find_slices(published, columns, worth, task),
-        maturity=maturity(published, night.day, problem.cutoff, worth, task),
+        maturity=maturity(
+            published.loc[published["day"] <= complete], night.day, problem.cutoff, worth, task
+        ),
+        missing=find_missing(published, complete, params.psi_days),
         expected=estimate_day(tonight, lately, worth, task, reconciled),
         reconciled=reconciled,
         drift=seen.drift,

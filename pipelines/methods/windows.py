@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from pipelines.methods.calendar import AGES, HISTORY, WHOLE, since, weight
+from pipelines.methods.calendar import AGES, HISTORY, WHOLE, since, spans, weight
 from pipelines.methods.history import Column, History, HistoryFeature, Key, Window
 from pipelines.methods.measures import FINER, NEEDS, SUM, parts_of
 from pipelines.methods.sql import (
@@ -23,8 +23,10 @@ from pipelines.methods.totals import grain_name
 WEIGHED = ("facts", "known", *SUM)
 
 
-def join_history(query: exp.Select, history: History) -> exp.Select:
+def join_history(query: exp.Select, history: History, delay: int = 0) -> exp.Select:
     """Add a history's features to a query over `base` AS b, from the totals `history_<name>`.
+
+    With a `delay`, its windows end so many days before the day before the cutoff.
 
     The query itself grows: sqlglot would copy the whole of it with each step. The totals are named
     once for all grains, so that an engine may read them once.
@@ -34,17 +36,18 @@ def join_history(query: exp.Select, history: History) -> exp.Select:
     for by in history.grains:
         name = _windows_name(history, by)
         on = same("b", name, ("day", *by))
-        query = query.with_(name, as_=_windows(history, by), copy=False)
+        query = query.with_(name, as_=_windows(history, by, delay), copy=False)
         query = query.join(name, on=on, join_type="left", copy=False)
     return query.select(*(_measured(one).as_(one.name) for one in history.features()), copy=False)
 
 
-def _windows(history: History, by: Key) -> exp.Select:
+def _windows(history: History, by: Key, delay: int) -> exp.Select:
     """Totals over each window, for every key and day that an event asks for.
 
     Facts known before the day are of days before it: nothing is known before its own day.
     """
-    edges = sorted({since(window.days) for window in history.windows})
+    edges = list(map(since, spans(history.windows, delay)))
+    ends = since(delay) if delay else "day"
     asked = (
         exp.select(*map(exp.column, ("day", *edges, *by)))
         .distinct(copy=False)
@@ -53,12 +56,13 @@ def _windows(history: History, by: Key) -> exp.Select:
     in_reach = exp.and_(
         of("t", "grain").eq(exp.Literal.string(grain_name(by))),
         same("a", "t", by),
-        of("t", "day") >= of("a", since(history.longest)),
+        of("t", "day") >= of("a", since(history.longest + delay)),
         of("t", "known_on") < of("a", "day"),
+        *([of("t", "day") < of("a", ends)] if delay else []),
         copy=False,
     )
     merged = [
-        _merged(part, window, history.longest).as_(_part_name(part, window))
+        _merged(part, window, history.longest, delay).as_(_part_name(part, window))
         for window in history.windows
         for part in parts_of(history, by)
         if window.half_life is None or part in WEIGHED
@@ -71,19 +75,19 @@ def _windows(history: History, by: Key) -> exp.Select:
     )
     if any(window.half_life for window in history.windows):
         query = query.join(
-            aliased(AGES, "w"), on=_days_between(of("t", "day"), of("a", "day")).eq(of("w", "age"))
+            aliased(AGES, "w"), on=_days_between(of("t", "day"), of("a", ends)).eq(of("w", "age"))
         )
     return query
 
 
-def _merged(part: str, window: Window, longest: int) -> Column:
+def _merged(part: str, window: Window, longest: int, delay: int) -> Column:
     """One part of the daily totals over a window."""
     column: Column = of("t", part)
     if window.half_life is not None:
         # Decimals: the product of two 64-bit integers may need more than 64 bits.
         column = exp.cast(column, "DECIMAL(19, 0)") * of("w", weight(window.half_life))
     if window.days < longest:
-        column = exp.Case().when(of("t", "day") >= of("a", since(window.days)), column)
+        column = exp.Case().when(of("t", "day") >= of("a", since(window.days + delay)), column)
     if part == "value":
         return exp.Count(this=exp.Distinct(expressions=[column]))
     if part == "least":

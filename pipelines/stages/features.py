@@ -126,13 +126,16 @@ class _Tables:
         """What the query reads for a piece of days, and the small tables that say which days."""
         accepted, declared, cutoff = self._accepted, self._declared, self._accepted.problem.cutoff
         inputs: dict[str, pa.Table | list[Path]] = {
-            calendar.DAYS: calendar.scored_days(piece, cutoff, declared.windows)
+            calendar.DAYS: calendar.scored_days(
+                piece, cutoff, declared.windows, accepted.shape.maturity
+            )
         }
         if any(window.half_life for window in declared.windows):
             inputs[calendar.AGES] = calendar.ages(declared.windows)
         read = merged(self.reads[day] for day in piece)
         for latest in declared.latest:
-            reached = calendar.reached_days(piece, cutoff, latest)
+            delay = accepted.shape.delay(latest.table)
+            reached = calendar.reached_days(piece, cutoff, latest, delay)
             inputs[calendar.reach_table(latest.table)] = reached
         for history in declared.history:
             name = calendar.HISTORY + history.name

@@ -26,9 +26,11 @@ from pipelines.core.records import (
 )
 from pipelines.methods.alarms import Alarm, find_alarms
 from pipelines.methods.drift import Drift, feature_drift, spread_blocks
+from pipelines.methods.effective import judged_days
 from pipelines.methods.events import event_keys
 from pipelines.methods.incidents import only_file, tell
 from pipelines.methods.kept import night_metrics, summary
+from pipelines.methods.maturity import known_by_all
 from pipelines.methods.oddities import draw, find_outliers
 from pipelines.methods.page import render
 from pipelines.methods.quality import daily_quality
@@ -72,14 +74,15 @@ def monitor(
         settlement=settlement,
         code=code,
     )
-    first, last = day - timedelta(days=params.lookback_days), day - timedelta(days=1)
-    scores = _slice(problem, feature_table, lake, warehouse.scores(first, day))
+    first, complete = judged_days(day, params, problem)
+    scores = known_by_all(warehouse.scores(first, day), complete)
+    scores = _slice(problem, feature_table, lake, scores)
     _keep_settled(night, problem, scores, warehouse)
     blocks, unlearned = _blocks(params, feature_table, publication, lake)
     drift = _drift(params, feature_table, blocks, unlearned, lake)
     learned = blocks[: len(blocks) - unlearned]
     _keep_rows(problem, feature_table, learned, lake, warehouse)
-    seen = Seen(scores, warehouse.measured(first, last), drift)
+    seen = Seen(scores, warehouse.measured(first, day - timedelta(days=1)), drift)
     watched = watch(night, params, problem, seen)
     warehouse.measure(day, night_metrics(watched, params.lookback_days))
     alarms = find_alarms(night, watched, find_ways(registry, warehouse))

@@ -122,8 +122,8 @@ def read_further(monkeypatch: pytest.MonkeyPatch, n_days: int = 3) -> None:
         more = last if table == found.problem.events else last + later
         return since(found, table, first, more, night)
 
-    def reach_more(days: Any, cutoff: Any, latest: Any) -> pa.Table:
-        made = reached(days, cutoff, latest)
+    def reach_more(days: Any, cutoff: Any, latest: Any, delay: int) -> pa.Table:
+        made = reached(days, cutoff, latest, delay)
         place = made.schema.get_field_index("partition")
         moved = [one + later for one in made["partition"].to_pylist()]
         ahead = made.set_column(place, "partition", pa.array(moved, pa.date32()))

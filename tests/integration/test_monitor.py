@@ -61,6 +61,55 @@ class Page(HTMLParser):
         self.loads += [value or "" for name, value in attrs if name in GONE]
 
 
+def missing(report: Report) -> list[str]:
+    return [alert for alert in report.alerts if "have not come" in alert]
+
+
+def test_outcomes_that_do_not_come_are_told(serving: Serving) -> None:
+    days = [DAY + timedelta(days=n) for n in range(4)]
+    for day in days[:3]:
+        serving.score(day)
+
+    settlement = serving.settle(days[3])
+    report, _ = serving.monitor(days[3], settlement=settlement)
+
+    assert settlement.settled == {}
+    told = f"Of 9 events published from {DAY} to {days[2]} the outcomes of 9 have not come"
+    assert [alert.split(",")[0] for alert in missing(report)] == [told]
+    assert f"Run `redeye night --day {days[3]}`." in missing(report)[0]
+    for day in days[:2]:
+        serving.flew(day, [20, 0, None])
+    report, _ = serving.monitor(days[3], settlement=serving.settle(days[3]))
+    assert not missing(report)
+
+
+def test_outcomes_that_take_time_are_missed_when_they_should_be_there(serving: Serving) -> None:
+    serving.problem = dataclasses.replace(serving.problem, label_maturity_days=14)
+    serving.score()
+
+    early, _ = serving.monitor(DAY + timedelta(days=14))
+    late, _ = serving.monitor(DAY + timedelta(days=15))
+
+    assert (len(missing(early)), len(missing(late))) == (0, 1)
+
+
+def test_no_day_is_judged_before_its_outcomes_are_complete(serving: Serving) -> None:
+    serving.score()
+    serving.flew(DAY, [20, 20])  # the third takes longer
+    settlement = serving.settle(TOMORROW)
+    serving.problem = dataclasses.replace(serving.problem, label_maturity_days=3)
+
+    early, page = serving.monitor(TOMORROW, settlement=settlement)
+    serving.flew(DAY, [20, 20, 0])
+    night = DAY + timedelta(days=4)
+    late, _ = serving.monitor(night, settlement=serving.settle(night))
+
+    assert "rate_observed" not in metrics(serving, TOMORROW, "published")
+    assert early.metrics["events_28d"] == 0
+    assert "100.0 %" not in page
+    assert late.metrics["rate_observed_28d"] == pytest.approx(2 / 3)
+
+
 def test_published_answers_are_measured_when_their_outcomes_are_known(serving: Serving) -> None:
     serving.score()  # 0.6, 0.4 and 0.2 for flights 1, 2 and 3
     serving.flew(DAY, [20, 0, None])
@@ -282,6 +331,7 @@ def test_what_to_expect_of_the_days_answers_is_told_and_reconciled(serving: Serv
 
 def test_people_are_told_once_what_is_wrong_and_what_to_run(serving: Serving) -> None:
     serving.registry.down = True
+    serving.flew(DAY - timedelta(days=1), [20, 0, None])
     for back in (1, 0):
         day = DAY - timedelta(days=back)
         publication = serving.score(day)

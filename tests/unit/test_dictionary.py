@@ -48,3 +48,10 @@ def test_a_chapter_without_features_is_left_out() -> None:
 
     assert "other events" not in told
     assert "Observed last" not in told
+
+
+def test_a_reader_learns_which_days_histories_of_outcomes_leave_out() -> None:
+    told = page(replace(PROBLEM, label_maturity_days=14))
+
+    assert "What is of `flights` leaves out the last 14 days before the cutoff" in told
+    assert "leaves out" not in page(PROBLEM)
