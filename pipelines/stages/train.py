@@ -26,6 +26,7 @@ from pipelines.methods.recipes import Attempts
 from pipelines.methods.refit import fit_both, fit_recipe
 from pipelines.methods.split import fold_days, split_days
 from pipelines.methods.task import task_of
+from pipelines.methods.undeclared import refuse_undeclared
 
 # Modules of pipelines.methods that decide what is learned, and from which events.
 DECIDING = (
@@ -49,10 +50,13 @@ def train(
     """Tonight's candidates, each fitted twice: on every labelled event before the gap, and on all.
 
     The first fit is judged on the test days, the second one serves. What was trained before from the
-    same features, outcomes, settings and code is returned as it was. The choice falls on a fold of the training days, so that nobody has looked at the test
-    days before evaluate does. A recipe that cannot be fitted or kept is told by name, and costs only
-    itself. Raises DataError when there is too little to learn from, ConfigError when no recipe is left.
+    same features, outcomes, settings and code is returned as it was. The choice falls on a fold of the
+    training days, so that nobody has looked at the test days before evaluate does. A recipe that cannot
+    be fitted or kept is told by name, and costs only itself. Raises DataError when there is too little
+    to learn from, and when labels take longer than the problem declares; ConfigError when no recipe is
+    left.
     """
+    refuse_undeclared(day, problem, feature_table, lake)
     newest, gap = problem.last_mature_day(day), gap_days(params, problem)
     split = split_days(newest, params.test_days, gap)
     past = find_past(feature_table, problem, lake, problem.first_day, newest)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
@@ -7,15 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipelines.core.contracts import Recipe
+from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
 from pipelines.methods.examples import Examples, find_past, read_past
 from pipelines.methods.metrics import METRICS, score_events
 from pipelines.methods.model import fit
-from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear, trees, worth
+from tests.integration.learning import (
+    DAY,
+    FIRST,
+    PROBLEM,
+    REGRESSION,
+    World,
+    linear,
+    trees,
+    worth,
+)
 
 
 @pytest.fixture
@@ -248,6 +259,36 @@ def test_days_whose_outcomes_are_not_complete_neither_train_nor_test(tmp_path: P
     again = world.train(earlier=None)
     assert [one.sha256 for one in again.candidates] == [c.sha256 for c in candidates.candidates]
     assert world.evaluate(again).models == evaluation.models
+
+
+def slow(root: Path, problem: Problem, maturity: int) -> World:
+    """A world in which late rides are known after 1 to 10 days, and others after 14."""
+    world = World(root, problem=replace(problem, label_maturity_days=maturity))
+
+    def known_at(rows: pd.DataFrame) -> pd.Series:
+        days = np.where(rows["delay"] >= 10, rows["ride"] % 10 + 1, 14)
+        return rows["known_at"] + pd.to_timedelta(days, unit="D")
+
+    for n in range((DAY - FIRST).days + 4):
+        world.land(FIRST + timedelta(days=n), known_at=known_at)
+    return world
+
+
+@pytest.mark.parametrize("problem", [PROBLEM, REGRESSION], ids=["binary", "regression"])
+def test_labels_that_take_longer_than_declared_are_refused_and_the_advice_works(
+    tmp_path: Path, problem: Problem
+) -> None:
+    with pytest.raises(DataError) as refusal:
+        slow(tmp_path / "undeclared", problem, 0).train()
+
+    said = str(refusal.value)
+    advised = re.search(r"declare label_maturity_days=(\d+) in the problem", said)
+    assert advised, said
+    assert advised[1] == "14"
+    assert "10 days after the event 0% of" in said
+    assert said.endswith(f"then run `redeye night --day {DAY}`")
+    candidates = slow(tmp_path / "declared", problem, 14).train()
+    assert candidates.first_test_day == DAY - timedelta(days=15 + 13)
 
 
 def _known_late(world: World) -> int:
