@@ -20,6 +20,7 @@ from pipelines.methods.diagnose import Diagnosis
 from pipelines.methods.drift import Drift
 from pipelines.methods.lineage import Archive, trace
 from pipelines.methods.live import Live
+from pipelines.methods.maturity import Missing
 from pipelines.methods.standing import Standing
 from pipelines.methods.succession import (
     Ways,
@@ -60,6 +61,7 @@ def watched(**found: object) -> Any:
         "drifted": (),
         "limits": SimpleNamespace(days=7, psi=0.25),
         "live": Live(7, None, 0.0, None, 0.0),
+        "missing": None,
         "diagnosis": Diagnosis("as ever", ""),
         "pooled": {"rate_predicted": 0.269, "rate_observed": 0.102},
     }
@@ -98,6 +100,7 @@ CASES: dict[Kind, tuple[Any, Any]] = {
         watched(),
     ),
     "settle failed": (night(publication=answered("champion")), watched()),
+    "outcomes missing": (night(**GOOD), watched(missing=Missing(DAY, DAY, 10, 9))),
     "leak": (night(**GOOD, evaluation=SimpleNamespace(leaks=(LEAK,))), watched()),
     "broken model": (night(**GOOD), caused("broken model")),
     "changed world": (night(**GOOD), caused("changed world")),
