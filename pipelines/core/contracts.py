@@ -126,6 +126,10 @@ class Problem:
         """The newest day whose outcomes are all known at the cutoff of `day`."""
         return day - timedelta(days=1 + self.label_maturity_days)
 
+    def complete(self, day: date) -> date:
+        """The first night at whose cutoff all outcomes of `day` are known."""
+        return day + timedelta(days=1 + self.label_maturity_days)
+
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)
 

@@ -35,9 +35,10 @@ def ingest(
 
     Asked for are days that the lake does not have, the newest of each table, and facts of the last
     `corrections_days`: what was corrected becomes a revision that counts from this night on, and the
-    same rows change nothing. An older day that the source lacks is left out and told of, and when it
-    comes, it counts only from then on; of the newest ones none may be missing. A night that changes
-    nothing gives back the record that it `landed` before. Raises DataError when a file that it needs
+    same rows change nothing. So are, once, older facts that landed before the outcomes of their day
+    were complete. An older day that the source lacks is left out and told of, and when it comes, it
+    counts only from then on; of the newest ones none may be missing. A night that changes nothing
+    gives back the record that it `landed` before. Raises DataError when a file that it needs
     is not the one that landed: what is asked for again is mended, the rest is for a person to restore.
     """
     if day < problem.first_day:
@@ -78,14 +79,14 @@ class _Landing:
     lake: Lake
     day: date
     params: IngestParams
-    before: dict[tuple[str, date], str] = field(default_factory=dict)  # → checksum
+    before: dict[tuple[str, date], Partition] = field(default_factory=dict)
     writes: list[Future[Partition]] = field(default_factory=list)
     absent: list[tuple[Table, date]] = field(default_factory=list)
 
     def land(self, table: Table, writers: ThreadPoolExecutor) -> None:
         """Start the writing of every partition of a table that has to be."""
         there = self.lake.find(f"raw/{table.name}", self._first(table), self._newest(table))
-        self.before |= {(p.dataset, p.day): p.sha256 for p in there}
+        self.before |= {(p.dataset, p.day): p for p in there}
         wanted = self._slow(table) if table.kind == "slow" else self._daily(table, there)
         for day, rows in wanted:
             self.writes.append(writers.submit(self._write, table, day, rows))
@@ -111,7 +112,8 @@ class _Landing:
     def arrived(self) -> list[Partition]:
         """The partitions that are new, or have become another revision."""
         written = [write.result() for write in self.writes]
-        return [p for p in written if self.before.get((p.dataset, p.day)) != p.sha256]
+        before = {name: partition.sha256 for name, partition in self.before.items()}
+        return [p for p in written if before.get((p.dataset, p.day)) != p.sha256]
 
     @property
     def _start(self) -> date:
@@ -127,11 +129,11 @@ class _Landing:
         return self.day - timedelta(days=1) if table.kind == "facts" else self.day
 
     def _daily(self, table: Table, there: list[Partition]) -> Iterator[tuple[date, pa.Table]]:
-        newest, kept = self._newest(table), {partition.day for partition in there}
+        newest, kept = self._newest(table), {partition.day: partition for partition in there}
         again = corrections_days(self.params, self.problem) if table.kind == "facts" else 1
         for position in range((newest - self._start).days + 1):
             day = self._start + timedelta(days=position)
-            if day in kept and (newest - day).days >= again:
+            if (newest - day).days >= again and not self._wanted(table, kept.get(day)):
                 continue
             try:
                 yield day, self.source.read(table.name, day)
@@ -140,6 +142,13 @@ class _Landing:
                     self.absent.append((table, day))
                 if day == newest:
                     raise
+
+    def _wanted(self, table: Table, kept: Partition | None) -> bool:
+        """Whether an older day is asked for: it is not there, or landed before it was complete."""
+        if kept is None:
+            return True
+        early = kept.night is not None and kept.night < self.problem.complete(kept.day)
+        return table.kind == "facts" and early
 
     def _slow(self, table: Table) -> Iterator[tuple[date, pa.Table]]:
         """A slow table is known from its first landing on, as if it had been so all along.
@@ -155,4 +164,12 @@ class _Landing:
             yield self.day, rows
 
     def _write(self, table: Table, day: date, rows: pa.Table | None) -> Partition:
-        return self.lake.write(f"raw/{table.name}", day, rows, night=self.day)
+        """Facts asked for when their outcomes were complete are a revision of their own, even of the
+        same rows: its night says that nobody has to ask again.
+        """
+        dataset, maturity = f"raw/{table.name}", self.problem.label_maturity_days
+        kept = self.before.get((dataset, day))
+        origin = kept.origin if kept else ""
+        if table.kind == "facts" and maturity and self.day >= self.problem.complete(day):
+            origin = f"complete after {maturity} days"
+        return self.lake.write(dataset, day, rows, origin, self.day)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -291,6 +292,85 @@ def test_an_empty_day_is_landed_for_validation_to_judge(night: Night, lake: Loca
     (empty,) = [p for p in landed.partitions if p.dataset == "raw/schedule" and p.day == DAY]
     assert empty.rows == 0
     assert lake.read([empty]).num_rows == 0
+
+
+@dataclass
+class ThreeDays:
+    """Nights of a problem whose outcomes take three days, or as many as are declared."""
+
+    lake: LocalLake
+    versions: CountingVersions
+
+    def run(self, day: date, *, declared: int, **source: Any) -> StrictSource:
+        asked = StrictSource(today=day, **source)
+        problem = replace(TOY, label_maturity_days=declared)
+        params = IngestParams(history_days=20, corrections_days=1)
+        ingest(day, params, problem, asked, self.lake, self.versions)
+        return asked
+
+    def known(self, day: date) -> list[int]:
+        rows: list[int] = self.lake.read(self.lake.find("raw/flights", day, day))["n"].to_pylist()
+        return rows
+
+
+@pytest.fixture
+def three_days(lake: LocalLake, versions: CountingVersions) -> ThreeDays:
+    return ThreeDays(lake, versions)
+
+
+def facts_asked(source: StrictSource) -> list[int]:
+    return [day.day for table, day in source.asked if table == "flights"]
+
+
+def test_days_that_landed_before_their_outcomes_were_complete_are_asked_for_once_they_are(
+    three_days: ThreeDays,
+) -> None:
+    for night in range(2, 11):
+        three_days.run(date(2020, 1, night), declared=0)
+    complete = {("flights", date(2020, 1, 4)): [4, 44]}
+
+    told = three_days.run(NEXT, declared=3, rows=complete)
+    after = three_days.run(NEXT + timedelta(days=1), declared=3, rows=complete)
+
+    assert facts_asked(told) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert three_days.known(date(2020, 1, 4)) == [4, 44]
+    assert facts_asked(after) == [8, 9, 10, 11]
+
+
+def test_after_nights_that_did_not_run_incomplete_days_are_asked_for_and_then_no_more(
+    three_days: ThreeDays,
+) -> None:
+    three_days.run(DAY, declared=3)
+    late = DAY + timedelta(days=7)
+
+    told = three_days.run(late, declared=3)
+    after = three_days.run(late, declared=3)
+
+    assert facts_asked(told) == [7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
+    assert facts_asked(after) == [13, 14, 15, 16]
+
+
+def test_an_earlier_night_that_is_run_again_changes_nothing_of_a_complete_day(
+    three_days: ThreeDays, tmp_path: Path
+) -> None:
+    three_days.run(DAY, declared=3)
+    three_days.run(DAY + timedelta(days=7), declared=3)
+    before = {path: path.read_bytes() for path in tmp_path.glob("raw/*/*/*.*")}
+
+    three_days.run(DAY, declared=3)
+
+    assert {path: path.read_bytes() for path in tmp_path.glob("raw/*/*/*.*")} == before
+
+
+def test_what_is_complete_for_one_maturity_is_asked_for_again_for_a_longer_one(
+    three_days: ThreeDays,
+) -> None:
+    for night in range(2, 11):
+        three_days.run(date(2020, 1, night), declared=3)
+
+    asked = [facts_asked(three_days.run(DAY, declared=6)) for _ in range(2)]
+
+    assert asked == [[1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 4, 5, 6, 7, 8, 9]]
 
 
 def test_a_slow_table_is_landed_again_only_when_it_changed(night: Night) -> None:
