@@ -35,7 +35,7 @@ down: $(VENV)/.installed ## stop what `make up` left running
 night: $(VENV)/.installed ## one whole night without Airflow   [DAY=2013-10-01]
 	@redeye night --day '$(DAY)' $(if $(FORCE),--force)
 
-repro: $(VENV)/.installed ## the same chain through DVC, for the day in params.yaml
+repro: $(VENV)/.installed ## the same chain through DVC, as an experiment, for the day in params.yaml
 	@dvc repro
 
 test: $(VENV)/.spark ## every test, whole nights through real services included
@@ -65,7 +65,7 @@ lock: $(VENV)/.installed ## resolve the two locks anew from pyproject.toml
 	  | $(RESOLVE) - --constraint requirements.lock --no-annotate -o requirements-spark.lock
 
 clean: ## remove all state: data, runs, var (versions on the branch `data` and the environment stay)
-	rm -rf data runs var dvc.lock .dvc/cache .dvc/tmp
+	rm -rf data runs var experiments dvc.lock .dvc/cache .dvc/tmp
 
 install: $(VENV)/.installed ## make the environment, from the lock   [PYTHON=python3.12]
 

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from infra.settings import REPOSITORY
 from pipelines.__main__ import settle_in
-from pipelines.core.config import find_places, read_params
+from pipelines.core.config import EXPERIMENT, find_places, read_params
 from pipelines.core.day import parse_day
 from pipelines.core.errors import RedeyeError
 from pipelines.core.faults import VARIABLE
@@ -39,6 +39,7 @@ from pipelines.services import Redeye, open_redeye
 
 OUTSIDE = (  # what would lead out of the scratch folder
     "REDEYE_ROOT",
+    EXPERIMENT,
     "REDEYE_DATABASE_URL",
     "MLFLOW_TRACKING_URI",
     "REDEYE_DVC_REMOTE",

@@ -26,9 +26,9 @@ from infra.running import Stack, check_alive, read_stack, stop_stack
 from infra.settings import LOGIN, LOOPBACK, REPOSITORY, open_home, open_secrets
 from pipelines.commands.app import check_day
 from pipelines.core.backfill import Backfill
-from pipelines.core.config import find_places
+from pipelines.core.config import EXPERIMENT, find_places
 from pipelines.core.day import parse_day
-from pipelines.core.errors import BusyError, RedeyeError, TemporaryError
+from pipelines.core.errors import BusyError, ConfigError, RedeyeError, TemporaryError
 from pipelines.core.graph import read_chain
 from pipelines.services import open_redeye
 
@@ -41,7 +41,13 @@ def main(words: Sequence[str]) -> int:
     signal.signal(signal.SIGHUP, _leave)
     asked = _parser().parse_args(words)
     try:
-        code: int = asked.run(asked, Machine(open_home(find_places()), CONSOLE.print))
+        places = find_places()
+        if places.production:
+            raise ConfigError(
+                f"{EXPERIMENT}: Airflow runs production's nights only; "
+                f"unset it, or run `{EXPERIMENT}=yes redeye night` with a --day"
+            )
+        code: int = asked.run(asked, Machine(open_home(places), CONSOLE.print))
     except RedeyeError as error:
         CONSOLE.print(f"{asked.target}: {error}", markup=False, soft_wrap=True)
         return error.exit_code

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ from pipelines.core.graph import Graph, read_chain
 from pipelines.methods.verify import Stores
 from pipelines.nights import nights_left, readable_texts, secrets_of
 from pipelines.runner import Factories, Night
+
+log = logging.getLogger("redeye")
 
 ASKED = ("problem", "lake", "registry", "warehouse", "books", "versions")
 
@@ -70,6 +73,8 @@ class NightPages:
 def open_redeye(environ: Mapping[str, str]) -> Redeye:
     """Read the settings; services are made when a stage first asks for them."""
     places = find_places(environ)
+    if places.production:
+        log.info("an experiment, in %s: production stays as it is", places.root)
     params = read_params(places.repository / "params.yaml")
     graph = read_chain(places.repository / "dvc.yaml")
     return Redeye(places, params, graph, _factories(places, params, environ))
@@ -79,8 +84,11 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
     places: Places, params: Params, environ: Mapping[str, str]
 ) -> Factories:
     def lake() -> Any:
+        from pipelines.adapters.borrowed import begin_with_raw
         from pipelines.adapters.lake import LocalLake
 
+        if places.production is not None:
+            begin_with_raw(places.production / "data", places.data)
         return LocalLake(places.data)
 
     def source() -> Any:
@@ -130,7 +138,7 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
     def notifier() -> Any:
         from pipelines.adapters.notifier import Doors
 
-        return Doors(environ)
+        return Doors({} if places.production else environ)  # an experiment wakes nobody
 
     def attic() -> Any:
         from pipelines.adapters.attic import Folders
@@ -148,6 +156,8 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
         from pipelines.methods.task import task_of
 
         problem = load_problem(params.problem)
+        if places.production:  # the registered model, and every title, is the experiment's own
+            problem = replace(problem, name=f"{problem.name}-experiment")
         task_of(problem.task).limits(params.promote)  # before a night begins, not at its end
         check_problem(problem)
         check_metric(problem, params.promote.metric)

@@ -62,11 +62,13 @@ def open_engine(url: URL) -> Engine:
 
 def _limits(url: URL) -> dict[str, Any]:
     """No call waits for ever; what the URL says itself stands."""
-    limits: dict[str, Any] = {
-        "connect_timeout": CONNECT_SECONDS,
-        "options": f"-c lock_timeout={WAIT_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s",
-    }
-    return {name: value for name, value in limits.items() if name not in url.query}
+    told = url.query.get("options", ())
+    options = [told] if isinstance(told, str) else told
+    ours = f"-c lock_timeout={WAIT_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s"
+    limits: dict[str, Any] = {"options": " ".join([ours, *options])}  # the last one counts
+    if "connect_timeout" not in url.query:
+        limits["connect_timeout"] = CONNECT_SECONDS
+    return limits
 
 
 def _on_statement(*_: object) -> None:

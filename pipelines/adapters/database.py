@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.adapters import migration
 from pipelines.adapters.connection import hide, open_engine, parse_url, shown
+from pipelines.core.config import EXPERIMENTS_SCHEMA
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
 from pipelines.core.faults import reach
 
@@ -85,6 +86,7 @@ class Database:
             with self._begin(writes=True) as connection:
                 if self.is_postgresql:
                     connection.execute(_TAKE_TURN, {"name": "redeye schema"})
+                    _make_own_schema(connection)
                 migration.upgrade(connection, f"database {self._shown}")
         self._ready = True
 
@@ -113,6 +115,13 @@ class Database:
             f"{where}: did not do its work ({cause}); nothing half done can be seen, "
             f"run the same command again once it is back"
         )
+
+
+def _make_own_schema(connection: Connection) -> None:
+    """Make the schema of experiments, if that is where this connection works."""
+    where = connection.execute(text("SELECT current_setting('search_path')")).scalar()
+    if where == EXPERIMENTS_SCHEMA:
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {EXPERIMENTS_SCHEMA}"))
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

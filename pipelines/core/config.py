@@ -18,6 +18,9 @@ from pipelines.core.yamlfile import read_yaml
 
 # Bounds are wide: they keep out what cannot be meant, before it fails somewhere else without a sentence.
 MOST_DAYS = 36_500
+EXPERIMENT = "REDEYE_EXPERIMENT"
+# Of experiments in a database on a server; in one database production's tables stay in their own.
+EXPERIMENTS_SCHEMA = "redeye_experiments"
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=1, le=MOST_DAYS)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -164,6 +167,7 @@ class Places:
     database_url: str
     tracking_uri: str
     dvc_remote: str
+    production: Path | None = None  # of an experiment: the root whose raw data it begins with
 
     @property
     def data(self) -> Path:
@@ -179,16 +183,54 @@ class Places:
 
 
 def find_places(environ: Mapping[str, str] = os.environ) -> Places:
-    """Every place, by its variable or its embedded default."""
+    """Every place, by its variable or its embedded default.
+
+    A command that DVC starts, or that has REDEYE_EXPERIMENT=yes, has an experiment's places: nothing
+    that it writes is where production reads.
+    """
     repository = Path(__file__).resolve().parents[2]
-    root = _root(environ.get("REDEYE_ROOT") or str(repository))
+    production = _root(environ.get("REDEYE_ROOT") or str(repository))
+    experiment = is_experiment(environ)
+    if experiment:
+        _refuse_copy(repository, environ)
+    root = repository / "experiments" if experiment else production
+    database = environ.get("REDEYE_DATABASE_URL", "")
+    if experiment:
+        database = _in_own_schema(database)
     return Places(
         repository=repository,
         root=root,
-        database_url=environ.get("REDEYE_DATABASE_URL") or f"sqlite:///{root}/var/redeye.db",
+        database_url=database or f"sqlite:///{root}/var/redeye.db",
         tracking_uri=environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root}/var/mlflow.db",
-        dvc_remote=environ.get("REDEYE_DVC_REMOTE") or str(root / "var" / "dvc-remote"),
+        dvc_remote=(not experiment and environ.get("REDEYE_DVC_REMOTE"))
+        or str(root / "var" / "dvc-remote"),
+        production=production if experiment else None,
     )
+
+
+def is_experiment(environ: Mapping[str, str]) -> bool:
+    """Whether a command is one of an experiment: DVC started it, or somebody says so."""
+    said = environ.get(EXPERIMENT, "")
+    if said not in ("", "yes"):
+        raise ConfigError(f"{EXPERIMENT}: {said[:40]!r} is not known; write yes, or unset it")
+    return said == "yes" or bool(environ.get("DVC_STAGE"))
+
+
+def _refuse_copy(repository: Path, environ: Mapping[str, str]) -> None:
+    """DVC runs queued and temporary experiments in a copy, whose settings this program would not read."""
+    folder = environ.get("DVC_ROOT") if environ.get("DVC_STAGE") else None
+    if folder and Path(folder).resolve() != repository:
+        raise ConfigError(
+            f"DVC works in {folder}, and this program reads the settings of {repository}; run "
+            f"`dvc exp run` there, without --temp and --queue"
+        )
+
+
+def _in_own_schema(url: str) -> str:
+    """The URL with a schema of the experiments' own, if it is of a server; a file is not shared."""
+    if not url or url.startswith("sqlite"):
+        return ""
+    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{EXPERIMENTS_SCHEMA}"
 
 
 def _root(named: str) -> Path:

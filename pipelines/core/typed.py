@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.core.config import EXPERIMENT
+
 # A command, not the "redeye score: …" with which an error begins, and not one that has its path already.
 _COMMAND = re.compile(r"(?<![\w./-])redeye (?=[a-z]+\b(?!:))")
 
@@ -17,6 +19,8 @@ _COMMAND = re.compile(r"(?<![\w./-])redeye (?=[a-z]+\b(?!:))")
 def as_typed(text: str, environ: Mapping[str, str] = os.environ) -> str:
     """The text, with `redeye …` written so that it works when typed where the command was started."""
     name = _program(environ)
+    if environ.get(EXPERIMENT) or environ.get("DVC_STAGE"):  # else it would act on production
+        name = f"{EXPERIMENT}=yes {name}"
     return _COMMAND.sub(lambda _: f"{name} ", text)
 
 

@@ -87,7 +87,8 @@ def monitor(
     warehouse.measure(day, night_metrics(watched, params.lookback_days))
     alarms = find_alarms(night, watched, find_ways(registry, warehouse))
     incidents = _tell(alarms, night, params, problem, (warehouse, notifier))
-    pages.write("report.html", render("report.html", view(night, watched, incidents)))
+    shown = {"model": problem.model, **view(night, watched, incidents)}
+    pages.write("report.html", render("report.html", shown))
     return Report(
         day=day,
         page=f"runs/{day}/report.html",

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, create_engine, make_url, text
 from pipelines.adapters import publishing
 from pipelines.adapters.database import Database
 from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.core.config import find_places
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
 from pipelines.core.records import Incident, Interval, LedgerEntry, ScoringRun
 from pipelines.methods.fingerprint import checksum
@@ -631,3 +632,23 @@ def test_sqlite_is_safe_against_power_loss(tmp_path: Path) -> None:
     with database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+
+
+def test_an_experiment_has_tables_of_its_own_beside_productions(postgresql: str) -> None:
+    server = make_url(postgresql).set(drivername="postgresql+psycopg")
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS shared"))
+        connection.execute(text("CREATE DATABASE shared"))
+    admin.dispose()
+    url = server.set(database="shared").render_as_string(hide_password=False)
+    own = find_places({"REDEYE_EXPERIMENT": "yes", "REDEYE_DATABASE_URL": url}).database_url
+    publish(url, some_predictions(), "production")
+
+    publish(own, some_predictions(), "experiment")
+
+    assert ask(url, "SELECT run_id FROM public.published") == [("production",)]
+    assert ask(url, "SELECT run_id FROM redeye_experiments.published") == [("experiment",)]
+    assert ask(own, "SHOW lock_timeout") == [("0",)]  # of a connection that is not ours
+    with Database(own).read() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar() == "30s"

@@ -75,3 +75,10 @@ def test_only_commands_are_changed_and_only_once(
     assert once.startswith("redeye score: ask redeye.db; ")
     assert once.count("bin/redeye ") == 2
     assert as_typed(once, {}) == once
+
+
+@pytest.mark.parametrize("told", [{"REDEYE_EXPERIMENT": "yes"}, {"DVC_STAGE": "promote"}])
+def test_a_hint_that_an_experiment_prints_stays_in_the_experiment(told: dict[str, str]) -> None:
+    typed = as_typed("run `redeye promote --version 4`", {"PATH": str(FOLDER), **told})
+
+    assert typed == "run `REDEYE_EXPERIMENT=yes redeye promote --version 4`"
