@@ -5,26 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pipelines.adapters.mlmodel import HELD_OUT, write_folder
 from pipelines.adapters.mlrun import measure
+from pipelines.core.contracts import Fitted
 from pipelines.core.faults import reach
 from pipelines.core.records import ModelVersion
-from pipelines.methods.model import Model
 from pipelines.methods.modelfile import pack
 
 
-def keep_version(
-    client: Any, name: str, run_id: str, fits: tuple[Model, Model], metrics: Mapping[str, float]
-) -> Any:
+def keep_version(client: Any, name: str, run_id: str, fitted: Fitted) -> Any:
     """Log a model of the run, with its held-out fit, and register it; killed in between, it leaves a
     logged model only.
     """
-    (model, held_out), (content, held_out_content) = fits, map(pack, fits)
+    model, held_out = fitted.model, fitted.held_out
+    content, held_out_content = pack(model), pack(held_out)
     run = client.get_run(run_id)
     day = run.data.tags["redeye.day"]
     logged = client.create_logged_model(
@@ -35,7 +33,7 @@ def keep_version(
         (Path(scratch) / f"{HELD_OUT}.{held_out.form}").write_bytes(held_out_content)
         client.log_model_artifacts(logged.model_id, scratch)
     client.finalize_logged_model(logged.model_id, "READY")
-    grouped = {f"{model.name}/{metric}": number for metric, number in metrics.items()}
+    grouped = {f"{model.name}/{metric}": number for metric, number in fitted.metrics.items()}
     measure(client, run_id, grouped, logged.model_id)
     reach("registry.before_version")
     version = client.create_model_version(
@@ -43,7 +41,7 @@ def keep_version(
         source=logged.artifact_location,
         run_id=run_id,
         model_id=logged.model_id,
-        tags=_tags(model, content)
+        tags=_tags(fitted, content)
         | {
             "day": day,
             "model_id": logged.model_id,
@@ -62,7 +60,9 @@ def keep_version(
     return version
 
 
-def _tags(model: Model, content: bytes) -> dict[str, str]:
+def _tags(fitted: Fitted, content: bytes) -> dict[str, str]:
+    model, meanings = fitted.model, fitted.meanings
+    learned = {name: meanings[name] for name in model.schema if name in meanings}
     features = json.dumps(list(model.schema))
     return {
         "candidate": model.name,
@@ -70,6 +70,7 @@ def _tags(model: Model, content: bytes) -> dict[str, str]:
         "trained_until": model.trained_until.isoformat(),
         "features": features,
         "features_sha256": hashlib.sha256(features.encode()).hexdigest(),
+        "features_declared": json.dumps(learned),
     }
 
 
@@ -83,6 +84,7 @@ def read_version(version: Any) -> ModelVersion:
         sha256=tags.get("sha256", ""),
         trained_until=date.fromisoformat(tags.get("trained_until", date.max.isoformat())),
         features=tuple(json.loads(tags.get("features", "[]"))),
+        meanings=json.loads(tags.get("features_declared", "{}")),
         quality=tags.get("redeye.quality") == "passed",
         infra=tags.get("redeye.infra") == "passed",
         reason=tags.get("redeye.quality.reason", ""),

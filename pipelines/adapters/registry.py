@@ -14,7 +14,7 @@ from pipelines.adapters.mlrun import COMPLETE, create_night, describe, find_nigh
 from pipelines.adapters.mlstore import ABSENT, answering, one_at_a_time, open_store
 from pipelines.adapters.mlversion import keep_version, read_version
 from pipelines.core.config import Places
-from pipelines.core.contracts import ModelFile, Problem
+from pipelines.core.contracts import Fitted, ModelFile, Problem
 from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
 from pipelines.core.faults import reach
 from pipelines.core.files import write_whole
@@ -77,18 +77,16 @@ class MlflowRegistry:
                 self._client.set_terminated(run_id, "FINISHED")
                 self._client.set_tag(run_id, COMPLETE, "yes")
 
-    def register(
-        self, run_id: str, model: Model, metrics: Mapping[str, float], held_out: Model
-    ) -> ModelVersion:
+    def register(self, run_id: str, fitted: Fitted) -> ModelVersion:
         """Keep a fitted model as a version; the same run and model name again give the same version."""
-        client, fits = self._client, (model, held_out)
+        client = self._client
         with one_at_a_time(self._places), answering(self._places):
             versions = client.search_model_versions(
                 f"name = '{self._name}' and run_id = '{run_id}'"
             )
-            found = [v for v in versions if v.tags.get("candidate") == model.name]
+            found = [v for v in versions if v.tags.get("candidate") == fitted.model.name]
             return read_version(
-                found[0] if found else keep_version(client, self._name, run_id, fits, metrics)
+                found[0] if found else keep_version(client, self._name, run_id, fitted)
             )
 
     def facts(self, run_id: str) -> Mapping[str, str] | None:

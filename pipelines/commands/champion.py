@@ -42,23 +42,24 @@ def promote(
 
 
 def _promote_by_hand(redeye: Redeye, version: str, reason: str) -> None:
+    from pipelines.methods.meaning import meanings
     from pipelines.methods.succession import promote_by_hand
 
     if not reason.strip():
         raise UsageError("promote --version needs --reason, which will stand in the ledger")
     registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
-    promote_by_hand(parse_model(version), reason, registry, warehouse)
+    declared = meanings(redeye.services["problem"]())
+    promote_by_hand(parse_model(version), reason, registry, warehouse, declared)
     typer.echo(f"version {version} is the champion; the next score uses it")
 
 
 def _see_promotion(redeye: Redeye, as_json: bool) -> None:
+    from pipelines.methods.meaning import meanings
     from pipelines.methods.succession import look
 
-    registry = redeye.services["registry"]()
-    throne, challenger = (
-        look(registry, redeye.services["warehouse"]()),
-        registry.version("challenger"),
-    )
+    registry, declared = redeye.services["registry"](), meanings(redeye.services["problem"]())
+    throne = look(registry, redeye.services["warehouse"](), declared)
+    challenger = registry.version("challenger")
     serving = throne.serving
     told: dict[str, Any] = {
         "serving": serving.version if serving else None,
@@ -112,7 +113,9 @@ def rollback(
         run = warehouse.roll_back(parse_day(day))
         typer.echo(f"{run.day} is answered by run {run.run_id} again: {run.reason}")
         return
+    from pipelines.methods.meaning import meanings
     from pipelines.methods.succession import roll_back
 
-    entry = roll_back(reason or "rolled back by hand", redeye.services["registry"](), warehouse)
+    registry, declared = redeye.services["registry"](), meanings(redeye.services["problem"]())
+    entry = roll_back(reason or "rolled back by hand", registry, warehouse, declared)
     typer.echo(f"version {entry.version} is champion again, in place of {entry.before}")

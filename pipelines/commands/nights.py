@@ -103,10 +103,13 @@ def backfill(
 
 def _refuse_unknown_model(plan: Backfill, redeye: Redeye) -> None:
     """Before any day starts, and in a dry run as well: a published day is left without asking for it."""
+    from pipelines.methods.meaning import meanings
     from pipelines.methods.succession import proven_version
 
     if "score" in plan.stages and plan.model != "current":
-        proven_version(plan.model, redeye.services["registry"]())
+        anew = "features" in plan.stages
+        declared = meanings(redeye.services["problem"]()) if anew else None
+        proven_version(plan.model, redeye.services["registry"](), declared)
 
 
 def _fill(plan: Backfill, redeye: Redeye) -> list[RedeyeError]:

@@ -255,6 +255,16 @@ class Validator(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A model that is to be registered."""
+
+    model: Model
+    held_out: Model  # the fit that its evidence comes from
+    metrics: Mapping[str, float]
+    meanings: Mapping[str, str]  # hashes of the declarations of the features, by their names
+
+
 class Registry(Protocol):
     """Where nights are logged, and where model versions and their aliases live."""
 
@@ -278,9 +288,7 @@ class Registry(Protocol):
         """Add metrics, and files such as plots by their name, to a run; `complete` ends it."""
         ...
 
-    def register(
-        self, run_id: str, model: Model, metrics: Mapping[str, float], held_out: Model
-    ) -> ModelVersion:
+    def register(self, run_id: str, fitted: Fitted) -> ModelVersion:
         """Keep a fitted model as a version, with the held-out fit that its evidence comes from; the same
         run and model name again give the same version.
         """

@@ -105,6 +105,12 @@ class FeatureTable(Record):
     partition: Partition
     history: tuple[Partition, ...]  # earlier days' tables, oldest first
     fingerprint: str  # SHA-256 over the declaration and every partition named here
+    meanings: dict[str, str] = {}  # feature → hash of its declaration
+
+    @property
+    def declared(self) -> dict[str, str]:
+        """Every feature, with the hash of its declaration if it is known."""
+        return {name: self.meanings.get(name, "") for name in self.names}
 
 
 class Candidate(Record):
@@ -144,6 +150,7 @@ class ModelVersion(Record):
     sha256: str
     trained_until: date  # newest day that the model which serves has seen
     features: tuple[str, ...]
+    meanings: dict[str, str] = {}  # feature → hash of its declaration; none: an older version
     quality: bool  # blessed by the gate
     infra: bool  # loaded from the registry, and answered as in training
     reason: str = ""  # why it is blessed for quality, or not
@@ -245,7 +252,10 @@ class Evaluation(Record):
     chosen: str  # on the fold, before anybody looked at the test days
     champion: str | None  # version
     comparable: bool
-    reason: str  # why not, if the champion has seen the test days
+    reason: str  # why not: it has seen the test days, or cannot score them
+    outdated: bool = (
+        False  # the champion's features are declared otherwise now, or not: it cannot answer
+    )
     task: TaskName = "binary"
     leaks: tuple[LeakCheck, ...] = ()
 

@@ -59,9 +59,13 @@ class Examples:
 class Past:
     """Kept features and accepted outcomes of a range of days, oldest first."""
 
-    names: tuple[str, ...]
+    declared: Mapping[str, str]  # feature → hash of its declaration
     features: tuple[Partition, ...]
     outcomes: tuple[Partition, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.declared)
 
 
 def find_past(
@@ -79,7 +83,7 @@ def find_past(
             f"feature table {feature_table.day}: no features with outcomes from {first} to {last}; "
             f"raise ingest.history_days, or lower train.test_days"
         )
-    return Past(feature_table.names, features, tuple(outcomes))
+    return Past(feature_table.declared, features, tuple(outcomes))
 
 
 def read_past(past: Past, problem: Problem, lake: Lake, cutoff: datetime) -> Examples:

@@ -204,17 +204,14 @@ def _choose(
     served: frozenset[str],
 ) -> Choice:
     """What becomes of the blessed candidates."""
-    favourite = _favourite(blessed, evaluation)
-    if evaluation.champion is not None and not evaluation.comparable:
+    alone = evaluation.champion is None or evaluation.outdated
+    if not alone and not evaluation.comparable:
         why = f"cannot be compared with the champion: {evaluation.reason}"
-        return favourite, "kept", why
-    if evaluation.champion is None:
-        better, why = (
-            list(blessed),
-            "there is no champion yet, and the candidate passed both blessings",
-        )
+        return _favourite(blessed, evaluation), "kept", why
+    if alone:
+        better = list(blessed)
     else:
-        better, why = [one for one in blessed if one.gains[CHAMPION][params.metric].low > 0], ""
+        better = [one for one in blessed if one.gains[CHAMPION][params.metric].low > 0]
     if not better:
         return _tie(evaluation, params, blessed)
     new = [one for one in better if one.version not in served]
@@ -223,15 +220,24 @@ def _choose(
         return _favourite(better, evaluation), "kept", why
     model = _favourite(new, evaluation, params.metric)
     if evaluation.champion is None:
+        why = "there is no champion yet, and the candidate passed both blessings"
         return model, "champion", why
+    if evaluation.outdated:
+        why = f"{evaluation.reason}, so it does not answer; {model.name} passed both blessings"
+        return model, *_put_forward(params, why)
     words = TASKS[evaluation.task].metrics[params.metric].words
     why = (
         f"{model.name}, {words}: {spell(model.gains[CHAMPION][params.metric])} against the champion "
         f"(version {evaluation.champion}), better by more than the interval"
     )
+    return model, *_put_forward(params, why)
+
+
+def _put_forward(params: PromoteParams, why: str) -> tuple[Outcome, str]:
+    """As the policy says."""
     if params.policy == "auto":
-        return model, "champion", why
-    return model, "challenger", f"{why}; a person decides (promote.policy: ask)"
+        return "champion", why
+    return "challenger", f"{why}; a person decides (promote.policy: ask)"
 
 
 def _tie(evaluation: Evaluation, params: PromoteParams, blessed: Sequence[Evaluated]) -> Choice:

@@ -63,12 +63,12 @@ class Fared:
 
 
 def line_up(
-    schedule: Sequence[str], models: Mapping[str, ModelVersion | None], features: Sequence[str]
+    schedule: Sequence[str], models: Mapping[str, ModelVersion | None], features: Mapping[str, str]
 ) -> list[Turn]:
     """The turns of the schedule, then those of the other models, whose answers are only kept.
 
     Who may answer has a model that exists, is blessed twice and finds its features. `models` are what
-    the registry's aliases stand for now. A model that stands twice is asked once.
+    the registry's aliases stand for now, `features` the hashes of today's declarations. A model that stands twice is asked once.
     """
     turns: list[Turn] = []
     for name in (*schedule, *(n for n in models if n not in schedule)):
@@ -83,7 +83,7 @@ def line_up(
 
 
 def without_registry(
-    schedule: Sequence[str], remembered: ModelVersion | None, features: Sequence[str], why: str
+    schedule: Sequence[str], remembered: ModelVersion | None, features: Mapping[str, str], why: str
 ) -> list[Turn]:
     """The turns when the registry does not answer: the champion that it named last, from the copy that
     was proven then, and the baseline. `why` is told when there is none.
@@ -117,7 +117,7 @@ def withhold(turns: Sequence[Turn], version: str | None, why: str) -> list[Turn]
     ]
 
 
-def refuse_model(contender: Contender, features: Sequence[str]) -> str | None:
+def refuse_model(contender: Contender, features: Mapping[str, str]) -> str | None:
     """Why a contender may not answer, or None."""
     if contender.model is None:
         return f"there is no {contender.name}"
@@ -125,13 +125,29 @@ def refuse_model(contender: Contender, features: Sequence[str]) -> str | None:
     return f"{contender} {lack}, so it may not serve" if lack else None
 
 
-def find_lack(model: ModelVersion, features: Sequence[str]) -> str | None:
-    """What a version lacks to serve: a blessing, or features that there are; None if nothing."""
+def find_lack(model: ModelVersion, features: Mapping[str, str] | None) -> str | None:
+    """What a version lacks to serve: a blessing, or its features; None if nothing.
+
+    `features` are those that there are, with the hashes of their declarations; None: nobody knows.
+    """
     if not (model.quality and model.infra):
         lacks = [b for b, ok in (("quality", model.quality), ("infra", model.infra)) if not ok]
         return f"is not blessed for {' and '.join(lacks)}"
+    return None if features is None else find_feature_lack(model, features)
+
+
+def find_feature_lack(model: ModelVersion, features: Mapping[str, str]) -> str | None:
+    """Which features of a version are not there, or are declared otherwise than those it learned from.
+
+    Versions and tables of before there were hashes have none, and pass.
+    """
     missing = sorted(set(model.features) - set(features))
-    return f"needs features that are not there: {', '.join(missing)}" if missing else None
+    if missing:
+        return f"needs features that are not there: {', '.join(missing)}"
+    learned = model.meanings
+    changed = [name for name in model.features if learned.get(name) and features[name]]
+    changed = sorted(name for name in changed if learned[name] != features[name])
+    return f"learned from other declarations of {', '.join(changed)}" if changed else None
 
 
 def refuse_scores(

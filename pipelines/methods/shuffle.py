@@ -99,7 +99,7 @@ def thinned(past: Past, first_test: date, seed: int) -> Past:
     chosen = [*_some(before, generator), *_some(after, generator)]
     days = {one.day for one in chosen}
     outcomes = tuple(one for one in past.outcomes if one.day in days)
-    return Past(past.names, tuple(chosen), outcomes)
+    return Past(past.declared, tuple(chosen), outcomes)
 
 
 def _some(partitions: Sequence[Partition], generator: np.random.Generator) -> list[Partition]:

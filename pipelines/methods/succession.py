@@ -8,7 +8,7 @@ alias points; the last one that was proven does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,10 +46,13 @@ def reigning(ledger: Sequence[LedgerEntry]) -> str | None:
     return next(reversed(made_champions(ledger)), None)
 
 
-def look(registry: Registry, warehouse: Warehouse, features: Sequence[str] | None = None) -> Throne:
+def look(
+    registry: Registry, warehouse: Warehouse, features: Mapping[str, str] | None = None
+) -> Throne:
     """See whether somebody moved the alias, check what it points to now, and write down what that means.
 
-    `features` are those that there are, if it is known: a version that needs others may not serve.
+    `features` are those that there are, with the hashes of their declarations, if it is known: a
+    version that needs others may not serve.
     Looking again changes nothing. Raises TemporaryError when the registry does not answer.
     """
     ledger = warehouse.ledger()
@@ -84,20 +87,28 @@ def crown(entry: LedgerEntry, registry: Registry, warehouse: Warehouse) -> None:
     warehouse.append(entry)
 
 
-def proven_version(version: str, registry: Registry) -> ModelVersion:
+def proven_version(
+    version: str, registry: Registry, features: Mapping[str, str] | None = None
+) -> ModelVersion:
     """The version with that number; raises UsageError when there is none, GateRefused when it is not proven."""
     wanted = registry.version(version)
     if wanted is None:
         raise UsageError(f"there is no version {version!r}; the MLflow UI lists them")
-    refusal = _unproven(wanted, registry, None)
+    refusal = _unproven(wanted, registry, features)
     if refusal:
         raise GateRefused(f"version {version} may not serve: {refusal}")
     return wanted
 
 
-def promote_by_hand(version: str, reason: str, registry: Registry, warehouse: Warehouse) -> None:
+def promote_by_hand(
+    version: str,
+    reason: str,
+    registry: Registry,
+    warehouse: Warehouse,
+    features: Mapping[str, str] | None = None,
+) -> None:
     """Make a version champion because a person says so; raises as `proven_version`."""
-    proven_version(version, registry)
+    proven_version(version, registry, features)
     before = reigning(warehouse.ledger())
     entry = LedgerEntry(version=version, before=before, actor="command line", reason=reason)
     crown(entry, registry, warehouse)
@@ -111,7 +122,9 @@ class Ways:
     proven: frozenset[str] = frozenset()
 
 
-def find_ways(registry: Registry, warehouse: Warehouse) -> Ways:
+def find_ways(
+    registry: Registry, warehouse: Warehouse, features: Mapping[str, str] | None = None
+) -> Ways:
     """The versions that may serve now; none as long as the registry does not answer."""
     made = made_champions(warehouse.ledger())
     earlier = [version for version in dict.fromkeys(reversed(made)) if version != made[-1]]
@@ -119,14 +132,19 @@ def find_ways(registry: Registry, warehouse: Warehouse) -> Ways:
         canary = registry.version("canary")
         asked = [*earlier, *([canary.version] if canary else [])]
         found = [registry.version(version) for version in asked]
-        proven = [one.version for one in found if one and not _unproven(one, registry, None)]
+        proven = [one.version for one in found if one and not _unproven(one, registry, features)]
     except RegistryAway:
         return Ways()
     back = next((version for version in earlier if version in proven), None)
     return Ways(back, frozenset(proven))
 
 
-def roll_back(reason: str, registry: Registry, warehouse: Warehouse) -> LedgerEntry:
+def roll_back(
+    reason: str,
+    registry: Registry,
+    warehouse: Warehouse,
+    features: Mapping[str, str] | None = None,
+) -> LedgerEntry:
     """Give the place back to the champion before: the last one that is proven still.
 
     Raises GateRefused when there is none.
@@ -137,7 +155,7 @@ def roll_back(reason: str, registry: Registry, warehouse: Warehouse) -> LedgerEn
     refusals = []
     for version in dict.fromkeys(one for one in reversed(made) if one != made[-1]):
         found = registry.version(version)
-        refusal = _unproven(found, registry, None) if found else "it is gone from the registry"
+        refusal = _unproven(found, registry, features) if found else "it is gone from the registry"
         if refusal is None:
             entry = LedgerEntry(
                 version=version,
@@ -156,10 +174,10 @@ def roll_back(reason: str, registry: Registry, warehouse: Warehouse) -> LedgerEn
 
 
 def _unproven(
-    version: ModelVersion, registry: Registry, features: Sequence[str] | None
+    version: ModelVersion, registry: Registry, features: Mapping[str, str] | None
 ) -> str | None:
     """Why a version may not be champion, or None."""
-    lack = find_lack(version, version.features if features is None else features)
+    lack = find_lack(version, features)
     if lack:
         return f"it {lack}"
     try:

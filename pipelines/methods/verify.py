@@ -12,6 +12,7 @@ from pipelines.core.contracts import Lake, Problem, Registry, Versions, Warehous
 from pipelines.core.errors import DataError
 from pipelines.core.records import Landed, Partition
 from pipelines.methods.invariants import Breach, Verification, conclude
+from pipelines.methods.meaning import meanings
 from pipelines.methods.verify_book import check_book
 from pipelines.methods.verify_lake import (
     Shelf,
@@ -65,7 +66,7 @@ def verify(stores: Stores, first: date = date.min, last: date = date.max) -> Ver
     shelves = {name: _shelf(stores, name, first, last, found) for name in datasets(stores.problem)}
     _ask_books(stores, books, shelves, found)
     _ask_lake(stores, books, shelves, found)
-    found.add(["I6"], check_champion(stores.registry, stores.warehouse.ledger()))
+    found.add(["I6"], _champion(stores))
     for night in stores.nights:
         if first <= night.day <= last:
             book = books.get(night.day)
@@ -74,6 +75,11 @@ def verify(stores: Stores, first: date = date.min, last: date = date.max) -> Ver
     found.add(["I11"], find_secrets(texts, stores.secrets), len(texts))
     days = {day for shelf in shelves.values() for day in shelf.days} | set(books)
     return conclude(days, found.checked, found.breaches)
+
+
+def _champion(stores: Stores) -> Iterable[Breach]:
+    declared = meanings(stores.problem)
+    return check_champion(stores.registry, stores.warehouse.ledger(), declared)
 
 
 def _ask_books(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from pipelines.core.contracts import Registry
 from pipelines.core.errors import DataError, GateRefused
@@ -32,22 +33,29 @@ def check_origin(
             yield _breach(run, what)
 
 
-def check_champion(registry: Registry, ledger: Sequence[LedgerEntry]) -> Iterator[Breach]:
-    """The alias is where the ledger says, and its version is blessed, whole, and can be loaded."""
+def check_champion(
+    registry: Registry,
+    ledger: Sequence[LedgerEntry],
+    features: Mapping[str, str] | None = None,
+) -> Iterator[Breach]:
+    """The alias is where the ledger says; its version is blessed, whole, can be loaded, and learned from
+    `features` as they are declared today.
+    """
+    ways = partial(_way_out, registry=registry, ledger=ledger, features=features)
     champion, last = registry.version("champion"), reigning(ledger)
     if champion is None:
         if last is not None:
             what = f"the alias is gone; the ledger says version {last}"
-            yield _dethroned(what, _way_out(last, registry, ledger))
+            yield _dethroned(what, ways(last))
         return
-    lack = find_lack(champion, champion.features)
+    lack = find_lack(champion, features)
     wrong = f"version {champion.version} {lack}" if lack else _damage(champion, registry)
     if champion.version != last:
         what = f"the alias is on version {champion.version}; the ledger says {last or 'nobody'}"
         proven = wrong is None
-        yield _dethroned(what, "redeye promote" if proven else _way_out(last, registry, ledger))
+        yield _dethroned(what, "redeye promote" if proven else ways(last))
     elif wrong:
-        yield _dethroned(wrong, _way_out(None, registry, ledger))
+        yield _dethroned(wrong, ways(None))
 
 
 def _model(run: ScoringRun, number: str, versions: set[str], registry: Registry) -> str | None:
@@ -64,14 +72,19 @@ def _model(run: ScoringRun, number: str, versions: set[str], registry: Registry)
     return None if facts.get("git_commit") else f"version {number} does not say from which commit"
 
 
-def _way_out(last: str | None, registry: Registry, ledger: Sequence[LedgerEntry]) -> str:
+def _way_out(
+    last: str | None,
+    registry: Registry,
+    ledger: Sequence[LedgerEntry],
+    features: Mapping[str, str] | None,
+) -> str:
     """A command that is not refused: the ledger's champion again, the one before it, or a new night.
 
     `redeye promote` of an alias that was refused would repeat the refusal.
     """
     for version in dict.fromkeys([last, *reversed(made_champions(ledger))]):
         found = registry.version(version) if version else None
-        if found is None or find_lack(found, found.features) or _damage(found, registry):
+        if found is None or find_lack(found, features) or _damage(found, registry):
             continue
         if version == last:
             return f"redeye promote --version {version} --reason 'the alias was lost'"

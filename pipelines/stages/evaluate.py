@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from pipelines.core.config import EvaluateParams
@@ -30,6 +31,7 @@ from pipelines.methods.leaks import day_check, feature_check, time_check
 from pipelines.methods.model import Model
 from pipelines.methods.plots import draw
 from pipelines.methods.reading import readings
+from pipelines.methods.rendezvous import find_feature_lack
 from pipelines.methods.shuffle import shuffle_check, thinned
 from pipelines.methods.succession import look, made_champions
 from pipelines.methods.task import task_of
@@ -55,10 +57,12 @@ def evaluate(
     """
     examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
     fits = {c.name: _load_both(registry, c) for c in candidates.candidates}
-    champion = _opponent(registry, warehouse, candidates)
+    declared = feature_table.declared
+    champion = _opponent(registry, warehouse, candidates, declared)
+    lack = find_feature_lack(champion, declared) if champion else None
     scores = {name: held_out.scores(examples.frame) for name, (_, held_out) in fits.items()}
     try:
-        unseen = _unseen(champion, registry, candidates.first_test_day)
+        unseen = _unseen(champion, registry, candidates.first_test_day, lack)
         scores[CHAMPION], obstacle = unseen.scores(examples.frame), ""
     except (GateRefused, DataError) as error:
         obstacle = str(error)
@@ -78,6 +82,7 @@ def evaluate(
         champion=champion.version if champion else None,
         comparable=champion is not None and not obstacle,
         reason=obstacle,
+        outdated=bool(lack),
         task=examples.task,
         leaks=leaks,
     )
@@ -133,24 +138,31 @@ def _load_both(registry: Registry, candidate: Candidate) -> tuple[Model, Model]:
 
 
 def _opponent(
-    registry: Registry, warehouse: Warehouse, candidates: Candidates
+    registry: Registry,
+    warehouse: Warehouse,
+    candidates: Candidates,
+    features: Mapping[str, str],
 ) -> ModelVersion | None:
     """The proven champion; on a rerun, when one of tonight's has taken its place, the one before."""
     tonight = {candidate.version for candidate in candidates.candidates}
-    champion = look(registry, warehouse).serving
+    champion = look(registry, warehouse, features).serving
     if champion is None or champion.version not in tonight:
         return champion
     before = (one for one in reversed(made_champions(warehouse.ledger())) if one not in tonight)
     return next(filter(None, map(registry.version, before)), None)
 
 
-def _unseen(champion: ModelVersion | None, registry: Registry, first_test: date) -> Model:
+def _unseen(
+    champion: ModelVersion | None, registry: Registry, first_test: date, lack: str | None
+) -> Model:
     """The champion itself if it has not seen the test days, else its held-out fit if that has not.
 
     Raises GateRefused, with the reason, when there is none that can be judged.
     """
     if champion is None:
         raise GateRefused("there is no champion")
+    if lack:
+        raise GateRefused(f"version {champion.version} {lack}")
     if champion.trained_until < first_test:
         return registry.load(champion)
     if champion.held_out_until is not None and champion.held_out_until < first_test:

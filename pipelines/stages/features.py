@@ -25,6 +25,7 @@ from pipelines.methods.accepted import (
 )
 from pipelines.methods.compile import features_query
 from pipelines.methods.daily import Totals
+from pipelines.methods.meaning import meanings
 from pipelines.methods.partition import keep_all, plain, split_days
 
 Judge = Callable[[date, pa.Table], None]
@@ -64,6 +65,7 @@ def features(
         partition=kept[day],
         history=tuple(earlier),
         fingerprint=fingerprint(tables.text, [*earlier, kept[day]]),
+        meanings=meanings(problem),
     )
 
 

@@ -85,7 +85,8 @@ def monitor(
     seen = Seen(scores, warehouse.measured(first, day - timedelta(days=1)), drift)
     watched = watch(night, params, problem, seen)
     warehouse.measure(day, night_metrics(watched, params.lookback_days))
-    alarms = find_alarms(night, watched, find_ways(registry, warehouse))
+    declared = feature_table.declared if feature_table else None
+    alarms = find_alarms(night, watched, find_ways(registry, warehouse, declared))
     incidents = _tell(alarms, night, params, problem, (warehouse, notifier))
     shown = {"model": problem.model, **view(night, watched, incidents)}
     pages.write("report.html", render("report.html", shown))

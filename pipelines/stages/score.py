@@ -104,7 +104,7 @@ def _named(
     if params.model == "current":
         return None
     contender = Contender(NAMED, registry.version(params.model))
-    refusal = refuse_model(contender, table.names)
+    refusal = refuse_model(contender, table.declared)
     if refusal:
         raise GateRefused(
             f"score {table.day}: version {params.model} was asked for and {refusal}; "
@@ -118,7 +118,7 @@ def _resolve(
 ) -> tuple[list[Turn], list[str]]:
     """Who is asked, and what is to be said about that: who stands where now; as long as the registry does not answer, who was champion when it did."""
     try:
-        throne = look(registry, warehouse, table.names)
+        throne = look(registry, warehouse, table.declared)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
     except RegistryAway as error:
         why, last = f"the registry does not answer ({error})", None
@@ -126,13 +126,13 @@ def _resolve(
             last = registry.remembered()
         except DataError as damaged:
             why += f", and who was champion cannot be told ({damaged})"
-        turns = without_registry(params.schedule, last, table.names, why)
+        turns = without_registry(params.schedule, last, table.declared, why)
         return turns, [f"{why}, the champion is the one it named last"] if last else []
     if throne.serving:
         registry.remember(throne.serving)
     models["champion"] = throne.champion  # resolved once: who is promoted from now on waits a night
     models["previous-champion"] = throne.stand_in or models["previous-champion"]
-    return line_up(params.schedule, models, table.names), []
+    return line_up(params.schedule, models, table.declared), []
 
 
 def _is_decided(params: ScoreParams, turns: list[Turn], fared: dict[str, Fared]) -> bool:

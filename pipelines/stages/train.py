@@ -11,7 +11,7 @@ from datetime import date
 import numpy as np
 
 from pipelines.core.config import TrainParams
-from pipelines.core.contracts import Lake, Problem, Recipe, Registry
+from pipelines.core.contracts import Fitted, Lake, Problem, Recipe, Registry
 from pipelines.core.errors import DataError
 from pipelines.core.faults import reach
 from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
@@ -79,7 +79,8 @@ def train(
         fits = made[name]
         metrics = folds[name] | fits.metrics
         reach("train.before_register")
-        version = registry.register(run_id, fits.model, metrics, fits.held_out)
+        kept = Fitted(fits.model, fits.held_out, metrics, feature_table.meanings)
+        version = registry.register(run_id, kept)
         fitted.append(
             Candidate(
                 name=name,
@@ -165,7 +166,7 @@ def _fingerprint(
         code.get("lock_sha256", ""),
         problem.task,
         str(problem.label_maturity_days),
-        *past.names,
+        *(f"{name} {declared}" for name, declared in past.declared.items()),
         *(partition.sha256 for partition in (*past.features, *past.outcomes)),
         *sorted(sources),
     ]

@@ -18,7 +18,15 @@ import pyarrow.parquet as pq
 from pipelines.adapters.lake import LocalLake
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.config import MonitorParams, ScoreParams, SettleParams
-from pipelines.core.contracts import ModelFile, Outcome, Problem, Question, Reply, RuleResult
+from pipelines.core.contracts import (
+    Fitted,
+    ModelFile,
+    Outcome,
+    Problem,
+    Question,
+    Reply,
+    RuleResult,
+)
 from pipelines.core.errors import GateRefused, RegistryAway, TemporaryError
 from pipelines.core.records import (
     FeatureTable,
@@ -90,6 +98,7 @@ class MemoryRegistry:
         times: float = 1.0,
         blessed: bool = True,
         until: date = DAY,
+        meanings: Mapping[str, str] | None = None,
     ) -> ModelVersion:
         """A registered version whose model always says `level`."""
         until = until - timedelta(days=2) if until == DAY else until
@@ -100,6 +109,7 @@ class MemoryRegistry:
             sha256=f"{version:0>64}",
             trained_until=until,
             features=("said",),
+            meanings=dict(meanings or {}),
             quality=blessed,
             infra=True,
         )
@@ -124,9 +134,7 @@ class MemoryRegistry:
     ) -> None:
         raise NotImplementedError
 
-    def register(
-        self, run_id: str, model: Model, metrics: Mapping[str, float], held_out: Model
-    ) -> ModelVersion:
+    def register(self, run_id: str, fitted: Fitted) -> ModelVersion:
         raise NotImplementedError
 
     def load_held_out(self, version: ModelVersion) -> Model:

@@ -17,6 +17,7 @@ import pytest
 
 from pipelines.adapters.registry import MlflowRegistry
 from pipelines.core.config import Places
+from pipelines.core.contracts import Fitted
 from pipelines.core.errors import (
     ConfigError,
     DataError,
@@ -31,6 +32,7 @@ from pipelines.methods.modelfile import pack
 from tests.integration.learning import DAY, PROBLEM, empty_store, rides
 
 FACTS = {"git_commit": "abc123", "lock_sha256": "def", "seed": "1"}
+MEANINGS = {"wind": "0123456789abcdef", "line": "fedcba9876543210", "hour": "00"}
 INPUTS = {"features": "a" * 64, "accepted/rides": "b" * 64}
 
 
@@ -78,7 +80,13 @@ def shop(tmp_path: Path, models: tuple[Model, Model]) -> Shop:
 @pytest.fixture(params=[0, 1], ids=["skops", "ubj"])
 def version(request: pytest.FixtureRequest, shop: Shop) -> ModelVersion:
     return shop.registry.register(
-        shop.run_id, shop.models[request.param], {"train_log_loss": 0.5}, shop.models[request.param]
+        shop.run_id,
+        Fitted(
+            shop.models[request.param],
+            shop.models[request.param],
+            {"train_log_loss": 0.5},
+            MEANINGS,
+        ),
     )
 
 
@@ -89,6 +97,7 @@ def test_a_version_comes_back_and_scores_the_same_bits(shop: Shop, version: Mode
 
     assert (loaded.scores(rides(DAY)) == made.scores(rides(DAY))).all()
     assert version.features == ("wind", "line")
+    assert version.meanings == {name: MEANINGS[name] for name in ("wind", "line")}
     assert version.trained_until == DAY
     assert (version.quality, version.infra) == (False, False)
 
@@ -99,7 +108,7 @@ def test_the_same_night_and_the_same_model_are_found_again(
     made = next(model for model in shop.models if model.name == version.candidate)
 
     assert shop.registry.night(DAY, "f1", FACTS, INPUTS) == shop.run_id
-    assert shop.registry.register(shop.run_id, made, {}, made) == version
+    assert shop.registry.register(shop.run_id, Fitted(made, made, {}, MEANINGS)) == version
     assert shop.registry.night(DAY, "f2", FACTS, INPUTS) != shop.run_id
 
 
@@ -266,7 +275,9 @@ def test_a_pickle_is_refused_before_it_is_read_whatever_its_name_and_tags_say(
 def test_what_else_lies_in_the_folder_is_neither_read_nor_a_reason_to_refuse(
     shop: Shop, name: str
 ) -> None:
-    version = shop.registry.register(shop.run_id, shop.models[0], {}, shop.models[0])
+    version = shop.registry.register(
+        shop.run_id, Fitted(shop.models[0], shop.models[0], {}, MEANINGS)
+    )
     beside = shop.file(version).parent / name
     beside.parent.mkdir(exist_ok=True)
     beside.write_bytes(pickle.dumps(Spring(beside.with_name("sprung"))))

@@ -148,6 +148,22 @@ def test_a_champion_that_saw_the_test_days_is_not_compared() -> None:
     assert "2013-09-20" in verdict.reason
 
 
+@pytest.mark.parametrize(("policy", "outcome"), [("ask", "challenger"), ("auto", "champion")])
+def test_without_a_champion_that_can_answer_the_blessed_candidate_is_put_forward(
+    policy: str, outcome: str
+) -> None:
+    why = "version 5 learned from other declarations of wind"
+    found = evaluation(None, champion="5", outdated=True, reason=why)
+
+    verdict = judged(found, policy=policy)
+
+    assert (verdict.outcome, verdict.version) == (outcome, "7")
+    assert verdict.reason.startswith(
+        f"{why}, so it does not answer; logistic passed both blessings"
+    )
+    assert judged(found, policy=policy, served=frozenset({"7"})).outcome == "kept"
+
+
 def test_what_somebody_took_down_is_not_put_back() -> None:
     verdict = judged(evaluation(BETTER), policy="auto", served=frozenset({"7"}))
 

@@ -36,7 +36,7 @@ def a_model(version: str, *, quality: bool = True, infra: bool = True) -> ModelV
 def test_turns_follow_the_schedule() -> None:
     models = {"champion": a_model("2"), "previous-champion": a_model("1")}
 
-    turns = line_up(SCHEDULE, models, ["x"])
+    turns = line_up(SCHEDULE, models, {"x": ""})
 
     assert [str(turn.contender) for turn in turns] == [
         "champion (version 2)",
@@ -49,7 +49,7 @@ def test_turns_follow_the_schedule() -> None:
 def test_a_model_is_asked_once() -> None:
     models = {"champion": a_model("2"), "previous-champion": a_model("2")}
 
-    turns = line_up(SCHEDULE, models, ["x"])
+    turns = line_up(SCHEDULE, models, {"x": ""})
 
     assert [turn.contender.name for turn in turns] == ["champion", "baseline"]
 
@@ -64,23 +64,23 @@ def test_a_model_is_asked_once() -> None:
     ],
 )
 def test_who_may_not_answer_is_told_why(model: ModelVersion | None, reason: str) -> None:
-    (turn, *_) = line_up(SCHEDULE, {"champion": model}, ["x"])
+    (turn, *_) = line_up(SCHEDULE, {"champion": model}, {"x": ""})
 
     assert reason in (turn.refusal or "")
 
 
 def test_without_a_registry_and_a_champion_of_before_only_the_baseline_is_left() -> None:
-    refused, baseline = without_registry(SCHEDULE, None, ["x"], "MLflow is down")
+    refused, baseline = without_registry(SCHEDULE, None, {"x": ""}, "MLflow is down")
 
     assert refused.refusal == "MLflow is down"
     assert baseline.contender == Contender("baseline", None)
-    alone = without_registry(["champion"], None, ["x"], "MLflow is down")
+    alone = without_registry(["champion"], None, {"x": ""}, "MLflow is down")
     assert [turn.refusal for turn in alone] == ["MLflow is down"]
 
 
 def test_without_a_registry_the_champion_of_before_answers_if_its_features_are_there() -> None:
-    known, _ = without_registry(SCHEDULE, a_model("2"), ["x"], "MLflow is down")
-    changed, _ = without_registry(SCHEDULE, a_model("2"), ["y"], "MLflow is down")
+    known, _ = without_registry(SCHEDULE, a_model("2"), {"x": ""}, "MLflow is down")
+    changed, _ = without_registry(SCHEDULE, a_model("2"), {"y": ""}, "MLflow is down")
 
     assert (known.contender.name, known.refusal) == ("champion", None)
     assert "needs features that are not there: x" in (changed.refusal or "")
