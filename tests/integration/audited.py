@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from pipelines.problem import PROBLEM
 from tests.integration.serving import DAY, Serving
 
 SAID = (0.2, 0.4, 0.6)
+SAYING = replace(
+    PROBLEM, features=replace(PROBLEM.features, columns={"said": "What the model says."})
+)
 
 
 @dataclass
@@ -52,7 +55,7 @@ class Audited(Serving):
     @property
     def stores(self) -> Stores:
         return Stores(
-            problem=PROBLEM,
+            problem=SAYING,
             lake=self.lake,
             registry=self.registry,
             warehouse=self.warehouse,
