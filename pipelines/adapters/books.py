@@ -62,6 +62,11 @@ class SqlBooks:
                 quarantined=_quarantined(connection, day),
             )
 
+    def ended(self, day: date) -> set[str]:
+        """The names of the day's events that an outcome is kept of."""
+        with self._database.read() as connection:
+            return set(connection.execute(_of(outcome, day, "event_key")).scalars())
+
     def forsaken(self, age: timedelta) -> list[Staged]:
         """Runs begun longer ago than `age`, by the database's clock, and never published.
 

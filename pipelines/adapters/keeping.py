@@ -10,10 +10,35 @@ from sqlalchemy import func, select
 
 from pipelines.adapters.database import Database
 from pipelines.adapters.publishing import COLUMNS, add_rows, copy_rows
-from pipelines.adapters.schema import contender_run, outlier, prediction, sample
+from pipelines.adapters.schema import contender_run, event_key, outlier, prediction, sample
+from pipelines.core.errors import ConfigError
 from pipelines.core.records import Partition, ScoringRun
 from pipelines.methods.oddities import Outlier
 from pipelines.methods.rendezvous import Fared
+
+
+def agree(database: Database, key: Sequence[str]) -> None:
+    """Keep the key's columns in a database that has none yet.
+
+    Raises ConfigError when it has others: an event would have two names, and its outcome would be counted
+    twice or not at all.
+    """
+    columns = select(event_key.c.column_name).order_by(event_key.c.place)
+    with database.read() as connection:
+        kept = list(connection.execute(columns).scalars())
+    if not kept:
+        rows = [{"place": place, "column_name": name} for place, name in enumerate(key)]
+        with database.write(alone="event key") as connection:
+            kept = list(connection.execute(columns).scalars())
+            if not kept:
+                connection.execute(event_key.insert(), rows)
+                return
+    if kept != list(key):
+        raise ConfigError(
+            f"problem: `key` is ({', '.join(key)}), and the database names its events by "
+            f"({', '.join(kept)}); restore the key, or set REDEYE_DATABASE_URL to a new database and fill it "
+            f"by `redeye backfill --from YYYY-MM-DD --to YYYY-MM-DD`"
+        )
 
 
 def keep_fared(database: Database, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:

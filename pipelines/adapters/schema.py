@@ -139,6 +139,14 @@ outcome = Table(
     sqlite_with_rowid=False,
 )
 
+# The columns behind every `event_key` here, in order: another key would name events anew.
+event_key = Table(
+    "event_key",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("column_name", String, nullable=False),
+)
+
 ledger = Table(
     "ledger",
     metadata,

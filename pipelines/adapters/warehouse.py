@@ -40,6 +40,10 @@ class SqlWarehouse:
         self._database = Database(url)
         self._bounds = bounds
 
+    def agree(self, key: Sequence[str]) -> None:
+        """Keep the columns that name an event; raises ConfigError when those that are kept are others."""
+        keeping.agree(self._database, key)
+
     def claim(self, day: date) -> int:
         """A token for publishing the day: whoever claims later overtakes whoever claimed earlier."""
         return publishing.claim(self._database, day)

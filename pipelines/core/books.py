@@ -90,6 +90,10 @@ class Books(Protocol):
         """Everything kept about a day. Raises TemporaryError when the database does not answer."""
         ...
 
+    def ended(self, day: date) -> set[str]:
+        """The names of the day's events that an outcome is kept of."""
+        ...
+
     def forsaken(self, age: timedelta) -> list[Staged]:
         """Runs begun longer ago than `age`, by the database's clock, and never published."""
         ...

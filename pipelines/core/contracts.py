@@ -393,6 +393,10 @@ class Workers(Protocol):
 class Warehouse(Protocol):
     """The database of predictions, outcomes, metrics and the ledger."""
 
+    def agree(self, key: Sequence[str]) -> None:
+        """Keep the columns that name an event; raises ConfigError when those that are kept are others."""
+        ...
+
     def claim(self, day: date) -> int:
         """A token for publishing the day: whoever claims later overtakes whoever claimed earlier."""
         ...

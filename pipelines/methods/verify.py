@@ -21,6 +21,7 @@ from pipelines.methods.verify_lake import (
     check_cutoff,
     check_files,
     check_landed,
+    check_names,
     datasets,
 )
 from pipelines.methods.verify_model import check_champion, check_origin
@@ -88,6 +89,9 @@ def _ask_books(
     known = {entry["version"] for entry in stores.versions.log()} if books else set()
     for day, book in books.items():
         found.add(BOOK, check_book(book, stores.problem.cutoff(day)))
+        facts = shelves[f"accepted/{stores.problem.outcomes}"].days.get(day, ())
+        ended = stores.books.ended(day)
+        found.add([], check_names(stores.problem, stores.lake, facts, ended))
         run = book.runs.get(book.run_id or "")
         if run is not None:
             tables = shelves["features"].days.get(day, ())

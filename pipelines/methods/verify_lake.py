@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
@@ -12,6 +12,7 @@ import pyarrow as pa
 from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
+from pipelines.methods.events import event_keys
 from pipelines.methods.invariants import Breach
 from pipelines.methods.quarantine import counts
 from pipelines.methods.release import released
@@ -156,6 +157,33 @@ def check_cutoff(lake: Lake, table: Partition, cutoff: datetime) -> Iterator[Bre
             where=f"features {table.day}",
             what=f"{wrong} rows are as of another time than the cutoff {cutoff}",
             next=f"redeye features --day {table.day}",
+        )
+
+
+def check_names(
+    problem: Problem, lake: Lake, facts: Sequence[Partition], ended: Collection[str]
+) -> Iterator[Breach]:
+    """Every outcome that is kept is of an event that some revision of the day's facts names.
+
+    One that is not was named by another key, and stands beside the same event's outcome of today.
+    """
+    found = [rows for one in facts if (rows := _read(lake, one)) is not None]
+    if not found or not ended:
+        return
+    wanted = ["day", *problem.key]
+    named: set[str] = set()
+    for rows in found:
+        if set(wanted) <= set(rows.column_names):
+            named |= set(event_keys(rows.select(wanted).to_pandas(), problem.key))
+    strays = sorted(set(ended) - named)
+    if strays:
+        day = facts[0].day
+        yield Breach(
+            invariant="I1",
+            where=f"outcomes {day}",
+            what=f"{len(strays)} of {len(ended)} are of events that no accepted row of {problem.outcomes} "
+            f"names by the key ({', '.join(problem.key)}), first {strays[0]!r}",
+            next=f"redeye backfill --from {day} --to {day}, with REDEYE_DATABASE_URL set to a new database",
         )
 
 

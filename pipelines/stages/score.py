@@ -58,6 +58,7 @@ def score(
     for by number that may not serve, and when nobody of the schedule can answer.
     """
     named = _named(params, feature_table, registry)
+    warehouse.agree(problem.key)
     token = warehouse.claim(day)
     standing = warehouse.published(day)
     if standing and not params.republish:

@@ -21,7 +21,9 @@ def settle(
 
     Events without a label are counted by their reason. Outcomes are kept whether the event was
     scored or not: a day that is scored later, by a backfill, finds them. A second time changes nothing.
+    Raises ConfigError when the database has outcomes of events that were named by another key.
     """
+    warehouse.agree(problem.key)
     first, last = settled_days(day, params, problem)
     days = lake.find(f"accepted/{problem.outcomes}", first, last, day)
     settled: dict[str, int] = {}
