@@ -16,6 +16,7 @@ from math import ceil
 from pipelines.core.errors import ConfigError
 from pipelines.methods.column import Column
 from pipelines.methods.history import History, RowFeature, Window
+from pipelines.methods.nearest import nearest_name
 
 __all__ = [
     "Column",
@@ -98,6 +99,9 @@ class FeatureSet:
     crowds: tuple[Crowd, ...] = ()
     history: tuple[History, ...] = ()
     latest: tuple[Latest, ...] = ()
+    intermittent: tuple[
+        str, ...
+    ] = ()  # features that may be without values for days: see coverage.py
 
     def __post_init__(self) -> None:
         _refuse_twins("feature", [name for name, _ in self._entries])
@@ -105,6 +109,15 @@ class FeatureSet:
         for name, meaning in self._entries:
             if not meaning:
                 raise ConfigError(f"features: {name!r} has no docstring; say what it means")
+        if isinstance(self.intermittent, str):
+            raise ConfigError(
+                f"features: intermittent is {self.intermittent!r}; write ({self.intermittent!r},)"
+            )
+        for name in self.intermittent:
+            if name not in self.names:
+                raise ConfigError(
+                    f"features: intermittent: {name!r} is no feature; {nearest_name(name, self.names)}"
+                )
 
     @property
     def names(self) -> tuple[str, ...]:

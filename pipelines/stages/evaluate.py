@@ -25,6 +25,7 @@ from pipelines.methods.comparison import (
     refits,
     training_name,
 )
+from pipelines.methods.coverage import check_test
 from pipelines.methods.examples import Examples, find_past, join_examples, read_past
 from pipelines.methods.importance import permutation_importance
 from pipelines.methods.leaks import day_check, feature_check, time_check
@@ -52,8 +53,9 @@ def evaluate(
 
     All are measured on the same events and the same resampled days, each by a fit that has not seen
     them. A champion whose held-out fit has learned from one of these days, or that cannot score them,
-    is not compared, and the reason says so. Raises
-    DataError when the days cannot tell models apart. What the leak gate found stands beside the figures.
+    is not compared, and the reason says so. Raises DataError when the days cannot tell models apart, or
+    when a feature is there in training and not in them, or reversed. What the leak gate found stands
+    beside the figures.
     """
     examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
     fits = {c.name: _load_both(registry, c) for c in candidates.candidates}
@@ -106,6 +108,7 @@ def examine(
     """The events of the test days, and what the leak gate found in them."""
     first, cutoff = candidates.first_test_day, problem.cutoff(day)
     last = problem.last_mature_day(day)
+    check_test(problem, feature_table, lake, first, last)
     examples = read_past(
         find_past(feature_table, problem, lake, first, last), problem, lake, cutoff
     )

@@ -24,6 +24,7 @@ from pipelines.methods.accepted import (
     together,
 )
 from pipelines.methods.compile import features_query
+from pipelines.methods.coverage import check_tonight
 from pipelines.methods.daily import Totals
 from pipelines.methods.meaning import meanings
 from pipelines.methods.partition import keep_all, plain, split_days
@@ -48,8 +49,8 @@ def features(
     Each is made from what was known for its own day, whatever has landed since. What was made by the
     same declaration from the same partitions stays as it is; the rest is computed: usually one day,
     on the first night a year. Raises DataError when a table is missing, when a file in the day's
-    windows is not the one that was accepted, or when the day's features break their suite; nothing of
-    the day is kept then.
+    windows is not the one that was accepted, or when the day's features break their suite, and nothing of
+    the day is kept then; also when a feature is there tonight and not on the days before, or reversed.
     """
     if not validation.passed:
         raise DataError(
@@ -59,7 +60,7 @@ def features(
     tables = _Tables(find_accepted(problem, lake, first, day))
     kept = tables.keep(DATASET, engine, partial(_judge, validator, day))
     earlier = [kept[known] for known in tables.reads if known < day]
-    return FeatureTable(
+    table = FeatureTable(
         day=day,
         names=problem.features.names,
         partition=kept[day],
@@ -67,6 +68,8 @@ def features(
         fingerprint=fingerprint(tables.text, [*earlier, kept[day]]),
         meanings=meanings(problem),
     )
+    check_tonight(problem, table, lake)
+    return table
 
 
 def features_known_now(day: date, problem: Problem, lake: Lake, engine: Engine) -> Partition:

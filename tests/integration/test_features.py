@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from small_world import Judge, Tables, World, a_world, days_of, flights, replaced
+from small_world import Judge, Tables, World, a_world, as_arrow, days_of, flights, replaced
 from sqlglot import exp
 
 from pipelines.adapters.engine import DuckEngine
@@ -255,3 +255,23 @@ class Watched:
         self.opened |= files
         self.asked += 1
         return self._engine.run(query, tables)
+
+
+def test_a_history_that_is_there_tonight_and_on_no_day_before_refuses_the_night(
+    tmp_path: Path,
+) -> None:
+    """Facts of the past that count from tonight on only: every training day has none of them."""
+    tables = flights(FIRST, (DAY - FIRST).days + 1, a_day=40)
+    facts = tables.pop("flights")
+    world = a_world(tmp_path, tables)
+    for day, rows in facts.items():
+        world.lake.write("accepted/flights", day, None, night=FIRST)
+        world.lake.write("accepted/flights", day, as_arrow("flights", rows), night=DAY)
+
+    with pytest.raises(
+        DataError, match="has values tonight and none on the last 28 kept days"
+    ) as it:
+        world.night(DAY)
+
+    assert "'late_rate_28d_by_carrier'" in str(it.value)
+    assert a_world(tmp_path / "whole", tables | {"flights": facts}).night(DAY)

@@ -612,3 +612,14 @@ def test_when_every_recipe_fails_the_night_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"no recipe is left; recipe 'r0'.*recipe 'r3'"):
         world.train()
+
+
+def test_a_feature_that_training_lacks_and_the_test_days_have_is_refused(world: World) -> None:
+    candidates = world.train()
+    for n in range((candidates.first_test_day - FIRST).days):
+        world.land(FIRST + timedelta(days=n), hour=np.nan)
+
+    with pytest.raises(
+        DataError, match="'hour' has values on the test days and none on 28 training"
+    ):
+        world.evaluate(candidates)
