@@ -70,7 +70,8 @@ def _open(
     view = exp.to_identifier(name, quoted=True).sql("duckdb")
     # Temporary: it goes with its cursor, and the next query has none but its own tables.
     connection.execute(
-        f"CREATE TEMP VIEW {view} AS FROM read_parquet({files}, hive_partitioning = false)"
+        f"CREATE TEMP VIEW {view} AS "
+        f"FROM read_parquet({files}, hive_partitioning = false, union_by_name = true)"
     )
 
 

@@ -35,13 +35,15 @@ class LocalLake:
         self._manifests = Manifests(data)
         self._checksums = Checksums(data)
 
-    def write(
+    def write(  # noqa: PLR0913  as in the protocol
         self,
         dataset: str,
         day: date,
         rows: pa.Table | None,
         origin: str = "",
         night: date | None = None,
+        *,
+        for_all: bool = False,
     ) -> Partition:
         """Keep the rows as the current revision; the same rows again change nothing."""
         with among_writers(self._data):  # from the file to the manifest that names it
@@ -56,6 +58,7 @@ class LocalLake:
                     file=file,
                     origin=origin,
                     night=night,
+                    for_all=for_all,
                 )
             )
 
@@ -101,7 +104,7 @@ class LocalLake:
         with _readable(paths):
             return pa.concat_tables(
                 [pq.read_table(path, columns=wanted, **how) for path in paths],
-                promote_options="default",
+                promote_options="permissive",
             )
 
     def schema(self, partition: Partition) -> pa.Schema:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from itertools import groupby
@@ -74,7 +74,7 @@ class Manifests:
         with _locked(folder):
             path = folder / MANIFEST
             before = _read(path).revisions if path.exists() else ()
-            if before and _same(before[-1], partition):
+            if before and _same(before[-1], partition) and not _reaches_further(before, partition):
                 return before[-1]
             nights = [one.night for one in (*before[-1:], partition) if one.night]
             update = {"revision": len(before), "night": max(nights, default=None)}
@@ -141,6 +141,11 @@ def _read(path: Path) -> Manifest:
 
 def _same(one: Partition, other: Partition) -> bool:
     return (one.sha256, one.file, one.origin) == (other.sha256, other.file, other.origin)
+
+
+def _reaches_further(before: Sequence[Partition], partition: Partition) -> bool:
+    """Whether the same rows now count for all nights, and did for some: a first revision always did."""
+    return partition.for_all and not before[-1].for_all and len(before) > 1
 
 
 def _remembered(path: Path) -> dict[str, Seen]:

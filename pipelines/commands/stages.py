@@ -11,6 +11,8 @@ import typer
 from pipelines.commands.app import Day, Force, Json, app, check_day
 from pipelines.core.backfill import parse_model
 from pipelines.core.day import parse_day
+from pipelines.core.errors import UsageError
+from pipelines.methods.refetch import Span, refetch
 from pipelines.services import Redeye, open_redeye
 
 
@@ -37,9 +39,48 @@ def _first_lines(record: dict[str, Any]) -> str:
 
 
 @app.command(rich_help_panel="Stages")
-def ingest(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = False) -> None:
+def ingest(
+    ctx: typer.Context,
+    day: Day,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            "--refetch",
+            metavar="TABLE",
+            help="First land its history again, for all nights: its known_at says who knew what.",
+        ),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="First day of --refetch.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day of --refetch.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
     """Land what the source has, and version all raw data."""
+    if table is None and (first or last):
+        raise UsageError("ingest: --from and --to are days of --refetch; say its TABLE too")
+    if table is not None:
+        redeye, on = open_redeye(ctx.obj), parse_day(day)
+        if not force:
+            check_day(redeye, on)
+        _refetch(
+            redeye, Span(on, table, *(parse_day(one) if one else None for one in (first, last)))
+        )
     run_stage(ctx.obj, "ingest", day, (force, as_json))
+
+
+def _refetch(redeye: Redeye, span: Span) -> None:
+    services = (redeye.services[name]() for name in ("problem", "source", "lake"))
+    found = refetch(span, *services)
+    typer.echo(f"{span.table}: {len(found.changed)} of {found.asked} days changed", err=True)
+    if found.missing:
+        typer.echo(
+            f"no longer to be had, and left as they are: {', '.join(map(str, found.missing))}",
+            err=True,
+        )
 
 
 @app.command(rich_help_panel="Stages")

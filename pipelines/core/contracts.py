@@ -140,16 +140,19 @@ class Lake(Protocol):
     A dataset is a path such as `raw/flights` or `features`.
     """
 
-    def write(
+    def write(  # noqa: PLR0913  what a revision is, and from when on it counts
         self,
         dataset: str,
         day: date,
         rows: pa.Table | None,
         origin: str = "",
         night: date | None = None,
+        *,
+        for_all: bool = False,
     ) -> Partition:
         """Keep the rows as the partition's current revision; the same rows of the same origin again
-        change nothing. `origin` names what they were made from, `night` when they became known.
+        change nothing. `origin` names what they were made from, `night` when they became known; they
+        count from then on, or `for_all` nights.
         Without rows: remember that there was nothing to be had.
         """
         ...
@@ -157,7 +160,9 @@ class Lake(Protocol):
     def adopt(
         self, dataset: str, partition: Partition, origin: str = "", night: date | None = None
     ) -> Partition:
-        """Make another dataset's partition the current one of `dataset`, without copying it."""
+        """Make another dataset's partition the current one of `dataset`, without copying it; if it
+        counted for all nights, so it does here.
+        """
         ...
 
     def find(

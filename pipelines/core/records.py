@@ -44,6 +44,9 @@ class Partition(Record):
     file: str  # below the data folder
     origin: str = ""  # what it was made from, if that matters to whoever made it
     night: date | None = None  # the night that made this revision current; None: it always was
+    for_all: bool = (
+        False  # fetched anew for all nights: what was known when, its rows' known_at says
+    )
 
     @property
     def there(self) -> bool:

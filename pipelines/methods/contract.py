@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -17,16 +17,23 @@ from pipelines.methods.suite import Suite
 DAY = "day"
 
 
-def conform(rows: pa.Table, columns: Mapping[str, str]) -> tuple[pa.Table, list[RuleResult]]:
+def conform(
+    rows: pa.Table, columns: Mapping[str, str], added: Collection[str] = ()
+) -> tuple[pa.Table, list[RuleResult]]:
     """The rows in the contract's columns, order and types, and what was wrong.
 
     A column that is missing, or holds a value that would not survive the change of type there and
     back, is critical; the rows come back without it. An extra column is information: it stays in
-    raw and is left out here.
+    raw and is left out here. So is a missing one that was `added` since: it is empty.
     """
     names, arrays, results = [], [], []
     for name, alias in columns.items():
         wanted = pa.type_for_alias(alias)
+        if name in added and name not in rows.column_names:
+            names.append(name)
+            arrays.append(pa.chunked_array([pa.nulls(rows.num_rows, wanted)]))
+            results.append(_of_column(name, "info", "added since, read as missing values", alias))
+            continue
         found = rows.column(name) if rows.column_names.count(name) == 1 else None
         kept = None if found is None else _cast(found, wanted)
         if kept is None:

@@ -55,6 +55,10 @@ class Door:
         told = (raw.night, repaired.night if repaired else None)
         return max((night for night in told if night), default=None)
 
+    def for_all(self, raw: Partition) -> bool:
+        """Whether it counts for all nights: it was fetched anew, and nothing of it repaired since."""
+        return raw.for_all and not self.repaired(raw)
+
     def _named(self, raw: Partition, repaired: Partition | None) -> str:
         judge = self.suite.fingerprint if self.suite else "no suite"
         parts = [raw.sha256, judge, *([repaired.sha256] if repaired and repaired.there else [])]
@@ -96,6 +100,8 @@ def recall_all(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, 
         name = (raw.day, door.origin(raw))
         if name not in accepted:
             continue
+        if door.for_all(raw) and accepted[name].revision and not accepted[name].for_all:
+            continue
         now = standing.get(raw.day)
         if newest.get(raw.day) == raw and (now is None or now.origin not in door.origins(raw)):
             continue
@@ -113,7 +119,7 @@ def accept(lake: Lake, door: Door, raw: Partition, landed: pa.Table, good: pa.Ta
     if as_landed and not door.repaired(raw):
         lake.adopt(door.dataset, raw, origin, night)
     else:
-        lake.write(door.dataset, raw.day, good, origin, night)
+        lake.write(door.dataset, raw.day, good, origin, night, for_all=door.for_all(raw))
 
 
 def leave_out(lake: Lake, door: Door, raw: Partition) -> None:

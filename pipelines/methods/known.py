@@ -17,12 +17,13 @@ def as_known(revisions: Sequence[Partition], night: date | None) -> Partition | 
     `revisions` are of one partition, oldest first. What the first night that asked for it ended with
     counts for all nights before its own: the history that it loads is known by its `known_at`. Events
     of the night's own day are what it is asked, not what it knows: if they came late, they count from
-    when they came. Without a night, the newest.
+    when they came. A revision `for_all` nights, of a history that was fetched anew, counts as if it had
+    been the first. Without a night, the newest.
     """
     found = revisions[0]  # nearly always the only one
     if len(revisions) > 1:
         until = date.max if night is None else max(night, _night(revisions[0]))
-        found = [one for one in revisions if _night(one) <= until][-1]
+        found = [one for one in revisions if one.for_all or _night(one) <= until][-1]
     if not found.file and found.day == night:
         found = next((one for one in revisions if one.there), found)
     return found if found.file else None

@@ -21,6 +21,7 @@ from pipelines.core.contracts import (
 from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.faults import reach
 from pipelines.core.records import Landed, Partition, Validation
+from pipelines.methods.additions import Additions
 from pipelines.methods.contract import conform, lacking, off_calendar, stray_numbers
 from pipelines.methods.door import (
     Door,
@@ -84,7 +85,7 @@ def validate(
         raws = named_raws(lake, door, landed)
         known = recall_all(lake, door, raws)
         asked = generations(lake, door, [raw for raw in raws if raw.day not in known])
-        for arrival in _judge(lake, door, validator, asked):
+        for arrival in _judge(door, validator, asked, Additions(lake, raws)):
             known[arrival.raw.day] = _keep(lake, warehouse, door, arrival)
         judgements += [known[raw.day] for raw in raws]
     validation = close_night(day, problem, judgements, params.quarantine_budget)
@@ -102,10 +103,10 @@ def _needs(problem: Problem, table: Table) -> dict[str, str]:
 
 
 def _judge(
-    lake: Lake, door: Door, validator: Validator, raws: Sequence[Partition]
+    door: Door, validator: Validator, raws: Sequence[Partition], additions: Additions
 ) -> list[Arrival]:
     """The contract first, then the rules of the suite, of all that keep the contract in one go."""
-    arrivals = [_open(lake, door, raw) for raw in raws]
+    arrivals = [_open(door, raw, additions) for raw in raws]
     frames = {
         arrival.raw: arrival.conformed.to_pandas(date_as_object=False)
         for arrival in arrivals
@@ -117,14 +118,16 @@ def _judge(
     return [replace(a, results=(*a.results, *ruled.get(a.raw, ()))) for a in arrivals]
 
 
-def _open(lake: Lake, door: Door, raw: Partition) -> Arrival:
+def _open(door: Door, raw: Partition, additions: Additions) -> Arrival:
     """Read a partition and hold it against its contract: columns, numbers, calendar."""
     try:
-        landed = with_repaired(lake, raw, door.repaired(raw))
+        landed = with_repaired(additions.lake, raw, door.repaired(raw))
     except DataError as error:
         return Arrival(raw, None, None, (critical("readable", str(error), "a whole file"),))
     contract = door.suite.columns if door.suite else {}
-    conformed, results = conform(landed, contract) if contract else (landed, [])
+    absent = {*contract}.difference(landed.column_names, door.needs)
+    added = {name for name in absent if additions.since(raw, name)}
+    conformed, results = conform(landed, contract, added) if contract else (landed, [])
     told = {result.rule for result in results if result.severity == "critical"}
     results += [one for one in lacking(conformed, door.needs) if one.rule not in told]
     if any(result.severity == "critical" for result in results):

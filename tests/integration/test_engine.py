@@ -197,3 +197,18 @@ def test_expressions_mean_the_same(engine: Engine) -> None:
 def test_what_overflows_is_refused_rather_than_wrong(engine: Engine) -> None:
     with pytest.raises(DataError, match="verflow"):
         engine.run(query("SELECT n * n AS n FROM t"), {"t": pa.table({"n": [2**62]})})
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_files_of_a_table_whose_columns_grew_are_read_together(
+    tmp_path: Path, duck: DuckEngine, newest_first: bool
+) -> None:
+    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    pq.write_table(pa.table({"n": pa.array([1], pa.int32())}), files[0])
+    pq.write_table(pa.table({"n": [2**40], "gate": ["A1"]}), files[1])
+
+    rows = duck.run(
+        query("SELECT n, gate FROM f ORDER BY n"), {"f": files[::-1] if newest_first else files}
+    )
+
+    assert rows.to_pylist() == [{"n": 1, "gate": None}, {"n": 2**40, "gate": "A1"}]

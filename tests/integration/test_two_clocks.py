@@ -12,6 +12,7 @@ from two_clocks import (
     FIRST,
     FLIGHTS,
     NIGHTS,
+    ChangingSource,
     History,
     News,
     a_history,
@@ -27,6 +28,7 @@ from pipelines.core.errors import MissingDay
 from pipelines.core.records import FeatureTable, Partition
 from pipelines.methods.answer import Desk, _baseline
 from pipelines.methods.examples import find_past
+from pipelines.methods.refetch import Span, refetch
 from pipelines.stages.features import features_known_now
 from pipelines.stages.settle import settle
 
@@ -230,3 +232,26 @@ def test_the_baseline_is_of_what_was_known_for_the_night(tmp_path: Path, tables:
 def baseline(history: History, day: date) -> float:
     nothing: Any = None
     return _baseline(Desk(day, FLIGHTS, history.world.lake, nothing, nothing, nothing))[0]
+
+
+def test_a_history_fetched_again_gives_every_night_what_its_own_known_at_says(
+    tmp_path: Path, tables: Tables
+) -> None:
+    """As if the source had been right from the first night on."""
+    wrong, last = NIGHTS[0], NIGHTS[2]
+    days = [day for day in tables["flights"] if day < ago(wrong, 10)]
+    mended = [News(last, "flights", day, tables["flights"][day]) for day in days]
+    emptied = {day: rows.assign(arr_delay=None) for day, rows in tables["flights"].items()}
+    before = {**tables, "flights": tables["flights"] | {day: emptied[day] for day in days}}
+    history, right = a_history(tmp_path / "a", before, mended), a_history(tmp_path / "b", tables)
+    then = history.night(wrong)
+    source = ChangingSource(last, before, mended)
+
+    refetch(Span(last, "flights"), FLIGHTS, source, history.world.lake)
+    history.land(last)
+    again = history.world.night(wrong)
+
+    right.land(wrong)
+    expected = right.world.night(wrong)
+    assert again.partition.sha256 == expected.partition.sha256 != then.partition.sha256
+    assert [one.sha256 for one in again.history] == [one.sha256 for one in expected.history]

@@ -694,3 +694,57 @@ def test_slow_tables_of_the_feed_are_accepted(night: Night) -> None:
     validation = night.run()
 
     assert len([c for c in validation.checks if c.passed and not c.quarantined]) == 10
+
+
+def with_gate(suite: Any) -> None:
+    suite["meta"]["columns"]["gate"] = "string"
+    suite["meta"]["columns"]["flight"] = "int64"
+    suite["meta"]["columns"]["distance"] = "float64"
+
+
+def gated(rows: pa.Table) -> pa.Table:
+    return rows.append_column("gate", pa.array(["A1"] * rows.num_rows))
+
+
+def test_a_column_added_to_a_table_and_a_wider_type_leave_its_history_as_it_is(
+    night: Night, tmp_path: Path
+) -> None:
+    night.run()
+    night.day = NEXT
+    night.land_night()
+    night.land("flights", DAY, gated(night.rows("flights", DAY)))
+    night.validator = CountingValidator(a_changed_suite(tmp_path, "flights", with_gate))
+
+    validation = night.run()
+
+    assert all(check.passed for check in validation.checks)
+    old, new = (night.get("accepted/flights", day) for day in (BEFORE, DAY))
+    assert old is not None
+    assert new is not None
+    assert old.schema == new.schema
+    assert old["gate"].null_count == old.num_rows
+    assert new["gate"].null_count == 0
+    told = {(f.day, f.severity) for f in validation.findings if f.rule == "column(gate)"}
+    assert told == {(DAY - timedelta(days=n), "info") for n in (1, 2)}
+
+
+@pytest.mark.parametrize("lost", [BEFORE, DAY], ids=["a day among others", "the newest day"])
+def test_a_column_that_a_day_has_lost_still_blocks_it(
+    night: Night, tmp_path: Path, lost: date
+) -> None:
+    night.day = NEXT
+    night.land_night()
+    for n in range(1, 4):
+        day = NEXT - timedelta(days=n)
+        night.land("flights", day, gated(night.rows("flights", day)))
+    night.land("flights", lost)
+    night.budget = 0.5
+    night.validator = CountingValidator(a_changed_suite(tmp_path, "flights", with_gate))
+
+    if lost == DAY:
+        _, validation = night.refused()
+    else:
+        validation = night.run()
+
+    assert not check_of(validation, "flights", lost).passed
+    assert any(f.rule == "column(gate)" and f.severity == "critical" for f in validation.findings)

@@ -14,8 +14,9 @@ import pytest
 from pipelines.adapters.lake import LocalLake
 from pipelines.core.config import IngestParams
 from pipelines.core.contracts import Problem, Table
-from pipelines.core.errors import DataError, MissingDay, TemporaryError
+from pipelines.core.errors import DataError, MissingDay, TemporaryError, UsageError
 from pipelines.core.records import Landed, Partition
+from pipelines.methods.refetch import Span, refetch
 from pipelines.problem import PROBLEM
 from pipelines.stages.ingest import ingest
 
@@ -429,3 +430,49 @@ def test_a_night_that_fails_for_want_of_a_day_says_nothing_of_the_past(
 
     then = DAY - timedelta(days=2)
     assert lake.find(f"raw/{table}", then, then, known=DAY - timedelta(days=1))
+
+
+def test_a_table_fetched_again_counts_for_all_nights_and_its_old_revisions_stay(
+    night: Night, lake: LocalLake
+) -> None:
+    old, late = DAY - timedelta(days=4), DAY - timedelta(days=3)
+    source = StrictSource(today=DAY, missing={("flights", late)})
+    night(source)
+    source = StrictSource(today=NEXT, rows={("flights", old): [7]})
+    night(source, NEXT)
+    assert not lake.find("raw/flights", late, late, known=DAY)
+
+    found = refetch(Span(NEXT, "flights"), TOY, source, lake)
+
+    assert (found.changed, found.missing) == ((old, late), ())
+    for known in (DAY, NEXT):
+        (corrected,) = lake.find("raw/flights", old, old, known)
+        assert lake.read([corrected])["n"].to_pylist() == [7]
+        assert lake.find("raw/flights", late, late, known)
+    first, _ = lake.revisions("raw/flights", old, old)[old]
+    assert lake.read([first])["n"].to_pylist() == [old.day]
+    assert refetch(Span(NEXT, "flights"), TOY, source, lake).changed == ()
+
+
+def test_a_day_that_the_source_no_longer_has_stays_as_it_is(night: Night, lake: LocalLake) -> None:
+    gone, first = DAY - timedelta(days=4), DAY - timedelta(days=5)
+    night(StrictSource(today=DAY))
+    source = StrictSource(today=DAY, missing={("flights", gone)}, rows={("flights", first): [1]})
+
+    found = refetch(Span(DAY, "flights", None, gone), TOY, source, lake)
+
+    assert (found.asked, found.changed, found.missing) == (2, (first,), (gone,))
+    assert lake.find("raw/flights", gone, gone)
+
+
+@pytest.mark.parametrize(
+    ("span", "told"),
+    [
+        (Span(DAY, "planes"), "slow table"),
+        (Span(DAY, "flight"), "did you mean 'flights'"),
+        (Span(DAY, "flights", NEXT), "give --from and --to within 2020-01-01 to 2020-01-09"),
+    ],
+)
+def test_what_cannot_be_fetched_again_is_refused(lake: LocalLake, span: Span, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        refetch(span, TOY, StrictSource(today=DAY), lake)
