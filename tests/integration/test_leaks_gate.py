@@ -39,6 +39,7 @@ def problem(*, hint: bool = False) -> Problem:
     declared = replace(
         FEATURES,
         columns=columns | ({HINT: "Planted."} if hint else {}),
+        intermittent=(HINT,) if hint else (),  # what tells how events end is not there tonight
         rows=(hour, arrival_hour, clock_minutes),
         crowds=(),
         history=(replace(FEATURES.history[0], by=(("carrier",),), days=(7,)),),
