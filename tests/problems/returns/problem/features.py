@@ -1,0 +1,16 @@
+"""What is known of an order at midnight before its day."""
+
+from __future__ import annotations
+
+from pipelines.methods.declare import Column, FeatureSet, History
+
+
+def returned(came_back: Column) -> Column:
+    """Whether an item came back."""
+    return came_back
+
+
+FEATURES = FeatureSet(
+    columns={"shop": "Where it is ordered.", "item": "What is ordered.", "price": "In rupees."},
+    history=(History("ends", returned, by=(("item",), ("shop",)), days=(28,)),),
+)
