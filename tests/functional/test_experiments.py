@@ -83,4 +83,4 @@ def test_experiments_leave_production_as_it_is(clone: Clone) -> None:
     status = clone.redeye("status", "--day", FIRST, REDEYE_EXPERIMENT="yes")
     assert status.returncode == 0, status.stderr
     assert "an experiment, in" in status.stderr
-    assert FIRST in status.stdout
+    assert "20 March 2013" in status.stdout
