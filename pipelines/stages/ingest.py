@@ -145,10 +145,10 @@ class _Landing:
 
     def _wanted(self, table: Table, kept: Partition | None) -> bool:
         """Whether an older day is asked for: it is not there, or landed before it was complete."""
-        if kept is None:
-            return True
-        early = kept.night is not None and kept.night < self.problem.complete(kept.day)
-        return table.kind == "facts" and early
+        return kept is None or (table.kind == "facts" and self._early(kept))
+
+    def _early(self, kept: Partition) -> bool:
+        return kept.night is not None and kept.night < self.problem.complete(kept.day)
 
     def _slow(self, table: Table) -> Iterator[tuple[date, pa.Table]]:
         """A slow table is known from its first landing on, as if it had been so all along.
@@ -165,11 +165,13 @@ class _Landing:
 
     def _write(self, table: Table, day: date, rows: pa.Table | None) -> Partition:
         """Facts asked for when their outcomes were complete are a revision of their own, even of the
-        same rows: its night says that nobody has to ask again.
+        same rows: its night says that nobody has to ask again. After an incomplete one it counts from
+        when they were complete, whichever night lands it: what was known by then, `known_at` tells.
         """
         dataset, maturity = f"raw/{table.name}", self.problem.label_maturity_days
-        kept = self.before.get((dataset, day))
-        origin = kept.origin if kept else ""
-        if table.kind == "facts" and maturity and self.day >= self.problem.complete(day):
+        kept, complete = self.before.get((dataset, day)), self.problem.complete(day)
+        origin, night = kept.origin if kept else "", self.day
+        if table.kind == "facts" and maturity and rows is not None and self.day >= complete:
             origin = f"complete after {maturity} days"
-        return self.lake.write(dataset, day, rows, origin, self.day)
+            night = complete if kept and self._early(kept) else self.day
+        return self.lake.write(dataset, day, rows, origin, night)

@@ -309,8 +309,9 @@ class ThreeDays:
         ingest(day, params, problem, asked, self.lake, self.versions)
         return asked
 
-    def known(self, day: date) -> list[int]:
-        rows: list[int] = self.lake.read(self.lake.find("raw/flights", day, day))["n"].to_pylist()
+    def known(self, day: date, night: date | None = None) -> list[int]:
+        found = self.lake.find("raw/flights", day, day, known=night)
+        rows: list[int] = self.lake.read(found)["n"].to_pylist()
         return rows
 
 
@@ -349,6 +350,20 @@ def test_after_nights_that_did_not_run_incomplete_days_are_asked_for_and_then_no
 
     assert facts_asked(told) == [7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
     assert facts_asked(after) == [13, 14, 15, 16]
+
+
+def test_a_night_that_is_made_up_for_knows_complete_days_as_if_it_had_run_in_time(
+    three_days: ThreeDays,
+) -> None:
+    """A later night landed them meanwhile: their `known_at` tells what was known by then."""
+    day, complete = DAY - timedelta(days=1), DAY + timedelta(days=3)
+    three_days.run(DAY, declared=3)
+    three_days.run(DAY + timedelta(days=7), declared=3, rows={("flights", day): [9, 99]})
+
+    three_days.run(complete, declared=3, rows={("flights", day): [9, 99]})
+
+    assert three_days.known(day, complete - timedelta(days=1)) == [9]
+    assert three_days.known(day, complete) == [9, 99]
 
 
 def test_an_earlier_night_that_is_run_again_changes_nothing_of_a_complete_day(
