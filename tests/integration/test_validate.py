@@ -627,10 +627,10 @@ def test_a_run_that_died_half_way_accepted_nothing_and_the_next_one_judges_anew(
     night.land("flights", BEFORE, spoil(night.rows("flights", BEFORE), "distance", 0, every=50))
     write = night.lake.write
 
-    def die(dataset: str, *rest: Any) -> Partition:
+    def die(dataset: str, *rest: Any, **how: Any) -> Partition:
         if dataset == step:
             raise KeyboardInterrupt
-        return write(dataset, *rest)
+        return write(dataset, *rest, **how)
 
     night.lake.write = die  # type: ignore[method-assign, assignment]
     with pytest.raises(KeyboardInterrupt):
