@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,28 @@ def nights_left(places: Places, graph: Graph) -> list[NightLeft]:
     """Every night that left anything, oldest first."""
     folders = sorted((places.root / "runs").glob("????-??-??"))
     return [_night_left(folder, graph) for folder in folders if _day(folder.name)]
+
+
+def underway(folder: Path, graph: Graph, now: float) -> str | None:
+    """What a night that has not published yet did last, if it still runs; None if it does not.
+
+    It does when no stage before `score` has failed, and the last record is no older than the longest
+    stage may take. `now` is in seconds since the epoch.
+    """
+    before = graph.names[: graph.names.index("score")]
+    failed = any(
+        note.exit_code
+        for note in _notes(folder / "stages.jsonl", graph)
+        if note.stage in (*before, "score")
+    )
+    paths = {name: folder / f"{_stem(graph, name)}.json" for name in before}
+    made = {path.stat().st_mtime: name for name, path in paths.items() if path.exists()}
+    if failed or not made or (folder / f"{_stem(graph, 'score')}.json").exists():
+        return None
+    last = max(made)
+    longest = 60 * max(graph[name].timeout_minutes for name in (*before, "score"))
+    at = datetime.fromtimestamp(last, UTC)
+    return f"{made[last]} was done at {at:%H:%M} UTC" if now - last <= longest else None
 
 
 def missing_nights(ran: Sequence[date]) -> str:

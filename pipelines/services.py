@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,7 +18,7 @@ from pipelines.core.errors import ConfigError
 from pipelines.core.files import write_whole
 from pipelines.core.graph import Graph, read_chain
 from pipelines.methods.verify import Stores
-from pipelines.nights import nights_left, readable_texts, secrets_of
+from pipelines.nights import nights_left, readable_texts, secrets_of, underway
 from pipelines.runner import Factories, Night
 
 log = logging.getLogger("redeye")
@@ -43,7 +44,9 @@ class Redeye:
         for name, values in (overrides or {}).items():
             sections[name] = sections[name].model_copy(update=dict(values))
         pages: Callable[[], Any] = lambda: NightPages(folder)  # noqa: E731  a factory, like the others
-        return Night(day, folder, sections, {**self.services, "pages": pages}, self.graph)
+        running: Callable[[], Any] = lambda: underway(folder, self.graph, time.time())  # noqa: E731
+        own = {"pages": pages, "running": running}
+        return Night(day, folder, sections, {**self.services, **own}, self.graph)
 
 
 def stores_of(redeye: Redeye, environ: Mapping[str, str]) -> Stores:

@@ -184,6 +184,7 @@ incident = Table(
     Column("urgent", Boolean, nullable=False),
     Column("told", String, nullable=False),  # whether anybody was told, or why not
     Column("told_on", Date),
+    Column("resolved_on", Date),  # the night was looked at again, and no longer had it
     _now(),
 )
 

@@ -338,6 +338,7 @@ class Incident(Record):
     urgent: bool = False  # told whatever the budget
     told: str = "new"  # sending, sent, or why nobody was told
     told_on: date | None = None
+    resolved_on: date | None = None  # the day whose night, looked at again, no longer had it
 
 
 class Report(Record):

@@ -27,6 +27,7 @@ Kind = Literal[
     "stage failed",
     "validate failed",
     "score failed",
+    "still running",
     "another answered",
     "champion withheld",
     "settle failed",
@@ -97,7 +98,14 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
             urgent=True,
             kind="validate failed",
         )
-    if answer is None:
+    if answer is None and night.running:
+        yield Alarm(
+            "still running",
+            f"The night of {day} still runs ({night.running}); nothing is published yet.",
+            f"redeye status --day {day}",
+            kind="still running",
+        )
+    elif answer is None:
         yield Alarm(
             "score failed",
             f"No predictions were published for {day}.",
@@ -122,6 +130,22 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
             f"redeye settle --day {day}",
             kind="settle failed",
         )
+
+
+def over(night: Night) -> frozenset[str]:
+    """Subjects of alarms that the night has done away with: what had failed was done later."""
+    checked = night.validation if night.validation and night.validation.passed else None
+    made = {
+        "ingest": night.landed,
+        "validate": checked,
+        "train": night.candidates,
+        "evaluate": night.evaluation,
+        "promote": night.verdict,
+        "score": night.publication,
+        "settle": night.settlement,
+    }
+    done = {f"{stage} failed" for stage, record in made.items() if record is not None}
+    return frozenset(done | ({"still running"} if night.publication else set()))
 
 
 def champion_withheld(verdict: Verdict, reason: str) -> Alarm:

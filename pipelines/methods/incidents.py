@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 
 from pipelines.core.contracts import Notifier, Warehouse
@@ -20,14 +20,19 @@ OVER = "over the budget"
 
 
 def tell(
-    alarms: Sequence[Alarm], day: date, budget: int, title: str, doors: tuple[Warehouse, Notifier]
+    alarms: Sequence[Alarm],
+    day: date,
+    budget: int,
+    title: str,
+    doors: tuple[Warehouse, Notifier],
 ) -> list[Incident]:
     """File the alarms of a night, tell people what they have not been told, and say what became of each.
 
     Whatever happens to the message, the night goes on: what could not be sent waits for the next one.
     """
     warehouse, notifier = doors
-    filed = file_alarms(alarms, warehouse.incidents(day - WEEK), day, budget)
+    known = warehouse.incidents(day - WEEK)
+    filed = file_alarms(alarms, known, day, budget)
     warehouse.note(filed)
     due = [one for one in filed if one.told == "sending" and one.told_on == day]
     if not due:
@@ -80,6 +85,17 @@ def file_alarms(
     return list(_choose(filed, day, budget - spent))
 
 
+def resolve(over: Collection[str], day: date, warehouse: Warehouse) -> None:
+    """Resolve the incidents of a night whose subjects it no longer has, now that it is looked at again."""
+    warehouse.note(
+        [
+            one.model_copy(update={"resolved_on": day})
+            for one in warehouse.incidents(day)
+            if one.last_day == day and one.resolved_on is None and one.subject in over
+        ]
+    )
+
+
 def _choose(filed: Sequence[Incident], day: date, left: int) -> Iterator[Incident]:
     for one in sorted(filed, key=lambda one: (not one.urgent, -one.strength)):
         if one.told in TOLD:
@@ -96,7 +112,9 @@ def _file(alarm: Alarm, known: Sequence[Incident], day: date) -> Incident:
     going_on = [
         one
         for one in known
-        if one.subject == alarm.subject and one.first_day - pause <= day <= one.last_day + pause
+        if one.subject == alarm.subject
+        and one.resolved_on is None
+        and one.first_day - pause <= day <= one.last_day + pause
     ]
     before = going_on[-1] if going_on else None
     return Incident(

@@ -53,6 +53,7 @@ class Night:
     publication: Publication | None
     settlement: Settlement | None
     code: Mapping[str, str]
+    running: str | None = None  # what it did last, if it still runs and has not published
 
 
 @dataclass(frozen=True)

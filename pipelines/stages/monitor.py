@@ -24,11 +24,11 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
-from pipelines.methods.alarms import Alarm, find_alarms
+from pipelines.methods.alarms import Alarm, find_alarms, over
 from pipelines.methods.drift import Drift, feature_drift, spread_blocks
 from pipelines.methods.effective import judged_days
 from pipelines.methods.events import event_keys
-from pipelines.methods.incidents import only_file, tell
+from pipelines.methods.incidents import only_file, resolve, tell
 from pipelines.methods.kept import night_metrics, summary
 from pipelines.methods.maturity import known_by_all
 from pipelines.methods.oddities import draw, find_outliers
@@ -58,6 +58,7 @@ def monitor(
     notifier: Notifier,
     code: Mapping[str, str],
     pages: Pages,
+    running: str | None,
 ) -> Report:
     """Measure the day's scores, the quality of days whose outcomes are known, and drift; write report.html.
 
@@ -73,6 +74,7 @@ def monitor(
         publication=publication,
         settlement=settlement,
         code=code,
+        running=running,
     )
     first, complete = judged_days(day, params, problem)
     scores = known_by_all(warehouse.scores(first, day), complete)
@@ -109,6 +111,7 @@ def _tell(
     day, later = night.day, night.day + timedelta(days=params.lookback_days)
     if (doors[0].measured(day + timedelta(days=1), later)["subject"] == "scores").any():
         return only_file(alarms, day)
+    resolve(over(night), day, doors[0])
     title = f"Redeye {problem.model}, {day}"
     return tell(alarms, day, params.alerts_per_week, title, doors)
 

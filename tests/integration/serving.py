@@ -365,6 +365,7 @@ class Serving:
         settlement: Settlement | None = None,
         table: FeatureTable | None = None,
         validation: Validation | None = None,
+        running: str | None = None,
     ) -> tuple[Report, str]:
         """The record, and report.html."""
         pages = MemoryPages()
@@ -388,6 +389,7 @@ class Serving:
             notifier=self.notifier,
             code={"git_commit": "abc", "lock_sha256": "def"},
             pages=pages,
+            running=running,
         )
         page = pages.written["report.html"]
         assert isinstance(page, str)

@@ -398,6 +398,34 @@ def test_a_night_in_which_nothing_worked_is_told_all_the_same(serving: Serving) 
     assert "No predictions were published for this day" in page
 
 
+def test_a_night_that_still_runs_is_no_outage_and_what_was_is_resolved_when_it_has_published(
+    serving: Serving,
+) -> None:
+    running, _ = serving.monitor(settlement=serving.settle(DAY), running="train was done at 03:10")
+    serving.monitor()  # an hour later it seems dead
+    (before,) = (i for i in serving.warehouse.incidents(DAY) if i.subject == "score failed")
+    published, _ = serving.monitor(publication=serving.score(), settlement=serving.settle(DAY))
+
+    (told,) = running.alerts
+    assert told.startswith("The night of 2013-10-01 still runs (train was done at 03:10)")
+    assert before.resolved_on is None
+    assert published.alerts == ()
+    resolved = {i.subject: i.resolved_on for i in serving.warehouse.incidents(DAY)}
+    assert resolved == dict.fromkeys(("still running", "score failed", "settle failed"), DAY)
+
+
+def test_what_was_resolved_and_fails_again_is_told_again(serving: Serving) -> None:
+    serving.monitor()
+    serving.monitor(publication=serving.score(), settlement=serving.settle(DAY))
+    told = len(serving.notifier.sent)
+
+    serving.monitor(TOMORROW)
+
+    failed = [i for i in serving.warehouse.incidents(DAY) if i.subject == "score failed"]
+    assert [(i.first_day, i.resolved_on) for i in failed] == [(DAY, DAY), (TOMORROW, None)]
+    assert len(serving.notifier.sent) == told + 1
+
+
 def test_the_page_escapes_what_comes_from_data(serving: Serving) -> None:
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
     publication = serving.score().model_copy(
