@@ -186,8 +186,9 @@ def _of_the_models(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm
         if not check.passed:
             yield Alarm(
                 f"leak {check.net}",
-                f"No model of the night may serve, its features may know the outcome: {check.reason}.",
-                f"redeye evaluate --day {day}",
+                f"No model of the night may serve, its features may know the outcome: {check.reason}. "
+                f"Correct the feature or leave it out; the next night tries again.",
+                f"redeye explain --day {day}",
                 check.found / check.limit,
                 kind="leak",
             )

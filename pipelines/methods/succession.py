@@ -169,8 +169,16 @@ def roll_back(
         refusals.append(f"version {version}: {refusal}")
     told = "; ".join(refusals) or "it is the only one there ever was"
     raise GateRefused(
-        f"no champion before version {made[-1]} may serve ({told}); `redeye promote --version` another"
+        f"no champion before version {made[-1]} may serve ({told}); {_another(made, registry, features)}"
     )
+
+
+def _another(made: Sequence[str], registry: Registry, features: Mapping[str, str] | None) -> str:
+    """What to do when no earlier champion may serve: promote the canary, if it may, or wait."""
+    canary = registry.version("canary")
+    if canary and canary.version not in made and _unproven(canary, registry, features) is None:
+        return f"run `redeye promote --version {canary.version} --reason 'nothing else may serve'`"
+    return "the gate of the next night may find another"
 
 
 def _unproven(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from pipelines.core.books import Book, Books
 from pipelines.core.contracts import Lake, Problem, Registry, Versions, Warehouse
@@ -80,7 +80,9 @@ def verify(stores: Stores, first: date = date.min, last: date = date.max) -> Ver
 
 def _champion(stores: Stores) -> Iterable[Breach]:
     declared = meanings(stores.problem)
-    return check_champion(stores.registry, stores.warehouse.ledger(), declared)
+    nights = [*stores.books.days(), *(night.day for night in stores.nights)]
+    to_come = max(nights, default=stores.problem.first_day) + timedelta(days=1)
+    return check_champion(stores.registry, stores.warehouse.ledger(), declared, to_come)
 
 
 def _ask_books(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from functools import partial
 
 from pipelines.core.contracts import Registry
@@ -36,12 +37,15 @@ def check_origin(
 def check_champion(
     registry: Registry,
     ledger: Sequence[LedgerEntry],
-    features: Mapping[str, str] | None = None,
+    features: Mapping[str, str] | None,
+    to_come: date,
 ) -> Iterator[Breach]:
     """The alias is where the ledger says; its version is blessed, whole, can be loaded, and learned from
-    `features` as they are declared today.
+    `features` as they are declared today. `to_come` is the first day without a night: when no version
+    may serve, its gate may find one.
     """
-    ways = partial(_way_out, registry=registry, ledger=ledger, features=features)
+    made = made_champions(ledger)
+    ways = partial(_way_out, registry=registry, made=made, features=features, to_come=to_come)
     champion, last = registry.version("champion"), reigning(ledger)
     if champion is None:
         if last is not None:
@@ -75,21 +79,22 @@ def _model(run: ScoringRun, number: str, versions: set[str], registry: Registry)
 def _way_out(
     last: str | None,
     registry: Registry,
-    ledger: Sequence[LedgerEntry],
+    made: Sequence[str],
     features: Mapping[str, str] | None,
+    to_come: date,
 ) -> str:
     """A command that is not refused: the ledger's champion again, the one before it, or a new night.
 
     `redeye promote` of an alias that was refused would repeat the refusal.
     """
-    for version in dict.fromkeys([last, *reversed(made_champions(ledger))]):
+    for version in dict.fromkeys([last, *reversed(made)]):
         found = registry.version(version) if version else None
         if found is None or find_lack(found, features) or _damage(found, registry):
             continue
         if version == last:
             return f"redeye promote --version {version} --reason 'the alias was lost'"
         return "redeye rollback"
-    return "redeye night --day YYYY-MM-DD, of a day to come, whose gate finds a champion"
+    return f"redeye night --day {to_come}"
 
 
 def _damage(version: ModelVersion, registry: Registry) -> str | None:

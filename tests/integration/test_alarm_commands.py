@@ -13,6 +13,7 @@ from typer.main import get_command
 
 import pipelines.cli  # noqa: F401  the commands add themselves
 from pipelines.commands.app import app
+from pipelines.core.errors import GateRefused
 from pipelines.core.records import Interval, LeakCheck
 from pipelines.methods import alarms
 from pipelines.methods.alarms import Alarm, Kind
@@ -196,9 +197,30 @@ def test_verify_advises_no_command_that_repeats_the_refusal(serving: Serving, lo
     else:
         serving.registry.aliases["champion"] = "4"
     registry, warehouse = serving.registry, serving.warehouse
-    (breach,) = check_champion(registry, warehouse.ledger())
+    (breach,) = check_champion(registry, warehouse.ledger(), None, DAY)
 
     run(breach.next, serving)
 
     assert registry.aliases["champion"] == "2"
-    assert list(check_champion(registry, warehouse.ledger())) == []
+    assert list(check_champion(registry, warehouse.ledger(), None, DAY)) == []
+
+
+def test_when_no_version_may_serve_verify_names_a_night_with_its_day(serving: Serving) -> None:
+    for version in ("1", "2", "3"):
+        serving.registry.add(version, blessed=False)
+    (breach,) = check_champion(serving.registry, serving.warehouse.ledger(), None, DAY)
+
+    assert run(breach.next, serving) == "night"
+
+
+def test_a_roll_back_that_is_refused_names_what_may_serve_or_nothing(serving: Serving) -> None:
+    registry, warehouse = serving.registry, serving.warehouse
+    registry.add("1", blessed=False)
+    with pytest.raises(GateRefused, match="the gate of the next night may find another"):
+        roll_back("it is broken", registry, warehouse)
+    registry.aliases["canary"] = "3"
+
+    with pytest.raises(GateRefused, match="run `redeye promote --version 3") as refused:
+        roll_back("it is broken", registry, warehouse)
+
+    assert run(str(refused.value).split("`")[1], serving) == "3"
