@@ -210,6 +210,9 @@ def settled(history: History, day: date) -> dict[str, int]:
     late: dict[str, int] = {}
 
     class Warehouse:
+        def agree(self, key: Any) -> None:
+            pass
+
         def settle(self, outcomes: Any) -> int:
             late[str(outcomes["day"].iloc[0])] = int(outcomes["label"].sum())
             return len(outcomes)
