@@ -50,7 +50,7 @@ class Model:
         """What is expected of each row, float64: the probability of a yes, or the mean of a number.
 
         Rounded to single precision, so that no processor and no neighbouring row makes a difference:
-        see docs/decisions/0010. Raises DataError when the frame lacks a feature; further columns are
+        see docs/decisions/0012. Raises DataError when the frame lacks a feature; further columns are
         ignored.
         """
         missing = [name for name in self.schema if name not in frame.columns]
