@@ -255,7 +255,8 @@ def test_days_whose_outcomes_are_not_complete_neither_train_nor_test(tmp_path: P
     assert evaluation.last_test_day == complete
     assert evaluation.first_test_day == complete - timedelta(days=13)
     before = evaluation.first_test_day - timedelta(days=6)  # complete when the first was scored
-    assert {one.trained_until for one in candidates.candidates} == {before}
+    assert {one.held_out_until for one in candidates.candidates} == {before}
+    assert {one.trained_until for one in candidates.candidates} == {complete}
     again = world.train(earlier=None)
     assert [one.sha256 for one in again.candidates] == [c.sha256 for c in candidates.candidates]
     assert world.evaluate(again).models == evaluation.models
