@@ -24,6 +24,7 @@ from pipelines.core.faults import reach
 from pipelines.core.files import open_private, write_whole
 from pipelines.core.graph import Graph
 from pipelines.core.records import ARTEFACTS, Record
+from pipelines.unforeseen import translate
 
 log = logging.getLogger("redeye")
 
@@ -51,7 +52,7 @@ class Night:
             self._note(stage, time.monotonic() - started, error)
             raise
         except Exception as error:
-            told = RedeyeError(f"{stage} {self.day}: {type(error).__name__}: {error}")
+            told = RedeyeError(f"{stage} {self.day}: {type(error).__name__}: {str(error)[:300]}")
             self._note(stage, time.monotonic() - started, told)
             raise
         reach("stage.before_record")
@@ -130,10 +131,15 @@ def stage_function(stage: str) -> Callable[..., Record]:
     return function
 
 
-def run_chain(night: Night, stages: tuple[str, ...]) -> dict[str, RedeyeError | None]:
-    """Run stages in the graph's order: stage → how it failed, or None.
+def run_chain(
+    night: Night,
+    stages: tuple[str, ...],
+    tell: Callable[[str, RedeyeError], None] = lambda *_: None,
+) -> dict[str, RedeyeError | None]:
+    """Run stages in the graph's order: stage → how it failed, or None. `tell` hears of each failure.
 
     A stage whose upstream failed is left out, unless it `survives` and another upstream succeeded.
+    Whatever ends a stage ends no more than that stage.
     """
     outcome: dict[str, RedeyeError | None] = {}
     for name in stages:
@@ -141,9 +147,17 @@ def run_chain(night: Night, stages: tuple[str, ...]) -> dict[str, RedeyeError | 
         good = [u for u in upstream if u in outcome and outcome[u] is None]
         if upstream and len(good) < (1 if night.graph[name].survives else len(upstream)):
             continue
-        try:
-            night.run(name)
-            outcome[name] = None
-        except RedeyeError as error:
-            outcome[name] = error
+        failed = outcome[name] = _attempt(night, name)
+        if failed is not None:
+            tell(name, failed)
     return outcome
+
+
+def _attempt(night: Night, stage: str) -> RedeyeError | None:
+    try:
+        night.run(stage)
+    except RedeyeError as error:
+        return error
+    except Exception as error:  # noqa: BLE001  the stages that survive this one must run
+        return translate(error, f"redeye {stage} --day {night.day}", night.folder)
+    return None

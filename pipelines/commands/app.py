@@ -32,6 +32,18 @@ Force = Annotated[bool, typer.Option("--force", help="Also for a day later than 
 Json = Annotated[bool, typer.Option("--json", help="Print a record for machines.")]
 
 
+def tell_people(redeye: Redeye, day: date, stage: str, sentence: str) -> str:
+    """Tell people, once, that a stage failed; what became of the message."""
+    from pipelines.methods.alarms import stage_failed
+    from pipelines.methods.incidents import tell_failure
+
+    problem, warehouse, notifier = (
+        redeye.services[name]() for name in ("problem", "warehouse", "notifier")
+    )
+    alarm = stage_failed(stage, day, sentence)
+    return tell_failure(alarm, day, f"Redeye {problem.model}, {day}", (warehouse, notifier))
+
+
 def check_day(redeye: Redeye, day: date, again: str = "add --force") -> None:
     """Raises UsageError for a day later than the problem's tomorrow. Only commands read the clock."""
     now = datetime.now(UTC)

@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from pipelines.commands.app import Day, Json, app
+from pipelines.commands.app import Day, Json, app, tell_people
 from pipelines.core.day import parse_day, parse_days
 from pipelines.core.errors import DataError, UsageError
 from pipelines.core.records import LedgerEntry, Validation
@@ -193,15 +193,7 @@ def alert(
     sentence: Annotated[str, typer.Option(help="The last thing that it said.")],
 ) -> None:
     """Tell people, once, that a stage failed: what a scheduler runs when it gives up."""
-    from pipelines.methods.alarms import stage_failed
-    from pipelines.methods.incidents import tell_failure
-
     redeye, failed_on = open_redeye(ctx.obj), parse_day(day)
     if stage not in redeye.graph.names:
         raise UsageError(f"there is no stage {stage!r}; there are {', '.join(redeye.graph.names)}")
-    problem, warehouse, notifier = (
-        redeye.services[name]() for name in ("problem", "warehouse", "notifier")
-    )
-    title = f"Redeye {problem.model}, {failed_on}"
-    alarm = stage_failed(stage, failed_on, sentence)
-    typer.echo(tell_failure(alarm, failed_on, title, (warehouse, notifier)))
+    typer.echo(tell_people(redeye, failed_on, stage, sentence))

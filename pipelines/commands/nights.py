@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from pipelines.commands.app import Day, Force, Json, app, check_day
+from pipelines.commands.app import Day, Force, Json, app, check_day, tell_people
 from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.day import parse_day
 from pipelines.core.errors import DataError, RedeyeError
+from pipelines.core.masking import mask
 from pipelines.nights import missing_nights, nights_left
 from pipelines.runner import Night, run_chain
 from pipelines.services import Redeye, open_redeye
 from pipelines.summary import night_summary, show_night
+
+log = logging.getLogger("redeye")
 
 
 @app.command(rich_help_panel="Nights")
@@ -25,7 +29,15 @@ def night(ctx: typer.Context, day: Day, force: Force = False, as_json: Json = Fa
     tonight = redeye.night(parse_day(day))
     if not force:
         check_day(redeye, tonight.day)
-    _finish(tonight, redeye, as_json, run_chain(tonight, redeye.graph.names))
+
+    def tell(stage: str, error: RedeyeError) -> None:
+        try:
+            told = tell_people(redeye, tonight.day, stage, str(error))
+        except Exception as failed:  # noqa: BLE001  the rest of the night is worth more than a message
+            told = mask(f"{type(failed).__name__}: {failed}")[:300]
+        log.info("%s %s failed; people: %s", tonight.day, stage, told)
+
+    _finish(tonight, redeye, as_json, run_chain(tonight, redeye.graph.names, tell))
 
 
 def _finish(

@@ -68,6 +68,14 @@ class Model:
         scores = np.asarray(raw, dtype="float64")
         return rounded(TASKS[self.task].shifted(scores, self.shift) if self.shift else scores)
 
+    def asked(self, frame: pd.DataFrame) -> np.ndarray:
+        """The scores, while the model is made; raises RecipeError when its estimator does not give them."""
+        with costs_itself(self.name, "asked for scores"):
+            scores = self.scores(frame)
+            if scores.shape != (len(frame),):
+                raise ValueError(f"scores of shape {scores.shape} for {len(frame)} rows")
+        return scores
+
     def inputs(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The features as estimators are fitted on: numbers of the form's type, pandas categoricals."""
         return pd.DataFrame(
@@ -106,7 +114,7 @@ def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
     from threadpoolctl import threadpool_limits
 
     task = TASKS[examples.task]
-    with _costs_itself(recipe):
+    with costs_itself(recipe.name, "fitted"):
         estimator = recipe.build(examples.schema, seed, threads)
     form = _form(recipe, estimator, task)
     vocabulary = {
@@ -120,14 +128,17 @@ def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
         recipe.name, form, examples.schema, vocabulary, until, estimator, task.name, bounds
     )
     # Sums in another order give other bits: with one BLAS thread a model is the same on any machine.
-    with _costs_itself(recipe), threadpool_limits(limits=1, user_api="blas"):
+    with costs_itself(recipe.name, "fitted"), threadpool_limits(limits=1, user_api="blas"):
         estimator.fit(model.inputs(examples.frame), examples.labels.astype(task.dtype))
     return replace(model, estimator=estimator.get_booster()) if form == "ubj" else model
 
 
 @contextmanager
-def _costs_itself(recipe: Recipe) -> Iterator[None]:
-    """Whatever an estimator raises, as one sentence; XGBoost only warns of a setting it has not got."""
+def costs_itself(recipe: str, what: str) -> Iterator[None]:
+    """Whatever an estimator raises, as one sentence; XGBoost only warns of a setting it has not got.
+
+    `what` could not be done to it: it was to be fitted, or asked for scores.
+    """
     advice = "correct the recipe in your problem"
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -136,14 +147,12 @@ def _costs_itself(recipe: Recipe) -> Iterator[None]:
     except Exception as error:  # an estimator may raise anything, and the others go on
         first = (str(error).strip().splitlines() or [""])[0]
         raise RecipeError(
-            f"recipe {recipe.name!r}: cannot be fitted ({type(error).__name__}: {first}); {advice}"
+            f"recipe {recipe!r}: cannot be {what} ({type(error).__name__}: {first}); {advice}"
         ) from error
     for one in told:
         unknown = UNKNOWN.search(str(one.message))
         if unknown:
-            raise RecipeError(
-                f"recipe {recipe.name!r}: XGBoost does not know {unknown[1]}; {advice}"
-            )
+            raise RecipeError(f"recipe {recipe!r}: XGBoost does not know {unknown[1]}; {advice}")
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 

@@ -41,7 +41,7 @@ def fit_both(
 ) -> Fits:
     """Both fits, made the same way: of the examples before the test days, and of all that are known.
 
-    Raises RecipeError when one cannot be made, or cannot be kept.
+    Raises RecipeError when one cannot be made, asked, or kept.
     """
     started = time.perf_counter()
     held_out, model = (fit_recipe(recipe, some, params) for some in (early, known))
@@ -56,7 +56,7 @@ def fit_both(
 
 def _training_loss(model: Model, examples: Examples, problem: Problem) -> dict[str, float]:
     """Loss on the very events it was fitted on, and what the test days' is compared with."""
-    scored = score_events(examples, model.scores(examples.frame), problem.worth)
+    scored = score_events(examples, model.asked(examples.frame), problem.worth)
     task = TASKS[examples.task]
     names = dict.fromkeys((task.loss, task.overfit))
     return {f"train_{name}": task.metrics[name].of(scored) for name in names}

@@ -67,8 +67,9 @@ def _ranks(examples: Examples, problem: Problem, first_test: date) -> float | No
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a few days may lack a feature altogether
-        taught = Attempts(problem.recipes).first(lambda one: fit(one, lesson, seed=0, threads=1))
-        scores = taught.scores(test.frame)
+        scores = Attempts(problem.recipes).first(
+            lambda one: fit(one, lesson, seed=0, threads=1).asked(test.frame)
+        )
     return rank(scores, test.labels > test.labels.mean())
 
 

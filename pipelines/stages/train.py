@@ -52,7 +52,7 @@ def train(
     The first fit is judged on the test days, the second one serves. What was trained before from the
     same features, outcomes, settings and code is returned as it was. The choice falls on a fold of the
     training days, so that nobody has looked at the test days before evaluate does. A recipe that cannot
-    be fitted or kept is told by name, and costs only itself. Raises DataError when there is too little
+    be fitted, asked or kept is told by name, and costs only itself. Raises DataError when there is too little
     to learn from, and when labels take longer than the problem declares; ConfigError when no recipe is
     left.
     """
@@ -72,8 +72,9 @@ def train(
     run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
     attempts = Attempts(problem.recipes)
     made = attempts.each(lambda recipe: fit_both(recipe, early, known, params, problem))
-    chosen, reason, folds = _choose(attempts, problem, params, early)
     batch = lake.read([golden]).to_pandas()
+    kept_scores = attempts.each(lambda recipe: golden_scores(made[recipe.name].model, batch))
+    chosen, reason, folds = _choose(attempts, problem, params, early)
     fitted = []
     for name in folds:
         fits = made[name]
@@ -89,7 +90,7 @@ def train(
                 trained_until=fits.model.trained_until,
                 held_out_sha256=version.held_out_sha256,
                 held_out_until=fits.held_out.trained_until,
-                golden=golden_scores(fits.model, batch),
+                golden=kept_scores[name],
                 seconds=fits.seconds,
                 metrics=metrics,
             )
@@ -125,7 +126,7 @@ def _choose(
     weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)
 
     def tried(recipe: Recipe) -> Samples:
-        scores = fit_recipe(recipe, early, params).scores(late.frame)
+        scores = fit_recipe(recipe, early, params).asked(late.frame)
         return measure(score_events(late, scores, problem.worth), weights)
 
     samples = attempts.each(tried)

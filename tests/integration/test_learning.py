@@ -24,6 +24,7 @@ from tests.integration.learning import (
     REGRESSION,
     World,
     linear,
+    rides,
     trees,
     worth,
 )
@@ -604,6 +605,34 @@ def test_a_recipe_that_cannot_be_fitted_or_kept_costs_itself_by_name(
     assert list(candidates.failed) == ["broken"]
     assert told in candidates.failed["broken"]
     assert "recipe 'broken'" in candidates.failed["broken"]
+    assert world.promote(candidates, world.evaluate(candidates)).outcome == "champion"
+
+
+def strict(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """It can be fitted and kept, and raises when it is asked about a line that it does not know."""
+    return linear(schema, seed, threads).set_params(
+        columntransformer__lines__handle_unknown="error"
+    )
+
+
+def new_line(world: World, first: int, last: int) -> None:
+    """From so many days before the night to so many, a line is ridden that nobody rode before."""
+    for ago in range(last, first + 1):
+        made = rides(DAY - timedelta(days=ago))
+        world.land(DAY - timedelta(days=ago), line=np.where(made.index % 9, made["line"], "purple"))
+
+
+def test_a_recipe_that_cannot_answer_the_fold_costs_itself_by_name(tmp_path: Path) -> None:
+    recipes = (Recipe("strict", strict), *PROBLEM.recipes)
+    world = World(tmp_path, replace(PROBLEM, recipes=recipes))
+    new_line(world, 22, 1)  # the test days, and the last of the days before them
+
+    candidates = world.train()
+
+    assert [one.name for one in candidates.candidates] == ["linear", "trees"]
+    assert candidates.failed["strict"].startswith(
+        "recipe 'strict': cannot be asked for scores (Val"
+    )
     assert world.promote(candidates, world.evaluate(candidates)).outcome == "champion"
 
 
