@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -43,9 +43,10 @@ class Redeye:
         sections = {name: self.params.section(name) for name in self.graph.names}
         for name, values in (overrides or {}).items():
             sections[name] = sections[name].model_copy(update=dict(values))
-        pages: Callable[[], Any] = lambda: NightPages(folder)  # noqa: E731  a factory, like the others
-        running: Callable[[], Any] = lambda: underway(folder, self.graph, time.time())  # noqa: E731
-        own = {"pages": pages, "running": running}
+        own: Factories = {
+            "pages": lambda: NightPages(folder),
+            "running": lambda: underway(folder, self.graph, time.time()),
+        }
         return Night(day, folder, sections, {**self.services, **own}, self.graph)
 
 

@@ -187,13 +187,14 @@ def _publication(record: Publication) -> list[tuple[str, str]]:
 
 def _settlement(record: Settlement) -> list[tuple[str, str]]:
     missing = ", ".join(f"{count} {reason}" for reason, count in record.unlabelled.items() if count)
-    return [
-        (
-            "settled",
-            f"{sum(record.settled.values()):,} outcomes"
-            + (f"; without a label: {missing}" if missing else ""),
-        )
-    ]
+    told = f"{sum(record.settled.values()):,} outcomes"
+    told += f"; without a label: {missing}" if missing else ""
+    rows = [("settled", told)]
+    if record.late:
+        more = f"; {record.waiting} more days follow in the next nights" if record.waiting else ""
+        late = f"{len(record.late)} days from {record.late[0]} to {record.late[-1]}, which no night had"
+        rows.append(("settled late", f"{late} settled{more}"))
+    return rows
 
 
 def _report(record: Report) -> list[tuple[str, str]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, delete, func, select, union
+from sqlalchemy import Connection, Table, delete, func, select, union
 
-from pipelines.adapters import publishing
-from pipelines.adapters.database import Database
+from pipelines.adapters import keeping, publishing
+from pipelines.adapters.database import Database, frame
 from pipelines.adapters.schema import (
     contender_run,
     fence,
@@ -58,6 +59,7 @@ class SqlBooks:
                 runs=runs,
                 kept=_kept(connection, day),
                 current=_current(connection, day) if pointer else None,
+                altered=_altered(connection, day, pointer["run_id"]) if pointer else (),
                 first_known_at=_first_known(connection, day),
                 quarantined=_quarantined(connection, day),
             )
@@ -89,7 +91,8 @@ class SqlBooks:
         """Remove a run that is forsaken still; False if the database's role may not remove anything."""
         mine, moves, begun = prediction.c, publication.c, scoring_run.c.written_at
         with self._database.write(alone=f"publishing {day}") as connection:
-            if self._database.is_postgresql and not _may_remove(connection):
+            rights = dict.fromkeys((prediction, contender_run, scoring_run), "DELETE")
+            if not self._may(connection, rights):
                 return False
             moved = connection.execute(select(moves.token).where(moves.run_id == run_id)).first()
             at = connection.execute(select(begun).where(scoring_run.c.run_id == run_id)).scalar()
@@ -99,6 +102,22 @@ class SqlBooks:
             for table in (contender_run, scoring_run):
                 connection.execute(delete(table).where(table.c.run_id == run_id))
         return True
+
+    def forget(self, day: date, run_id: str, contender: str) -> bool:
+        """Remove the scores that are kept of a contender beside a run; False if the role may not."""
+        rights = {prediction: "DELETE", contender_run: "UPDATE"}
+        with self._database.write(alone=f"keeping {run_id}") as connection:
+            if not self._may(connection, rights):
+                return False
+            keeping.forget(connection, day, run_id, contender)
+        return True
+
+    def _may(self, connection: Connection, rights: Mapping[Table, str]) -> bool:
+        """Whether the database's role has these rights."""
+        if not self._database.is_postgresql:
+            return True
+        asked = [func.has_table_privilege(table.name, right) for table, right in rights.items()]
+        return all(connection.execute(select(*asked)).one())
 
     def point(self, day: date, run_id: str, last: int) -> None:
         """Point a day to a whole run of its own, by the rules of publishing."""
@@ -119,12 +138,6 @@ class SqlBooks:
     def restore(self, run: ScoringRun, rows: pd.DataFrame) -> None:
         """Stage what a run published anew, beside what is left of it; the pointer stays."""
         publishing.audit(self._database, publishing.stage(self._database, run, rows), self._bounds)
-
-
-def _may_remove(connection: Connection) -> bool:
-    tables = (prediction, contender_run, scoring_run)
-    asked = [func.has_table_privilege(table.name, "DELETE") for table in tables]
-    return all(connection.execute(select(*asked)).one())
 
 
 def _restore(database: Database, connection: Connection, day: date, last: Any) -> None:
@@ -177,6 +190,14 @@ def _current(connection: Connection, day: date) -> Rows:
     names = ("run_id", "event_key", "score", "answered_by", "model_version")
     found = _frame(connection, _of(prediction_current, day, *names))
     return _rows(found.rename(columns={"answered_by": "contender"}))
+
+
+def _altered(connection: Connection, day: date, run_id: str) -> tuple[str, ...]:
+    names = ("day", "event_key", "contender", "score", "answers")
+    beside = _of(prediction, day, *names).where(prediction.c.run_id == run_id)
+    order = (prediction.c.contender, prediction.c.event_key)
+    scores = frame(connection.execute(beside.order_by(*order))).astype({"answers": bool})
+    return tuple(contender for *_, contender in keeping.altered(connection, scores, day, day))
 
 
 def _first_known(connection: Connection, day: date) -> Any:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 
 import pandas as pd
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
-from pipelines.adapters.database import Database
+from pipelines.adapters.database import Database, frame
 from pipelines.adapters.publishing import COLUMNS, add_rows, copy_rows
-from pipelines.adapters.schema import contender_run, event_key, outlier, prediction, sample
+from pipelines.adapters.schema import (
+    contender_run,
+    event_key,
+    outlier,
+    prediction,
+    published,
+    sample,
+)
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import Partition, ScoringRun
+from pipelines.methods.fingerprint import checksum
 from pipelines.methods.oddities import Outlier
 from pipelines.methods.rendezvous import Fared
 
@@ -44,22 +53,34 @@ def agree(database: Database, key: Sequence[str]) -> None:
 def keep_fared(database: Database, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
     """One row for each contender and try, and the scores of those that answered.
 
-    They hang on the published run; none of its rows changes.
+    They hang on the published run; none of its rows changes. A try whose scores are those that are kept
+    has their checksum.
     """
+    rows = []
     for one in fared:
-        if one.predictions is not None:
-            _keep_scores(database, run, one, one.predictions)
-    rows = [_row(run, token, one) for one in fared]
+        beside = _beside(database, run, one)
+        kept = not beside.empty and _keep_scores(database, run, one, beside)
+        rows.append({**_row(run, token, one), "checksum": checksum(beside) if kept else None})
     with database.write() as connection:
         connection.execute(database.insert(contender_run).on_conflict_do_nothing(), rows)
 
 
-def _keep_scores(database: Database, run: ScoringRun, one: Fared, scores: pd.DataFrame) -> None:
-    of_it = (
-        prediction.c.day == run.day,
-        prediction.c.run_id == run.run_id,
-        prediction.c.contender == one.contender.name,
-    )
+def _beside(database: Database, run: ScoringRun, one: Fared) -> pd.DataFrame:
+    """The scores of a contender that are not published: all of them, unless the run is its own."""
+    if one.predictions is None:
+        return pd.DataFrame({"event_key": [], "score": []})
+    if run.rollout is None:
+        its_own = one.contender.name == run.answered_by
+        return one.predictions.head(0) if its_own else one.predictions
+    with database.read() as connection:
+        answers = select(prediction.c.event_key).where(*_of(run, one), prediction.c.answers)
+        answered = set(connection.execute(answers).scalars())
+    return one.predictions.loc[~one.predictions["event_key"].isin(answered)]
+
+
+def _keep_scores(database: Database, run: ScoringRun, one: Fared, scores: pd.DataFrame) -> bool:
+    """Whether these scores, and no others, are kept of the contender beside the run now."""
+    of_it = (*_of(run, one), ~prediction.c.answers)
     model = one.contender.model
     rows = scores.assign(
         day=run.day,
@@ -70,12 +91,63 @@ def _keep_scores(database: Database, run: ScoringRun, one: Fared, scores: pd.Dat
     )[list(COLUMNS)]
     with database.write(alone=f"keeping {run.run_id}") as connection:
         there = connection.execute(select(func.count()).where(*of_it)).scalar_one()
-        if there == len(rows):
-            return
         if database.is_postgresql and not there:
             copy_rows(connection, rows)
-            return
-    add_rows(database, rows)
+            return True
+    if there < len(rows):
+        add_rows(database, rows)
+    with database.read() as connection:
+        kept = connection.execute(
+            select(prediction.c.event_key, prediction.c.score)
+            .where(*of_it)
+            .order_by(prediction.c.event_key)
+        )
+        return checksum(frame(kept).astype({"score": float})) == checksum(scores)
+
+
+def _of(run: ScoringRun, one: Fared) -> tuple[ColumnElement[bool], ...]:
+    """Conditions that find what a contender said beside a run."""
+    return (
+        prediction.c.day == run.day,
+        prediction.c.run_id == run.run_id,
+        prediction.c.contender == one.contender.name,
+    )
+
+
+def altered(
+    connection: Connection, scores: pd.DataFrame, first: date, last: date
+) -> list[tuple[date, str, str]]:
+    """Of the published runs of these days: the day, the run and each contender whose scores beside it are
+    not those of its checksum. `scores` are all that are kept of those days, in key order.
+
+    A contender without a checksum was kept before there were any, or by a try that died.
+    """
+    told = contender_run.c
+    query = (
+        select(told.day, told.run_id, told.contender, told.checksum)
+        .join(published, published.c.run_id == told.run_id)
+        .where(told.day.between(first, last), told.checksum.is_not(None))
+        .order_by(told.day, told.contender)
+    )
+    given: dict[tuple[date, str, str], set[str]] = {}
+    for row in connection.execute(query):
+        given.setdefault((row.day, row.run_id, row.contender), set()).add(row.checksum)
+    beside = scores.loc[~scores["answers"]].groupby(["day", "contender"], sort=False)
+    there = {key: checksum(rows) for key, rows in beside} if given else {}
+    return [
+        (day, run_id, contender)
+        for (day, run_id, contender), checksums in given.items()
+        if there.get((day, contender)) not in checksums
+    ]
+
+
+def forget(connection: Connection, day: date, run_id: str, contender: str) -> None:
+    """Remove what is kept of a contender beside a run, and its checksum: the next try keeps it anew."""
+    mine, told = prediction.c, contender_run.c
+    of_it = (mine.day == day, mine.run_id == run_id, mine.contender == contender)
+    connection.execute(delete(prediction).where(*of_it, ~mine.answers))
+    tries = (told.run_id == run_id, told.contender == contender)
+    connection.execute(update(contender_run).where(*tries).values(checksum=None))
 
 
 def _row(run: ScoringRun, token: int, one: Fared) -> dict[str, object]:

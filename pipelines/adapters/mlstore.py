@@ -31,9 +31,10 @@ def answering(places: Places) -> Iterator[None]:
         reach("registry.before_call")
         yield
     except (MlflowException, SQLAlchemyError, OSError, TemporaryError) as error:
+        # Masked before it is cut: half a URL is not known as one any more.
         what = mask(str(error).strip().partition("\n")[0])[:300]
         raise RegistryAway(
-            f"registry {mask(places.tracking_uri)}: does not answer as it should ({what}); "
+            f"registry {places.tracking_uri}: does not answer as it should ({what}); "
             f"see that MLflow is up and its store is whole, and run the same command again"
         ) from error
 

@@ -139,6 +139,17 @@ def add_rows(database: Database, rows: pd.DataFrame) -> None:
 def audit(database: Database, run: ScoringRun, bounds: Bounds) -> None:
     """Raise DataError unless what is staged is one finite score within bounds for each event of the day,
     and bit by bit what the run's checksum stands for.
+    """
+    wrong = faults_of(database, run, bounds)
+    if wrong:
+        raise DataError(
+            f"predictions {run.day}: {', '.join(wrong)} in run {run.run_id} of {run.answered_by}; "
+            f"they were not published, what was published before stays"
+        )
+
+
+def faults_of(database: Database, run: ScoringRun, bounds: Bounds) -> list[str]:
+    """What is wrong with the rows that stand under a run's id, in words.
 
     The key of the table keeps a contender's events from being there twice; with two contenders the
     events are counted apart.
@@ -162,13 +173,17 @@ def audit(database: Database, run: ScoringRun, bounds: Bounds) -> None:
     wrong = [f"{count} {fault}" for fault, count in zip(faults, found, strict=True) if count]
     if not events_there == staged == run.events:
         wrong.insert(0, f"{staged} rows of {events_there} different events instead of {run.events}")
-    if not wrong and checksum(read_rows(database, run)) != run.checksum:
-        wrong.append("the scores are not those of its checksum")
-    if wrong:
-        raise DataError(
-            f"predictions {run.day}: {', '.join(wrong)} in run {run.run_id} of {run.answered_by}; "
-            f"they were not published, what was published before stays"
-        )
+    return wrong or _other_rows(run, read_rows(database, run))
+
+
+def _other_rows(run: ScoringRun, rows: pd.DataFrame) -> list[str]:
+    """Whether they are the right number of good rows, and yet not the run's own."""
+    if checksum(rows) != run.checksum:
+        return ["the scores are not those of its checksum"]
+    who = rows["contender"].ne(run.answered_by) | (
+        rows["model_version"].fillna("").ne(run.model_version or "")
+    )
+    return [f"{who.sum()} rows tell of others"] if run.rollout is None and who.any() else []
 
 
 def move(

@@ -81,6 +81,7 @@ contender_run = Table(
     Column("reason", String, nullable=False),
     Column("seconds", Double),
     Column("events", Integer, nullable=False),
+    Column("checksum", String),  # of its scores that are kept beside the published rows
     _now(),
 )
 

@@ -78,6 +78,15 @@ class SqlWarehouse:
         current = select(published.c.run_id).where(published.c.day == day).scalar_subquery()
         return self._run(scoring_run.c.run_id == current)
 
+    def check(self, run: ScoringRun) -> None:
+        """Raise DataError unless what is kept of a published run is what it published."""
+        wrong = publishing.faults_of(self._database, run, self._bounds)
+        if wrong:
+            raise DataError(
+                f"predictions {run.day}: {', '.join(wrong)} in run {run.run_id} of {run.answered_by}, which "
+                f"is published: rows were lost or edited since; `redeye repair` computes them anew"
+            )
+
     def roll_back(self, day: date) -> ScoringRun:
         """Point the day to the run that was published before the present one; no score is computed."""
         token = self.claim(day)
@@ -112,7 +121,10 @@ class SqlWarehouse:
         return found.astype({"score": float, "label": float, "excluded": object})
 
     def scores(self, first: date, last: date) -> pd.DataFrame:
-        """All that contenders said beside the published runs, with outcomes, by day and contender."""
+        """All that contenders said beside the published runs, with outcomes, by day and contender.
+
+        Raises DataError when some of it is not what they said.
+        """
         said = prediction.c
         names = ("day", "event_key", "contender", "model_version", "score", "answers")
         of_published = and_(published.c.day == said.day, published.c.run_id == said.run_id)
@@ -125,10 +137,17 @@ class SqlWarehouse:
             .where(said.day.between(first, last))
             .order_by(said.day, said.contender, said.event_key)
         )
-        with self._database.read() as connection:
-            found = frame(connection.execute(query))
         kinds = {"score": float, "label": float, "answers": bool, "excluded": object}
-        return found.astype({**kinds, "known_at": "datetime64[us]"})
+        with self._database.read() as connection:
+            found = frame(connection.execute(query)).astype({**kinds, "known_at": "datetime64[us]"})
+            wrong = keeping.altered(connection, found, first, last)
+        if wrong:
+            day, run_id, contender = wrong[0]
+            raise DataError(
+                f"predictions {day}: the scores of {contender} beside run {run_id} are not those that it "
+                f"gave; `redeye repair` removes them, and what was published stays"
+            )
+        return found
 
     def settle(self, outcomes: pd.DataFrame) -> int:
         """Keep outcomes (day, event_key, label, excluded, known_at); the number that was new or changed."""
@@ -148,6 +167,13 @@ class SqlWarehouse:
             if changed:
                 connection.execute(upsert, changed)
         return len(changed)
+
+    def unsettled(self, before: date) -> list[date]:
+        """Published days before that one of which no outcome is kept, oldest first."""
+        settled = select(outcome.c.day).where(outcome.c.day == published.c.day).exists()
+        query = select(published.c.day).where(published.c.day < before, ~settled)
+        with self._database.read() as connection:
+            return list(connection.execute(query.order_by(published.c.day)).scalars())
 
     def append(self, entry: LedgerEntry) -> None:
         """Add to the ledger of champions; an entry equal to the last one is not repeated."""

@@ -46,6 +46,9 @@ class Book:
     runs: Mapping[str, ScoringRun] = field(default_factory=dict)  # every one that was begun
     kept: Mapping[str, Rows] = field(default_factory=dict)  # answers of every run, by its id
     current: Rows | None = None  # what consumers see
+    altered: tuple[
+        str, ...
+    ] = ()  # contenders whose scores beside the published run are not what they gave
     first_known_at: datetime | None = None  # the earliest outcome of the day's events
     quarantined: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict
@@ -100,6 +103,10 @@ class Books(Protocol):
 
     def drop(self, day: date, run_id: str, age: timedelta) -> bool:
         """Remove a run that is forsaken still; False if the database's role may not remove anything."""
+        ...
+
+    def forget(self, day: date, run_id: str, contender: str) -> bool:
+        """Remove the scores that are kept of a contender beside a run; False if the role may not."""
         ...
 
     def point(self, day: date, run_id: str, last: int) -> None:

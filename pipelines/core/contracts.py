@@ -433,6 +433,10 @@ class Warehouse(Protocol):
         """The run whose predictions of the day are current."""
         ...
 
+    def check(self, run: ScoringRun) -> None:
+        """Raise DataError unless what is kept of a published run is what it published."""
+        ...
+
     def roll_back(self, day: date) -> ScoringRun:
         """Point the day to the run that was published before. Raises GateRefused when there is none."""
         ...
@@ -445,12 +449,17 @@ class Warehouse(Protocol):
 
     def scores(self, first: date, last: date) -> pd.DataFrame:
         """All that contenders said beside the published runs: day, event_key, contender, model_version,
-        score, answers (whether it is the published one), label, excluded and known_at.
+        score, answers (whether it is the published one), label, excluded and known_at. Raises DataError
+        when scores are not those that a contender gave.
         """
         ...
 
     def settle(self, outcomes: pd.DataFrame) -> int:
         """Keep outcomes (day, event_key, label, excluded, known_at); the number that was new or changed."""
+        ...
+
+    def unsettled(self, before: date) -> list[date]:
+        """Published days before that one of which no outcome is kept, oldest first."""
         ...
 
     def append(self, entry: LedgerEntry) -> None:

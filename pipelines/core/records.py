@@ -324,6 +324,8 @@ class Settlement(Record):
     day: date
     settled: dict[str, int]  # day of the event → outcomes known
     unlabelled: dict[str, int]  # reason → events without a label
+    late: tuple[date, ...] = ()  # of the settled days, those that earlier nights had left out
+    waiting: int = 0  # more such days, for the next nights
 
 
 class Incident(Record):

@@ -30,7 +30,7 @@ from pipelines.methods.verify import Stores
 from pipelines.methods.verify_book import check_book
 from pipelines.methods.verify_lake import aside_untold, datasets, relied_upon
 
-Kind = Literal["run", "rows", "file", "pointer", "derived", "raw", "log"]
+Kind = Literal["run", "rows", "beside", "file", "pointer", "derived", "raw", "log"]
 
 
 class Mend(Record):
@@ -42,6 +42,7 @@ class Mend(Record):
     day: date | None = None
     run_id: str = ""  # of rows or a run; the checksum of a raw file; the table of a log
     path: str = ""
+    contender: str = ""  # whose scores are removed
     next: str = ""  # what is left to do afterwards
 
 
@@ -117,13 +118,19 @@ def _mend(shop: Workshop, step: Mend) -> Iterator[str]:
         yield from _answer_again(shop, step.day, step.run_id)
     elif step.kind == "pointer" and step.day:
         yield from _point(books, step.day)
-    elif step.kind == "run" and step.day:
-        if not books.drop(step.day, step.run_id, shop.age):
+    elif step.kind in ("run", "beside") and step.day:
+        if not _removed(shop, step, step.day):
             yield f"{step.where}: stays, for the database's role may not remove rows; its owner may"
     elif step.kind == "log" and step.day:
         _count_again(shop.stores, step.run_id, step.day)
     elif step.kind == "derived":
         shop.attic.discard(Path(step.path), step.run_id)
+
+
+def _removed(shop: Workshop, step: Mend, day: date) -> bool:
+    if step.kind == "run":
+        return shop.stores.books.drop(day, step.run_id, shop.age)
+    return shop.stores.books.forget(day, step.run_id, step.contender)
 
 
 def _answer_again(shop: Workshop, day: date, run_id: str) -> Iterator[str]:
@@ -166,6 +173,15 @@ def _days(stores: Stores) -> Iterator[Mend]:
                 what=f"run {run_id} is computed anew from its features and its model",
                 day=day,
                 run_id=run_id,
+            )
+        for contender in book.altered:
+            yield Mend(
+                kind="beside",
+                where=f"predictions {day}",
+                what=f"the scores of {contender} beside run {book.run_id} are not those that it gave, and go",
+                day=day,
+                run_id=book.run_id or "",
+                contender=contender,
             )
         broken = [one for one in found if one.invariant in POINTING]
         if broken and book.moves:

@@ -81,6 +81,9 @@ def _repeatable(book: Book) -> Iterator[Breach]:
         if book.copy_of(run_id) is None:
             what = f"run {run_id} was published before and is not kept whole"
             yield _breach("I4", book, what)
+    for contender in book.altered:
+        what = f"the scores of {contender} beside run {book.run_id} are not those that it gave"
+        yield _breach("I4", book, what)
     seen: dict[tuple[object, ...], ScoringRun] = {}
     for run in book.runs.values():
         if run.model_sha256 is None or run.rollout is not None:

@@ -55,13 +55,15 @@ def score(
     blessed, and the ledger learns of it. Published is as soon as the schedule allows; who is slower
     is waited for until the deadline, and kept; so is a champion that tonight's verdict withholds. The
     same inputs and the same models publish nothing anew. Raises GateRefused when a version was asked
-    for by number that may not serve, and when nobody of the schedule can answer.
+    for by number that may not serve, and when nobody of the schedule can answer; DataError when a day is
+    left as it is, and is not as it was published.
     """
     named = _named(params, feature_table, registry)
     warehouse.agree(problem.key)
     token = warehouse.claim(day)
     standing = warehouse.published(day)
     if standing and not params.republish:
+        warehouse.check(standing)
         return _publication(standing, {}, republished=False)
     workers.expect()  # while the registry is asked who is champion
     table = feature_table.partition

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipelines.core.config import SettleParams
 from pipelines.core.contracts import Lake, Problem, Warehouse
-from pipelines.core.records import Settlement
+from pipelines.core.records import Partition, Settlement
 from pipelines.methods.effective import settled_days
 from pipelines.methods.events import event_keys, label_facts, refuse_twins
 
@@ -20,20 +20,41 @@ def settle(
     """Keep the outcomes of the last days as far as they were known at the cutoff.
 
     Events without a label are counted by their reason. Outcomes are kept whether the event was
-    scored or not: a day that is scored later, by a backfill, finds them. A second time changes nothing.
-    Raises ConfigError when the database has outcomes of events that were named by another key.
+    scored or not: a day that is scored later, by a backfill, finds them. A published day before those,
+    which no night has settled, is settled now; of such days as many a night as of the last ones. A
+    second time changes nothing. Raises ConfigError when the database has outcomes of events that were
+    named by another key.
     """
     warehouse.agree(problem.key)
     first, last = settled_days(day, params, problem)
-    days = lake.find(f"accepted/{problem.outcomes}", first, last, day)
     settled: dict[str, int] = {}
     unlabelled: Counter[str] = Counter()
-    for partition in days:
+    left_out = _left_out(day, first, problem, lake, warehouse)
+    late = left_out[: params.lookback_days]
+    latest = lake.find(f"accepted/{problem.outcomes}", first, last, day)
+    for partition in (*late, *latest):
         outcomes = _outcomes(day, problem, lake.read([partition]).to_pandas())
         warehouse.settle(outcomes)
         settled[partition.day.isoformat()] = int(outcomes["label"].notna().sum())
         unlabelled.update(outcomes["excluded"].dropna())
-    return Settlement(day=day, settled=settled, unlabelled=dict(sorted(unlabelled.items())))
+    return Settlement(
+        day=day,
+        settled=settled,
+        unlabelled=dict(sorted(unlabelled.items())),
+        late=tuple(one.day for one in late),
+        waiting=len(left_out) - len(late),
+    )
+
+
+def _left_out(
+    day: date, first: date, problem: Problem, lake: Lake, warehouse: Warehouse
+) -> list[Partition]:
+    """Outcomes of published days before the first one that no night has settled, oldest first."""
+    days = warehouse.unsettled(first)
+    if not days:
+        return []
+    landed = lake.find(f"accepted/{problem.outcomes}", days[0], days[-1], day)
+    return [one for one in landed if one.day in set(days) and one.rows]
 
 
 def _outcomes(day: date, problem: Problem, facts: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -181,6 +182,87 @@ def test_a_pointer_moved_by_hand_is_put_back_and_so_is_the_fence(nights: Nights)
     assert nights.broken() == {}
     assert nights.state() == before
     nights.run(TONIGHT, ["score"])
+
+
+def leave_alone(nights: Nights) -> None:
+    """Score tonight, unless it is published."""
+    night = nights.night(TONIGHT)
+    params = night.sections["score"].model_copy(update={"republish": False})
+    replace(night, sections={**night.sections, "score": params}).run("score")
+
+
+@pytest.mark.parametrize("statement", SPOILED)
+def test_a_published_day_is_not_left_as_it_is_once_rows_of_it_are_gone_or_edited(
+    nights: Nights, statement: str
+) -> None:
+    leave_alone(nights)
+    run_sql(nights, statement.format(one=ONE.format(day=TONIGHT), current=_current()))
+
+    with pytest.raises(DataError, match=f"predictions {TONIGHT}: .*`redeye repair` computes them"):
+        leave_alone(nights)
+
+    if "scoring_run" not in statement:
+        repair(nights)
+        leave_alone(nights)
+
+
+BESIDE = [
+    "UPDATE prediction SET score = 0.9 WHERE {one}",
+    "DELETE FROM prediction WHERE {one}",
+    "DELETE FROM prediction WHERE {mine}",
+    (
+        "INSERT INTO prediction (day, run_id, contender, event_key, score, answers) "
+        "SELECT day, run_id, contender, event_key || '0', 0.9, answers FROM prediction WHERE {one}"
+    ),
+]
+
+
+@pytest.mark.parametrize("statement", BESIDE)
+def test_scores_beside_a_published_run_are_not_read_once_somebody_has_edited_them(
+    nights: Nights, statement: str
+) -> None:
+    warehouse = nights.services["warehouse"]()
+    whole = warehouse.scores(DAY, TONIGHT)
+    assert set(whole["contender"]) == {"champion", "previous-champion", "baseline"}
+    before = current(nights)
+    mine = f"contender = 'previous-champion' AND {_current()}"
+    keys = f"SELECT min(event_key) FROM prediction WHERE {mine}"
+    run_sql(nights, statement.format(mine=mine, one=f"{mine} AND event_key = ({keys})"))
+
+    with pytest.raises(DataError, match=f"{TONIGHT}.*previous-champion.*not those.*redeye repair"):
+        warehouse.scores(DAY, TONIGHT)
+    assert set(nights.broken()) == {"I4"}
+    (step,) = [one for one in repair(nights) if one.day == TONIGHT]
+
+    assert (step.kind, step.contender) == ("beside", "previous-champion")
+    assert nights.broken() == {}
+    assert current(nights) == before
+    left = warehouse.scores(TONIGHT, TONIGHT)
+    assert set(left["contender"]) == {"champion", "baseline"}
+    nights.run(TONIGHT, ["score"])  # the same contenders give the same scores, and are kept anew
+    assert warehouse.scores(DAY, TONIGHT).equals(whole)
+    assert nights.broken() == {}
+
+
+def test_shared_answers_are_no_part_of_what_is_kept_beside_them(nights: Nights) -> None:
+    nights.registry.aliases["challenger"] = "3"
+    night = nights.night(TONIGHT)
+    shared = night.sections["score"].model_copy(update={"rollout": 0.5})
+    replace(night, sections={**night.sections, "score": shared}).run("score")
+    scores = nights.services["warehouse"]().scores(TONIGHT, TONIGHT)
+    both = scores.loc[scores["contender"].isin(["champion", "challenger"])]
+    assert both.groupby("contender")["answers"].agg(["any", "all"]).to_numpy().tolist() == [
+        [True, False],
+        [True, False],
+    ]
+    assert nights.broken() == {}
+
+    run_sql(
+        nights,
+        "UPDATE prediction SET score = 0.9 WHERE contender = 'challenger' AND NOT answers",
+    )
+
+    assert set(nights.broken()) == {"I4"}
 
 
 @pytest.mark.parametrize("dataset", ["features", "accepted/plan", "quarantine/plan"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines import summary
 from pipelines.core.contracts import Outcome, Question, Reply
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, Publication, Verdict
@@ -540,6 +541,31 @@ def test_a_day_is_settled_once_its_outcomes_are_complete(serving: Serving) -> No
     told = [serving.settle(DAY + timedelta(days=n)).settled for n in (1, 10, 11, 17, 18)]
 
     assert told == [{}, {}, {"2013-10-01": 2}, {"2013-10-01": 2}, {}]
+
+
+def test_days_that_an_outage_left_out_are_settled_afterwards_a_few_a_night(
+    serving: Serving,
+) -> None:
+    days = [DAY + timedelta(days=n) for n in range(10)]
+    for day in days:
+        serving.score(day)
+        serving.flew(day, [20, 0, None])
+    serving.flew(DAY - timedelta(days=1), [20])  # which was never scored
+
+    night = DAY + timedelta(days=30)
+    first, second, third = (serving.settle(night + timedelta(days=n)) for n in range(3))
+
+    assert [one.isoformat() for one in first.late] == list(first.settled)
+    assert (first.late, first.waiting) == (tuple(days[:7]), 3)
+    assert (second.late, second.waiting) == (tuple(days[7:]), 0)
+    assert (third.late, third.settled) == ((), {})
+    labels = serving.warehouse.predictions(DAY, night)["label"]
+    assert int(labels.notna().sum()) == 2 * len(days)
+    told = dict(summary.ROWS["settlement"](first))
+    assert told["settled late"] == (
+        f"7 days from {days[0]} to {days[6]}, which no night had settled; "
+        "3 more days follow in the next nights"
+    )
 
 
 def test_outcomes_that_come_too_late_are_left_out(serving: Serving) -> None:

@@ -213,6 +213,9 @@ def settled(history: History, day: date) -> dict[str, int]:
         def agree(self, key: Any) -> None:
             pass
 
+        def unsettled(self, before: date) -> list[date]:
+            return []
+
         def settle(self, outcomes: Any) -> int:
             late[str(outcomes["day"].iloc[0])] = int(outcomes["label"].sum())
             return len(outcomes)
