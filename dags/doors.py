@@ -9,6 +9,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from pipelines.core.typed import as_sent
 from stage import CommandOperator
 
 TIMEOUT = timedelta(minutes=5)
@@ -62,7 +63,7 @@ def look() -> None:
 def approval() -> None:
     """The challenger, a person's answer, the promotion."""
     propose = Propose(task_id="propose", execution_timeout=TIMEOUT)
-    approve = ApprovalOperator(task_id="approve", subject=QUESTION, body=DETAILS,
+    approve = ApprovalOperator(task_id="approve", subject=QUESTION, body=as_sent(DETAILS),
                                defaults="Reject", response_timeout=PATIENCE)  # fmt: skip
     promote = Crown(task_id="promote", execution_timeout=TIMEOUT)
     propose.set_downstream(approve)

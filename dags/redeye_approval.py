@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from doors import approval
+from pipelines.core.typed import as_sent
 
 POLICY = {"owner": "redeye", "retries": 0, "retry_delay": timedelta(seconds=10)}
 
 with DAG("redeye_approval", schedule="0 13 * * *", start_date=datetime(2013, 1, 1, tzinfo=UTC),
          catchup=False, max_active_runs=1, is_paused_upon_creation=True, default_args=POLICY,
-         tags=["redeye", "tier-2"], doc_md=__doc__):  # fmt: skip
+         tags=["redeye", "tier-2"], doc_md=as_sent(__doc__)):  # fmt: skip
     approval()

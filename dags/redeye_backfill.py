@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from chain import BACKFILL_FORM, backfill_chain
+from pipelines.core.typed import as_sent
 
 POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10),
           "weight_rule": "upstream"}  # fmt: skip  # a day that has begun goes first
@@ -21,5 +22,5 @@ POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10),
 with DAG("redeye_backfill", schedule=None, start_date=datetime(2013, 1, 1, tzinfo=UTC),
          catchup=False, max_active_runs=1, max_active_tasks=2, params=BACKFILL_FORM,
          default_args=POLICY | {"retry_exponential_backoff": True},
-         tags=["redeye", "tier-2"], doc_md=__doc__):  # fmt: skip
+         tags=["redeye", "tier-2"], doc_md=as_sent(__doc__)):  # fmt: skip
     backfill_chain()

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from chain import DAY_FORM, watch_chain
+from pipelines.core.typed import as_sent
 
 # 09:00 in New York, of the day whose night began at 03:00.
 AT_NINE = CronPartitionTimetable("0 6 * * *", timezone="America/Los_Angeles", key_format="%Y-%m-%d")
@@ -21,5 +22,5 @@ POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10)}
 
 with DAG("redeye_monitor", schedule=AT_NINE, start_date=datetime(2013, 1, 1, tzinfo=UTC),
          catchup=False, max_active_runs=1, default_args=POLICY, params=DAY_FORM,
-         tags=["redeye", "tier-2"], doc_md=__doc__):  # fmt: skip
+         tags=["redeye", "tier-2"], doc_md=as_sent(__doc__)):  # fmt: skip
     watch_chain()

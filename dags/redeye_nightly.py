@@ -4,9 +4,8 @@ again publishes the same, or says that nothing is to be done.
 
 **When it fails**, open the red task: the last line of its log says where, what, and what to do.
 Exit 3: the data break their contract; mend the source, then clear the task. 4: a model was refused;
-the champion serves on. 5 and 75 were tried again already: is the service back? Then clear. 78: a
-setting is wrong. A night that could not train has scored all the same. Without Airflow the same
-night is `redeye night --day DAY`.
+the champion serves on. 5, 75: tried again already; clear when the service is back. 78: a setting is
+wrong. A night that could not train has scored. Without Airflow it is `redeye night --day DAY`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from chain import DAY_FORM, night_chain
+from pipelines.core.typed import as_sent
 
 # Midnight in Los Angeles is 03:00 in New York. A tick at 03:00 would lose the last day of Airflow's
 # own `backfill create`, whose range ends when that day begins.
@@ -26,5 +26,5 @@ POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10)}
 
 with DAG("redeye_nightly", schedule=AT_THREE, start_date=datetime(2013, 1, 1, tzinfo=UTC),
          catchup=False, max_active_runs=2, default_args=POLICY | {"retry_exponential_backoff": True},
-         params=DAY_FORM, tags=["redeye", "tier-1"], doc_md=__doc__):  # fmt: skip
+         params=DAY_FORM, tags=["redeye", "tier-1"], doc_md=as_sent(__doc__)):  # fmt: skip
     night_chain()

@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from doors import look
+from pipelines.core.typed import as_sent
 
 POLICY = {"owner": "redeye", "retries": 0, "retry_delay": timedelta(seconds=10)}
 
 with DAG("redeye_promotion", schedule="*/5 * * * *", start_date=datetime(2013, 1, 1, tzinfo=UTC),
          catchup=False, max_active_runs=1, default_args=POLICY, tags=["redeye", "tier-2"],
-         doc_md=__doc__):  # fmt: skip
+         doc_md=as_sent(__doc__)):  # fmt: skip
     look()

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pipelines.core.contracts import Notifier, Warehouse
 from pipelines.core.errors import ConfigError, RedeyeError, TemporaryError
 from pipelines.core.records import Incident
+from pipelines.core.typed import as_sent
 from pipelines.methods.alarms import Alarm
 
 PAUSE_DAYS = 3  # of silence, then the same alarm is a new incident
@@ -59,7 +60,7 @@ def tell_failure(alarm: Alarm, day: date, title: str, doors: tuple[Warehouse, No
     try:
         (incident,) = tell([alarm], day, 0, title, doors)
     except RedeyeError:
-        how = doors[1].tell(title, f"{alarm.sentence}\n  $ {alarm.command}\n")
+        how = doors[1].tell(title, as_sent(f"{alarm.sentence}\n  $ {alarm.command}\n"))
         return "sent" if how else "there is nobody to tell"
     return incident.told
 
@@ -138,4 +139,5 @@ def message(due: Sequence[Incident], filed: Sequence[Incident], budget: int) -> 
         if waiting
         else ""
     )
-    return more + "\n\n".join(f"{one.sentence}\n  $ {one.command}" for one in due) + "\n"
+    told = "\n\n".join(f"{one.sentence}\n  $ {one.command}" for one in due)
+    return as_sent(f"{more}{told}\n")

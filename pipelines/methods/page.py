@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from pipelines.core.typed import as_sent
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,6 +39,7 @@ def _environment() -> Environment:
     environment.filters["count"] = _count
     environment.filters["percent"] = _percent
     environment.filters["sentence"] = _sentence
+    environment.filters["typed"] = as_sent
     # Our own file, not data: the only thing on a page that is not escaped.
     environment.globals["style"] = Markup(_read("style.css"))  # noqa: S704
     return environment

@@ -15,6 +15,7 @@ from infra.api import ENDED, Api
 from infra.machine import Machine
 from infra.settings import open_home
 from pipelines.core.config import find_places
+from pipelines.core.typed import as_sent
 
 pytestmark = pytest.mark.slow
 
@@ -119,10 +120,11 @@ def test_people_are_told_of_a_night_that_never_ran_and_of_a_stage_that_was_given
 
     assert (missed, broken) == ("success", "failed")
     first, *others = Hook.heard[-3:]
-    assert f"No predictions were published for {SECOND}.\n  $ redeye score --day {SECOND}" in first
+    scores = as_sent(f"redeye score --day {SECOND}")
+    assert f"No predictions were published for {SECOND}" in first
+    assert f"\n  $ {scores}" in first
     assert sorted(text.splitlines()[-1] for text in others) == [
-        f"  $ redeye monitor --day {FIRST}",
-        f"  $ redeye settle --day {FIRST}",
+        as_sent(f"  $ redeye {stage} --day {FIRST}") for stage in ("monitor", "settle")
     ]
     assert all("failed: exit 78: redeye" in text for text in others)
 
@@ -143,5 +145,6 @@ def test_people_are_told_once_of_a_promotion_that_was_refused(
     assert (
         f"on version {other}, which may not serve: it is not blessed for quality" in Hook.heard[-1]
     )
-    assert Hook.heard[-1].splitlines()[-1] == "  $ redeye promote"
+    again = as_sent(f"redeye promote --version {champion} --reason 'the alias was refused'")
+    assert Hook.heard[-1].splitlines()[-1] == f"  $ {again}"
     assert ledger(world)[-1] == ("refused", other, champion, "mlflow")

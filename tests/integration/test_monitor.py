@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines.core.records import FeatureTable, Publication, Report, Validation
+from pipelines.core.typed import as_sent
 from tests.integration.serving import DAY, Always, Serving
 
 TOMORROW = DAY + timedelta(days=1)
@@ -342,7 +343,7 @@ def test_people_are_told_once_what_is_wrong_and_what_to_run(serving: Serving) ->
 
     assert title == "Redeye flights-late, 2013-09-30"
     assert text.startswith("The baseline answered, not the champion: the registry does not answer")
-    assert text.endswith("\n  $ redeye explain --day 2013-09-30\n")
+    assert text.endswith(f"\n  $ {as_sent('redeye explain --day 2013-09-30')}\n")
 
 
 def test_an_older_night_that_is_monitored_again_tells_nobody(serving: Serving) -> None:
@@ -391,6 +392,8 @@ def test_a_night_in_which_nothing_worked_is_told_all_the_same(serving: Serving) 
 
     report, page = serving.monitor(validation=blocked)
 
+    assert f"<code>$ {as_sent('redeye score --day 2013-10-01')}</code>" in page
+    assert not re.search(r">[^<]*(?<![\w/])redeye [a-z]+ --", page)
     told = " ".join(report.alerts)
     assert "The data were blocked: flights are empty" in told
     assert "Run `redeye score --day 2013-10-01`" in told

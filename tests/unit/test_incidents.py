@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import Incident
+from pipelines.core.typed import as_sent
 from pipelines.methods.alarms import Alarm, drift_alarm
 from pipelines.methods.drift import Drift, feature_drift
 from pipelines.methods.incidents import file_alarms, message
@@ -104,7 +105,8 @@ def test_a_message_ends_with_the_next_command() -> None:
     text = message(filed[:1], filed, budget=1)
 
     assert "1 more in the report only: monitor.alerts_per_week is 1" in text
-    assert text.splitlines()[-1] == "  $ redeye status --day 2013-10-01"
+    assert text.splitlines()[-1] == "  $ " + as_sent("redeye status --day 2013-10-01")
+    assert "/bin/redeye status" in text
 
 
 def test_ten_times_the_rows_are_not_ten_times_the_pages() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.typed import as_typed
+from pipelines.core.typed import as_sent, as_typed
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = Path(sys.executable).parent
@@ -82,3 +82,22 @@ def test_a_hint_that_an_experiment_prints_stays_in_the_experiment(told: dict[str
     typed = as_typed("run `redeye promote --version 4`", {"PATH": str(FOLDER), **told})
 
     assert typed == "run `REDEYE_EXPERIMENT=yes redeye promote --version 4`"
+
+
+@pytest.mark.parametrize("folder", [PROJECT, Path("/")], ids=["in the project", "elsewhere"])
+def test_a_command_in_a_message_works_in_any_folder(folder: Path) -> None:
+    """Also when the process that reports it had the program on its PATH, or spelled it from its folder."""
+    said = "exit 3: run `.venv/bin/redeye validate --day 2013-10-01`\n  $ redeye night --day 2013-10-01"
+
+    sent = as_sent(said, {"PATH": f"{FOLDER}:/usr/bin"})
+    hints = [*re.findall(r"`([^`]*)`", sent), sent.split("$ ")[1]]
+
+    assert as_sent(sent, {}) == sent
+    for hint in hints:
+        assert shell(f"{hint} --help", folder).returncode == 0, hint
+
+
+def test_a_command_in_a_message_of_an_experiment_stays_in_the_experiment() -> None:
+    sent = as_sent("run `redeye verify`", {"DVC_STAGE": "monitor"})
+
+    assert sent == f"run `REDEYE_EXPERIMENT=yes {FOLDER}/redeye verify`"

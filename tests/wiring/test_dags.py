@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from copy import copy
@@ -160,6 +161,16 @@ def test_policy_is_written_out(any_dag: DAG) -> None:
         assert word in text
     for task in any_dag.tasks:
         assert task.owner == "redeye"
+
+
+def test_a_command_in_airflows_texts_works_as_it_stands(bag: BundleDagBag) -> None:
+    question = bag.dags["redeye_approval"].get_task("approve").body
+    texts = [question, *(dag.doc_md or "" for dag in bag.dags.values())]
+
+    hints = re.findall(r"`(\S*redeye [^`]+)`", " ".join(" ".join(texts).split()))
+
+    assert len(hints) >= 4
+    assert {hint.split()[0] for hint in hints} == {f"{Path(sys.executable).parent}/redeye"}
 
 
 def test_each_dag_has_its_schedule_and_no_other(bag: BundleDagBag) -> None:

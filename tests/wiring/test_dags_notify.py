@@ -12,6 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from hook import Hook, listening
 
 from notify import TellFailure, alert_argv
+from pipelines.core.typed import as_sent
+
+SCORE = as_sent("redeye score --day 2013-10-01")
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def test_a_stage_that_is_given_up_is_told_once_with_the_next_command(hook: None)
         (
             "*Redeye flights-late, 2013-10-01*\n"
             "score of 2013-10-01 failed: exit 75: the database is away\n"
-            "  $ redeye score --day 2013-10-01\n"
+            f"  $ {SCORE}\n"
         )
     ]
 
@@ -53,7 +56,7 @@ def test_a_database_that_is_away_keeps_nobody_from_being_told(
     TellFailure()(gave_up("score", "exit 75: the database is away"))
 
     (text,) = Hook.heard
-    assert text.endswith("  $ redeye score --day 2013-10-01\n")
+    assert text.endswith(f"  $ {SCORE}\n")
 
 
 def test_a_notifier_that_fails_fails_nothing(monkeypatch: pytest.MonkeyPatch, hook: None) -> None:
