@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.core.config import PromoteParams
 from pipelines.core.records import Evaluated, Evaluation, Interval, Refit, Verdict
-from pipelines.methods.bootstrap import day_weights, interval, measure
+from pipelines.methods.bootstrap import day_weights, interval, lift, measure
 from pipelines.methods.gate import Blessing, judge, quality
 from pipelines.methods.ladder import choose
 from pipelines.methods.metrics import Scored, log_loss
@@ -20,6 +20,7 @@ GOOD = {
 TIE = Interval(low=-0.01, mid=0.001, high=0.012)
 BETTER = Interval(low=0.002, mid=0.01, high=0.02)
 WORSE = Interval(low=-0.02, mid=-0.01, high=-0.002)
+UNSURE = Interval(low=-0.02, mid=-0.01, high=0.002)  # below 0, by no more than the interval
 
 
 def gate(**changes: Any) -> PromoteParams:
@@ -193,6 +194,7 @@ def test_what_is_surely_worth_less_than_doing_nothing_is_refused() -> None:
         in blessed(candidate(over_nothing=WORSE)).reason
     )
     assert blessed(candidate(over_nothing=TIE)).passed
+    assert blessed(candidate(over_nothing=UNSURE)).passed
 
 
 def test_a_problem_without_a_value_has_no_floor_for_it() -> None:
@@ -210,6 +212,36 @@ def test_calibration_is_held_against_the_best_baseline() -> None:
     for passes in (slightly, unsure):
         assert blessed(candidate(**{"trailing-rate": {"calibration_error": passes}})).passed
     assert blessed(candidate(**{"training-rate": {"calibration_error": off}})).passed
+
+
+@pytest.mark.parametrize(
+    ("n_events", "shift", "least", "most"),
+    [
+        (300, 0.0, 0, 2),
+        (672, 0.0, 0, 2),
+        (3000, 0.0, 0, 2),
+        (672, 0.8, 34, 40),
+        (3000, 0.4, 30, 40),
+    ],
+)
+def test_what_is_surely_not_calibrated_is_refused_and_chance_is_not(
+    n_events: int, shift: float, least: int, most: int
+) -> None:
+    """Of forty tests, by true probabilities with their log odds shifted, beside the true rate."""
+    refused = 0
+    for seed in range(40):
+        logits, labels, days = a_world(seed, per_day=n_events // 28, mood=0.1)
+        rate = np.full(len(logits), (1 / (1 + np.exp(-logits))).mean())
+        weights = day_weights(28, 200, seed)
+        mine, other = (
+            measure(Scored(labels, scores, labels, days, 28), weights)
+            for scores in (1 / (1 + np.exp(-logits - shift)), rate)
+        )
+        gain = {"calibration_error": lift(mine, other, "calibration_error")}
+        one = candidate(**{"trailing-rate": gain})
+        refused += not blessed(one).passed
+
+    assert least <= refused <= most
 
 
 def test_overfit_alone_blocks_and_says_so() -> None:
@@ -240,6 +272,7 @@ def test_a_refit_that_is_not_like_the_held_out_fit_is_refused(
     refused = blessed(candidate(refit=alike.model_copy(update=changes)))
 
     assert blessed(candidate(refit=alike)).passed
+    assert blessed(candidate(refit=alike.model_copy(update={"gain": UNSURE}))).passed
     assert not refused.passed
     assert word in refused.reason
 
@@ -299,6 +332,7 @@ def test_a_champion_that_is_surely_worse_than_the_best_baseline_is_withheld() ->
         return evaluation(TIE).model_copy(update={"models": models})
 
     assert judged(found(BETTER, TIE)).withheld is None
+    assert judged(found(BETTER, UNSURE)).withheld is None
     assert judged(found(WORSE, BETTER)).withheld is None  # the best baseline is the trailing rate
     withheld = judged(found(BETTER, WORSE)).withheld
     assert withheld is not None
@@ -317,12 +351,12 @@ def test_a_champion_that_is_replaced_tonight_is_not_withheld() -> None:
 
 
 def a_world(
-    seed: int, n_days: int = 28, per_day: int = 200
+    seed: int, n_days: int = 28, per_day: int = 200, mood: float = 0.5
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True logits, labels and days; each day has a mood of its own."""
     generator = np.random.default_rng(seed)
     days = np.repeat(np.arange(n_days), per_day)
-    logits = generator.normal(-1.2, 0.8, len(days)) + generator.normal(0, 0.5, n_days)[days]
+    logits = generator.normal(-1.2, 0.8, len(days)) + generator.normal(0, mood, n_days)[days]
     labels = (generator.random(len(days)) < 1 / (1 + np.exp(-logits))).astype("float64")
     return logits, labels, days
 

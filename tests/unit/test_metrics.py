@@ -72,6 +72,41 @@ def test_scores_that_are_all_too_high_have_the_calibration_error_they_deserve() 
     assert error == pytest.approx((raised.scores - events.labels).mean(), abs=0.01)
 
 
+def test_few_events_make_right_scores_look_no_worse_than_many() -> None:
+    """The plain error of bins is 0.041 on average here, and 0.008 with 20,000 events."""
+    errors = [
+        calibration_error(scored(seed, n_events=600, digits=9), np.ones((1, N_DAYS)))[0] ** 2
+        for seed in range(200)
+    ]
+
+    assert np.sqrt(np.mean(errors)) < 0.03
+    assert np.mean(np.sqrt(errors)) < 0.02
+
+
+@pytest.mark.parametrize("n_days", [1, N_DAYS])
+def test_the_square_of_the_calibration_error_is_a_mean_over_pairs_that_share_no_chance(
+    n_days: int,
+) -> None:
+    events = scored(n_events=400)
+    events = Scored(events.labels, events.scores * 0.4, events.worth, events.days % n_days, n_days)
+    weights = np.ones((1, 1)) if n_days == 1 else day_weights(n_days, 3, seed=2)
+    edges = np.quantile(events.scores, np.linspace(0, 1, 11)[1:-1])
+    bins = np.searchsorted(edges, events.scores, "right")
+    errors, ties = events.labels - events.scores, events.days
+    units = np.arange(400) if n_days == 1 else ties
+
+    for row in weights:
+        counts, square = row[ties], 0.0
+        for one in range(10):
+            mine = np.flatnonzero(bins == one)
+            apart = units[mine][:, None] != units[mine]
+            pairs = np.outer(counts[mine], counts[mine])[apart].sum()
+            products = np.outer((counts * errors)[mine], (counts * errors)[mine])[apart].sum()
+            square += counts[mine].sum() / counts.sum() * products / pairs
+        found = calibration_error(events, row[None, :])[0]
+        assert found == pytest.approx(np.sqrt(max(square, 0.0)))
+
+
 def test_a_constant_score_ranks_like_chance() -> None:
     events = scored()
     constant = Scored(
