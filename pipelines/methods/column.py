@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
 
+ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod)
 Value = bool | int | float | str | date  # what may stand beside a column
 
 
@@ -24,64 +25,64 @@ class Column:
     expression: exp.Expr
 
     def __add__(self, other: Column | Value) -> Column:
-        return Column(self.expression + plain(other))
+        return _operation(exp.Add, self, other)
 
     def __radd__(self, other: Value) -> Column:
-        return Column(plain(other) + self.expression)
+        return _operation(exp.Add, other, self)
 
     def __sub__(self, other: Column | Value) -> Column:
-        return Column(self.expression - plain(other))
+        return _operation(exp.Sub, self, other)
 
     def __rsub__(self, other: Value) -> Column:
-        return Column(plain(other) - self.expression)
+        return _operation(exp.Sub, other, self)
 
     def __mul__(self, other: Column | Value) -> Column:
-        return Column(self.expression * plain(other))
+        return _operation(exp.Mul, self, other)
 
     def __rmul__(self, other: Value) -> Column:
-        return Column(plain(other) * self.expression)
+        return _operation(exp.Mul, other, self)
 
     def __truediv__(self, other: Column | Value) -> Column:
-        return Column(self.expression / plain(other))
+        return _operation(exp.Div, self, other)
 
     def __rtruediv__(self, other: Value) -> Column:
-        return Column(plain(other) / self.expression)
+        return _operation(exp.Div, other, self)
 
     def __floordiv__(self, other: Column | Value) -> Column:
-        return Column(self.expression // plain(other))
+        return _operation(exp.IntDiv, self, other)
 
     def __rfloordiv__(self, other: Value) -> Column:
-        return Column(plain(other) // self.expression)
+        return _operation(exp.IntDiv, other, self)
 
     def __mod__(self, other: Column | Value) -> Column:
-        return Column(self.expression % plain(other))
+        return _operation(exp.Mod, self, other)
 
     def __rmod__(self, other: Value) -> Column:
-        return Column(plain(other) % self.expression)
+        return _operation(exp.Mod, other, self)
 
     def __neg__(self) -> Column:
-        return Column(-self.expression)
+        return Column(exp.Neg(this=_wrapped(self)))
 
     def __abs__(self) -> Column:
         return Column(exp.Abs(this=self.expression.copy()))
 
     def __lt__(self, other: Column | Value) -> Column:
-        return Column(self.expression < plain(other))
+        return _operation(exp.LT, self, other)
 
     def __le__(self, other: Column | Value) -> Column:
-        return Column(self.expression <= plain(other))
+        return _operation(exp.LTE, self, other)
 
     def __gt__(self, other: Column | Value) -> Column:
-        return Column(self.expression > plain(other))
+        return _operation(exp.GT, self, other)
 
     def __ge__(self, other: Column | Value) -> Column:
-        return Column(self.expression >= plain(other))
+        return _operation(exp.GTE, self, other)
 
     def __eq__(self, other: object) -> Column:  # type: ignore[override]  # an expression, no answer
-        return Column(exp.EQ(this=_wrapped(self), expression=_wrapped(other)))
+        return _operation(exp.EQ, self, other)
 
     def __ne__(self, other: object) -> Column:  # type: ignore[override]  # an expression, no answer
-        return Column(exp.NEQ(this=_wrapped(self), expression=_wrapped(other)))
+        return _operation(exp.NEQ, self, other)
 
     def __and__(self, other: Column) -> Column:
         return Column(exp.and_(self.expression, _condition(other)))
@@ -96,7 +97,7 @@ class Column:
 
     def is_null(self) -> Column:
         """Whether there is no value: never null itself."""
-        return Column(self.expression.is_(exp.null()))
+        return Column(exp.Is(this=_wrapped(self), expression=exp.null()))
 
     def __bool__(self) -> NoReturn:
         raise ConfigError(
@@ -134,9 +135,20 @@ def plain(value: object) -> exp.Expr:
     raise ConfigError(f"{value!r} is no column and no number, text, date, True or False")
 
 
+def _operation(kind: type[exp.Binary], left: object, right: object) -> Column:
+    """An operator between two values, each in parentheses where it is made of others.
+
+    sqlglot's own operators leave them out as soon as one side has the same operator, and
+    `a * b * (c + d)` becomes `a * b * c + d`. Only arithmetic from left to right needs none.
+    """
+    chained = issubclass(kind, ARITHMETIC) and isinstance(plain(left), kind)
+    this = plain(left) if chained else _wrapped(left)
+    return Column(kind(this=this, expression=_wrapped(right)))
+
+
 def _wrapped(value: object) -> exp.Expr:
     made = plain(value)
-    return exp.paren(made) if isinstance(made, exp.Binary | exp.Not | exp.Case) else made
+    return exp.paren(made) if isinstance(made, exp.Binary | exp.Not) else made
 
 
 def _condition(value: object) -> exp.Expr:
