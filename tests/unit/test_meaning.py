@@ -157,6 +157,10 @@ CHANGES: dict[str, tuple[Callable[[], Problem], set[str]]] = {
         lambda: problem(latest=(replace(WEATHER, at="known_at"),)),
         {"weather_wind"},
     ),
+    "the key, of which one outcome counts": (
+        lambda: replace(problem(), key=(*PROBLEM.key, "distance")),
+        {name for name in OF_HISTORY if "rate" in name or "count" in name},
+    ),
     "the zone": (
         lambda: replace(problem(), zone="Europe/Berlin"),
         OF_HISTORY | {"weather_wind"},

@@ -62,6 +62,11 @@ def stragglers(rng: np.random.Generator, high: np.ndarray) -> np.ndarray:
     return np.where(rng.random(len(high)) < 0.02, 8, 1)
 
 
+def long_stragglers(rng: np.random.Generator, high: np.ndarray) -> np.ndarray:
+    """3 in 100 take two months, whatever they are."""
+    return np.where(rng.random(len(high)) < 0.03, 61, 1)
+
+
 def returned(rng: np.random.Generator, high: np.ndarray) -> np.ndarray:
     """Returned after 1 to 10 days, kept on day 14."""
     return np.where(high, rng.integers(2, 12, len(high)), 15)
@@ -92,7 +97,9 @@ HONEST = [
     World(after_midnight, days=364, a_day=100),
     World(after_midnight, days=30, a_day=20),
     World(stragglers),
+    World(long_stragglers, days=240, a_day=20, rate=0.1),
     World(next_night, told=0.97, storms=0.1),
+    World(next_night, told=0.97, storms=0.3),
     World(after_midnight, a_day=5, rate=0.05),
     World(next_night, days=12, a_day=4),
 ]
