@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 
-from pipelines.methods.undeclared import Lags, advise, curve, find_delay
+from pipelines.adapters.lake import LocalLake
+from pipelines.core.records import FeatureTable
+from pipelines.methods.undeclared import Lags, advise, curve, find_delay, read_lags
+from pipelines.problem import PROBLEM
 
 Nights = Callable[[np.random.Generator, np.ndarray], np.ndarray]  # of labels: nights until known
 NEVER = 10**6
@@ -196,3 +203,31 @@ def test_few_events_say_nothing() -> None:
     empty = np.empty(0, dtype=int)
     assert not find_delay(Lags(empty, empty, empty.astype(bool), empty, empty, empty), 0)
     assert not find_delay(nothing, 29)
+
+
+def test_a_night_that_is_run_again_counts_no_outcome_that_came_after_it(tmp_path: Path) -> None:
+    problem = replace(
+        PROBLEM,
+        key=("number",),
+        outcomes="ends",
+        zone="America/Los_Angeles",
+        outcome=lambda ends: pd.DataFrame({"label": ends["went"], "excluded": None}),
+    )
+    lake, first, night = LocalLake(tmp_path), date(2025, 1, 1), date(2025, 1, 4)
+    features, numbers = [], list(range(10))
+    for day in (first, first + timedelta(days=1), first + timedelta(days=2)):
+        events = {"day": pa.array([day] * 10), "number": pa.array(numbers)}
+        features.append(lake.write("features", day, pa.table(events)))
+        late = problem.cutoff(night) if day > first else problem.cutoff(day + timedelta(days=1))
+        at = pa.array([late] * 4 + [late - timedelta(minutes=1)] * 6, pa.timestamp("us"))
+        ends = events | {"went": pa.array([1.0] * 4 + [0.0] * 6), "known_at": at}
+        lake.write("accepted/ends", day, pa.table(ends))
+    table = FeatureTable(
+        day=night, names=(), partition=features[-1], history=tuple(features), fingerprint=""
+    )
+
+    lags = read_lags(night, problem, table, lake)
+
+    assert lags.known.tolist() == [6, 6, 10]  # the youngest day first
+    assert sorted(lags.nights[lags.age == 3].tolist()) == [1] * 6 + [2] * 4
+    assert set(lags.nights[lags.age == 1].tolist()) == {1}
