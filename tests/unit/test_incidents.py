@@ -97,6 +97,16 @@ def test_an_outage_is_told_whatever_the_budget_and_takes_nothing_of_it() -> None
 
     assert told(filed) == [["score failed"], ["drift temp"]]
     assert told(nights([outage], budget=0)) == [["score failed"]]
+    assert told(nights([outage, alarm()], budget=1)) == [["score failed", "drift temp"]]
+
+
+def test_what_was_resolved_and_comes_back_is_told_again() -> None:
+    (first,) = file_alarms([alarm()], [], DAY, budget=5)
+    resolved = first.model_copy(update={"told": "sent", "resolved_on": DAY})
+
+    (again,) = file_alarms([alarm()], [resolved], DAY + timedelta(days=1), budget=5)
+
+    assert (again.told, again.first_day) == ("sending", DAY + timedelta(days=1))
 
 
 def test_a_message_ends_with_the_next_command() -> None:
