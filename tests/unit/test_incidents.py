@@ -13,7 +13,7 @@ from pipelines.core.records import Incident
 from pipelines.core.typed import as_sent
 from pipelines.methods.alarms import Alarm, drift_alarm
 from pipelines.methods.drift import Drift, feature_drift
-from pipelines.methods.incidents import file_alarms, message
+from pipelines.methods.incidents import file_alarms, message, tell
 
 DAY = date(2013, 10, 1)
 
@@ -107,6 +107,17 @@ def test_what_was_resolved_and_comes_back_is_told_again() -> None:
     (again,) = file_alarms([alarm()], [resolved], DAY + timedelta(days=1), budget=5)
 
     assert (again.told, again.first_day) == ("sending", DAY + timedelta(days=1))
+
+
+def test_what_nobody_was_told_has_no_day_on_which_it_was() -> None:
+    doors: Any = (
+        SimpleNamespace(incidents=lambda _: [], note=lambda _: None),
+        SimpleNamespace(tell=lambda *_: False),
+    )
+
+    (filed,) = tell([alarm()], DAY, 5, "The night", doors)
+
+    assert (filed.told, filed.told_on) == ("there is nobody to tell", None)
 
 
 def test_a_message_ends_with_the_next_command() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -169,3 +170,15 @@ def test_a_reserve_that_is_only_a_little_better_wakes_nobody() -> None:
 
     assert gain(table[-1]).low > 0
     assert list(find_betters(table, BINARY, DAY, Ways())) == []
+
+
+def test_a_reserve_that_is_better_by_chance_wakes_nobody() -> None:
+    """Much better, on so few days that the interval includes 0."""
+    champion, canary = standings(
+        pd.concat([said("champion", "3", -1.0), said("canary", "1", 0.8)]), value, BINARY
+    )[1:]
+    unsure = Interval(low=-0.1, mid=0.3, high=0.7)
+    lucky = replace(canary, gains={**canary.gains, "log_loss": unsure})
+
+    assert list(find_betters([champion, canary], BINARY, DAY, Ways()))
+    assert list(find_betters([champion, lucky], BINARY, DAY, Ways())) == []
