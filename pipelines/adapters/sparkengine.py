@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
@@ -73,8 +75,33 @@ def _open(session: SparkSession, name: str, table: pa.Table | Sequence[Path]) ->
     if isinstance(table, pa.Table):
         frame = session.createDataFrame(table)
     else:
-        frame = session.read.parquet(*map(str, table))
+        # Spark takes the columns of one file for those of all: files that are alike are read together, and
+        # joined by name, where a missing column is empty and a narrower type widens.
+        frames = [session.read.parquet(*files) for files in _alike(table)]
+        frame = reduce(lambda one, more: one.unionByName(more, allowMissingColumns=True), frames)
     frame.createOrReplaceTempView(name)
+
+
+def _alike(files: Sequence[Path]) -> list[list[str]]:
+    """The files by the names and types of their columns."""
+    found: dict[frozenset[tuple[str, str]], list[str]] = {}
+    for path in files:
+        columns = frozenset((field.name, str(field.type)) for field in _schema(path))
+        found.setdefault(columns, []).append(str(path))
+    return list(found.values())
+
+
+def _schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except FileNotFoundError as error:
+        raise TemporaryError(
+            f"spark: {path} is gone; try again, and land the tables again if it stays"
+        ) from error
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"spark: {path} is no Parquet file ({error}); land the tables again"
+        ) from error
 
 
 @contextmanager

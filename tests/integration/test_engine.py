@@ -201,14 +201,26 @@ def test_what_overflows_is_refused_rather_than_wrong(engine: Engine) -> None:
 
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_files_of_a_table_whose_columns_grew_are_read_together(
-    tmp_path: Path, duck: DuckEngine, newest_first: bool
+    tmp_path: Path, engine: Engine, newest_first: bool
 ) -> None:
-    files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
-    pq.write_table(pa.table({"n": pa.array([1], pa.int32())}), files[0])
-    pq.write_table(pa.table({"n": [2**40], "gate": ["A1"]}), files[1])
+    days = [tmp_path / f"day=2013-03-0{n}" / "a.parquet" for n in (1, 2, 3)]
+    tables = (
+        pa.table({"n": pa.array([1], pa.int32())}),
+        pa.table({"gate": ["A1"], "n": [2**40]}),
+        pa.table({"n": pa.array([3], pa.int32()), "gate": ["B2"], "late": [0.5]}),
+    )
+    for path, table in zip(days, tables, strict=True):
+        path.parent.mkdir()
+        pq.write_table(table, path)
 
-    rows = duck.run(
-        query("SELECT n, gate FROM f ORDER BY n"), {"f": files[::-1] if newest_first else files}
+    rows = engine.run(
+        query("SELECT n, gate, late FROM f ORDER BY n"),
+        {"f": days[::-1] if newest_first else days},
     )
 
-    assert rows.to_pylist() == [{"n": 1, "gate": None}, {"n": 2**40, "gate": "A1"}]
+    assert rows.schema.field("n").type == pa.int64()
+    assert rows.to_pylist() == [
+        {"n": 1, "gate": None, "late": None},
+        {"n": 3, "gate": "B2", "late": 0.5},
+        {"n": 2**40, "gate": "A1", "late": None},
+    ]
