@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.adapters.mlmodel import FORMS, HELD_OUT, SERVED, fetch_file
+from pipelines.adapters.copies import Copies
+from pipelines.adapters.mlmodel import HELD_OUT, SERVED, fetch_file
 from pipelines.adapters.mlrun import COMPLETE, create_night, describe, find_night, measure, reap
 from pipelines.adapters.mlstore import ABSENT, answering, one_at_a_time, open_store
 from pipelines.adapters.mlversion import keep_version, read_version
@@ -151,11 +152,11 @@ class MlflowRegistry:
 
     def remember(self, champion: ModelVersion) -> None:
         """Keep, beside the registry, who is champion: for when it does not answer."""
-        write_whole(self._copies / CHAMPION, champion.to_json().encode())
+        write_whole(self._last, champion.to_json().encode())
 
     def remembered(self) -> ModelVersion | None:
         """Who was champion when the registry answered last. Raises DataError for a damaged record."""
-        path = self._copies / CHAMPION
+        path = self._last
         try:
             return ModelVersion.from_json(path.read_bytes(), str(path))
         except FileNotFoundError:
@@ -172,16 +173,12 @@ class MlflowRegistry:
             with answering(self._places), tempfile.TemporaryDirectory() as scratch:
                 form, content = self._fetch(version, Path(scratch))
         except TemporaryError:
-            copy = self._copy(version)
+            copy = self._copies.find(version)
             if copy is None:
                 raise
-            check_sha256(copy.path.read_bytes(), version.sha256)
             return copy
         check_sha256(content, version.sha256)
-        path = self._copies / f"{version.sha256}.{form}"
-        if not path.exists() or path.read_bytes() != content:
-            write_whole(path, content)
-        return ModelFile(path, form, version.sha256)
+        return self._copies.keep(version, form, content)
 
     def load_held_out(self, version: ModelVersion) -> Model:
         """The held-out fit of a version."""
@@ -196,13 +193,12 @@ class MlflowRegistry:
         return unpack(file.form, file.path.read_bytes())
 
     @property
-    def _copies(self) -> Path:
-        return self._places.var / "models"
+    def _copies(self) -> Copies:
+        return Copies(self._places)
 
-    def _copy(self, version: ModelVersion) -> ModelFile | None:
-        paths = {form: self._copies / f"{version.sha256}.{form}" for form in FORMS.values()}
-        found = [ModelFile(p, form, version.sha256) for form, p in paths.items() if p.exists()]
-        return found[0] if found else None
+    @property
+    def _last(self) -> Path:
+        return self._places.var / "models" / CHAMPION
 
     def _fetch(
         self, version: ModelVersion, scratch: Path, stem: str = SERVED

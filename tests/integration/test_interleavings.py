@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -14,9 +15,12 @@ from sqlalchemy import create_engine, text
 
 from pipelines.adapters.attic import Folders
 from pipelines.adapters.books import SqlBooks
+from pipelines.adapters.copies import Copies
 from pipelines.adapters.lake import LocalLake
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.config import Places
+from pipelines.core.faults import reach
+from pipelines.core.records import ModelVersion
 from pipelines.methods.fingerprint import checksum
 from tests.integration.interleaving import every_order
 from tests.integration.test_warehouse import a_run, some_predictions
@@ -91,6 +95,57 @@ def test_a_damaged_file_that_is_made_again_while_it_is_removed_stays(
         n_orders += 1
 
     assert n_orders > 3
+
+
+def test_a_copy_of_a_model_that_is_given_out_while_old_ones_are_removed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a version without an alias, such as one that is asked for by its number."""
+    content = b"a model"
+    version = ModelVersion(
+        version="7",
+        candidate="boosting",
+        run_id="night",
+        sha256=hashlib.sha256(content).hexdigest(),
+        trained_until=DAY,
+        features=("said",),
+        quality=True,
+        infra=True,
+    )
+    read: list[bytes] = []
+
+    def works(number: int) -> Works:
+        root = tmp_path / str(number)
+        places = Places(root, root, "", "", "")
+        old = Copies(places).keep(version, "skops", content).path
+        os.utime(old, (LONG_AGO, LONG_AGO))
+        attic = Folders(places)
+
+        def use(copies: Copies, *, away: bool) -> None:
+            given = copies.find(version) if away else copies.keep(version, "skops", content)
+            if given is None:
+                read.append(content)  # removed before it was asked for, and told as such
+                return
+            reach("score.before_publish")
+            read.append(given.path.read_bytes())
+
+        def clear_up() -> None:
+            found = [path for path, _ in attic.litter(OLD, ())]
+            attic.sweep(found, OLD, ())
+
+        return [lambda: use(Copies(places), away=bool(number % 2)), clear_up]
+
+    for away in (0, 1):
+        orders = list(
+            every_order(
+                monkeypatch,
+                (*IN_THE_LAKE, "score.before_publish"),
+                lambda number, away=away: works(2 * number + away),  # type: ignore[misc]  # bound now
+            )
+        )
+        assert len(orders) > 2
+
+    assert set(read) == {content}
 
 
 def test_a_forsaken_run_that_is_published_while_it_is_removed_is_whole(
