@@ -42,8 +42,8 @@ test: $(VENV)/.spark ## every test, whole nights through real services included
 	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 \
 	  --dist loadfile --no-loadscope-reorder
 
-chaos: $(VENV)/.installed ## kill and fail nights on your own settings, in a scratch copy   [DAY=…] [FAULTS=10] [SEED=7]
-	@$(BIN)/python -m infra.chaos --day '$(DAY)' --faults '$(or $(FAULTS),10)' --seed '$(or $(SEED),7)'
+chaos: $(VENV)/.installed ## kill stages on your own settings, in scratch copies on SQLite and PostgreSQL   [KILLS=20] [DAY=…] [SEED=7]
+	@$(BIN)/python -m infra.chaos --day '$(DAY)' --kills '$(or $(KILLS),20)' --seed '$(or $(SEED),7)' $(if $(FAULTS),--faults '$(FAULTS)')
 
 check: $(VENV)/.installed ## lint, types, layers
 	$(BIN)/ruff format --check .

@@ -1,8 +1,10 @@
-"""`make chaos`: a storm on your own problem and settings, in a scratch copy, and a score card.
+"""`make chaos`: stages killed on your own problem and settings, in scratch copies, and a score card.
 
-Two nights are lived twice from your source and params.yaml: once undisturbed, once killed as the
-kernel kills and failed at random operations, and run again until done. Then both are compared, row by
-row. Your root, warehouse and registry are never written to.
+Two nights are lived undisturbed from your source and params.yaml, and of the second everything is kept as
+it stood before each stage. Then stages begin there and are killed as the kernel kills, at named points
+and at random moments, several times in a row, and run again until done: what there is then has to be what
+there was without a kill. All of that with the warehouse in SQLite and again in PostgreSQL, whatever
+REDEYE_DATABASE_URL says. Your root, warehouse and registry are never written to.
 """
 
 from __future__ import annotations
@@ -16,193 +18,233 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
-from signal import SIGKILL
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from infra.scratch import Server, copy_warehouse, scratch_server
 from infra.settings import REPOSITORY
+from infra.storm import HEAVY, Lives, Seen, Who
 from pipelines.__main__ import settle_in
 from pipelines.core.config import EXPERIMENT, find_places, read_params
 from pipelines.core.day import parse_day
-from pipelines.core.errors import RedeyeError
+from pipelines.core.errors import RedeyeError, UsageError
 from pipelines.core.faults import VARIABLE
-from pipelines.methods.verify_lake import datasets
-from pipelines.services import Redeye, open_redeye
+from pipelines.core.graph import read_chain
 
+DATABASE = "REDEYE_DATABASE_URL"
 OUTSIDE = (  # what would lead out of the scratch folder
     "REDEYE_ROOT",
     EXPERIMENT,
-    "REDEYE_DATABASE_URL",
+    DATABASE,
     "MLFLOW_TRACKING_URI",
     "REDEYE_DVC_REMOTE",
     "REDEYE_ALERT_WEBHOOK",
     "REDEYE_SMTP_URL",
     VARIABLE,
 )
-HEAVY = (  # imported once, so that a life costs what it does, not what it imports
-    *("pipelines.cli", "pandas", "pyarrow.parquet", "sqlalchemy", "duckdb", "dvc.repo"),
-    *("mlflow", "great_expectations", "sklearn.pipeline", "xgboost", "skops.io"),
-)
-OPERATIONS = 400  # of a night, about: the last of them are reached only in some
+MOST_KILLS = 100_000
+SERIES = 8  # kills in a row, at most, before a stage may end
+AT_A_POINT = 0.75  # of the kills; the others come at a random moment
+REFUSED = 4  # how a stage may end undisturbed, beside 0: nothing was promoted
 CONSOLE = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True)
-class Lives:
-    """Commands in processes of their own, in one root."""
+class Kept:
+    """One stage of the undisturbed night."""
 
-    context: ForkServerContext
-    environ: Mapping[str, str]
-
-    def start(self, *words: str, fault: str = "") -> ForkServerProcess:
-        process = self.context.Process(
-            target=_live, args=(words, {**self.environ, VARIABLE: fault})
-        )
-        process.start()
-        return process
-
-    def run(self, *words: str, fault: str = "") -> int:
-        process = self.start(*words, fault=fault)
-        process.join()
-        return int(process.exitcode or 0)
+    stage: str
+    day: date
+    root: Path  # everything as it stood before it
+    before: Seen
+    after: Seen
+    points: Counter[str]  # how often it reached each
+    seconds: float
+    code: int
 
     @property
-    def redeye(self) -> Redeye:
-        return open_redeye(self.environ)
+    def words(self) -> tuple[str, ...]:
+        return (self.stage, "--day", self.day.isoformat())
+
+
+@dataclass(frozen=True)
+class World:
+    """Where stages are killed: a root, always in the same place, and a database."""
+
+    name: str
+    lives: Lives
+    put_back: Callable[[Kept], None]
 
 
 @dataclass
-class ScoreCard:
-    """What the storm did, and what became of it."""
+class Card:
+    """What became of the kills in one world."""
 
-    faults: Counter[str] = field(default_factory=Counter)
-    broken: int = 0  # times that an invariant did not hold right after a fault
-    rows: int = 0
+    world: str
+    kills: Counter[str] = field(default_factory=Counter)  # by point
+    stages: Counter[str] = field(default_factory=Counter)
+    glances: int = 0  # right after a kill, at what consumers read
+    asked: int = 0  # times that `redeye verify` was asked, once a stage had ended
+    broken: int = 0
     lost: int = 0
     doubled: int = 0
+    unapproved: int = 0
     changed: int = 0
     differences: list[str] = field(default_factory=list)
-    finished: bool = False
     seconds: float = 0.0
 
     @property
     def survived(self) -> bool:
-        wrong = self.broken + self.lost + self.doubled + self.changed + len(self.differences)
-        return self.finished and not wrong
+        wrong = self.broken + self.lost + self.doubled + self.unapproved + self.changed
+        return not wrong and not self.differences
+
+    def glance(self, seen: Seen, kept: Kept, where: str) -> None:
+        """Count what is wrong with what consumers read while a stage is cut short."""
+        self.glances += 1
+        self._count(seen, kept.before, kept.before.approved | kept.after.approved, where)
+
+    def compare(self, seen: Seen, wanted: Seen, where: str) -> None:
+        """Count what is other than wanted once a stage has ended."""
+        self.asked += 1
+        self._count(seen, wanted, seen.approved, where)
+        both = wanted.rows.keys() & seen.rows.keys()
+        self.changed += sum(wanted.rows[key] != seen.rows[key] for key in both)
+        more = len(seen.rows.keys() - wanted.rows.keys())
+        self.differences += [f"{where}: {more} rows too many"] if more else []
+        self.differences += [f"{where}: {one}" for one in seen.unlike(wanted)]
+
+    def _count(self, seen: Seen, wanted: Seen, approved: frozenset[Who], where: str) -> None:
+        self.broken += bool(seen.broken)
+        self.lost += len(wanted.rows.keys() - seen.rows.keys())
+        self.doubled += seen.doubled
+        self.unapproved += seen.unapproved(approved)
+        self.differences += [f"{where}: {one}" for one in seen.broken]
 
 
-def _live(words: Sequence[str], environ: Mapping[str, str]) -> None:
-    """One command in this process, in silence."""
-    from pipelines.cli import main
-
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(quiet, stream)
-    os.environ.update({key: value for key, value in environ.items() if value})
-    sys.exit(main(list(words), environ))
-
-
-def weather(calm: Lives, storm: Lives, days: Sequence[date], seed: int, n_faults: int) -> ScoreCard:
-    """Live the days in a storm, and compare with what a calm gave."""
-    card, chance = ScoreCard(), random.Random(seed)  # noqa: S311  a storm, not a secret
-    started = time.monotonic()
-    for day in days:
-        calm.run("night", "--day", day.isoformat())
-    usual = (time.monotonic() - started) / len(days)
-    for day in days:
-        for _ in range(n_faults // len(days)):
-            struck = _strike(storm, day, chance, usual)
-            if struck is None:
-                continue
-            card.faults[struck] += 1
-            broken = storm.run("verify") != 0
-            card.broken += broken
-            found = "an invariant is BROKEN" if broken else "every invariant holds"
-            CONSOLE.print(f"  {day}: {struck}; {found}")
-        card.finished = storm.run("night", "--day", day.isoformat()) == 0
-    card.broken += storm.run("verify") != 0
+def storm(world: World, night: Sequence[Kept], kills: int, chance: random.Random) -> Card:
+    """Kill stages of the night so many times."""
+    card, started = Card(world.name), time.monotonic()
+    rest = chance.sample(
+        night, len(night)
+    )  # each stage once, and then those more often that are quick
+    while card.kills.total() < kills:
+        weights = [1 / one.seconds for one in night]
+        kept = rest.pop() if rest else chance.choices(night, weights)[0]
+        world.put_back(kept)
+        series = min(chance.randint(1, SERIES), kills - card.kills.total())
+        _strike(world, kept, series, chance, card)
     card.seconds = time.monotonic() - started
     return card
 
 
-def _strike(lives: Lives, day: date, chance: random.Random, usual: float) -> str | None:
-    """Begin the night and let something happen: its name; None if the night was over before."""
-    words = ("night", "--day", day.isoformat())
-    if chance.random() < 1 / 3:
-        fault = f"any:error:{chance.randint(1, OPERATIONS)}"
-        return "an operation failed" if lives.run(*words, fault=fault) else None
-    process = lives.start(*words)
-    process.join(chance.uniform(0, usual))
-    process.kill()
-    process.join()
-    return "killed (SIGKILL)" if process.exitcode == -SIGKILL else None
+def _strike(world: World, kept: Kept, series: int, chance: random.Random, card: Card) -> None:
+    """Kill a stage some times in a row, then let it end, and compare with what it did undisturbed."""
+    struck: list[str] = []
+    for _ in range(series):
+        point = world.lives.kill(kept.words, *_aim(kept, chance))
+        if point is None:
+            break
+        struck.append(point)
+        card.kills[point] += 1
+        card.stages[kept.stage] += 1
+        card.glance(world.lives.glance(kept.day), kept, f"{kept.stage}, killed at {point}")
+    code = world.lives.run(*kept.words)
+    if code != kept.code:
+        said = world.lives.last_words()
+        card.differences.append(f"{kept.stage} ended with exit {code}, not {kept.code}: {said}")
+    card.compare(world.lives.look(kept.day), kept.after, f"{kept.stage}, at its end")
+    good = "whole" if card.survived else "[bold red]NOT whole[/]"
+    told = f"killed at {', '.join(struck)}, then ended" if struck else "ended before its kill"
+    CONSOLE.print(f"  {world.name} {card.kills.total():>4} kills: {kept.stage}: {told}; {good}")
 
 
-def compare(calm: Redeye, storm: Redeye, days: Sequence[date], card: ScoreCard) -> None:
-    """Count what was lost, doubled or changed in the storm."""
-    ours, theirs = (_published(one, days) for one in (storm, calm))
-    card.rows = len(theirs)
-    card.lost = len(set(theirs["event_key"]) - set(ours["event_key"]))
-    card.doubled = len(ours) - ours["event_key"].nunique()
-    both = theirs.merge(ours, on="event_key", suffixes=("", "_storm"))
-    same = (both["score"] == both["score_storm"]) & (
-        both["label"].fillna(-1) == both["label_storm"].fillna(-1)
-    )
-    card.changed = int((~same).sum())
-    kept, wanted = (_ledger(one) for one in (storm, calm))
-    if kept != wanted:
-        card.differences.append(f"the ledger has {kept} instead of {wanted}")
-    lakes = calm.services["lake"](), storm.services["lake"]()
-    for dataset in datasets(calm.services["problem"]()):
-        one, other = (lake.find(dataset, date.min, date.max) for lake in lakes)
-        if [p.sha256 for p in one] != [p.sha256 for p in other]:
-            card.differences.append(f"{dataset} has other rows")
+def _aim(kept: Kept, chance: random.Random) -> tuple[str, float]:
+    """A fault at one of the stage's points, or no fault and after how many seconds to kill it."""
+    if chance.random() < AT_A_POINT:
+        point = chance.choice(sorted(kept.points))
+        return f"{point}:kill:{chance.randint(1, kept.points[point])}", 0.0
+    return "", chance.uniform(0, kept.seconds)
 
 
-def _published(redeye: Redeye, days: Sequence[date]) -> Any:
-    return redeye.services["warehouse"]().predictions(days[0] - timedelta(days=1), days[-1])
+def keep_night(lives: Lives, root: Path, day: date, stages: Sequence[str]) -> list[Kept]:
+    """Live a night undisturbed, stage by stage."""
+    night, before = [], lives.look(day)
+    for stage in stages:
+        kept = root.with_name("kept") / stage
+        shutil.copytree(root, kept, symlinks=True)
+        started = time.monotonic()
+        code, points = lives.count(stage, "--day", day.isoformat())
+        seconds = time.monotonic() - started
+        if code not in (0, REFUSED):
+            raise UsageError(
+                f"the undisturbed night of {day} does not end well ({lives.last_words()}); "
+                f"give another DAY"
+            )
+        after = lives.look(day)
+        if after.broken:
+            raise UsageError(f"the undisturbed night of {day} is not whole: {after.broken[0]}")
+        CONSOLE.print(f"  {stage}: {seconds:.0f} s, {points.total()} points")
+        night.append(Kept(stage, day, kept, before, after, points, seconds, code))
+        before = after
+    return night
 
 
-def _ledger(redeye: Redeye) -> list[tuple[str, str]]:
-    return [(entry.kind, entry.version) for entry in redeye.services["warehouse"]().ledger()]
+def worlds(lives: Lives, served: Lives, root: Path, server: Server) -> list[World]:
+    """One on each kind of database."""
+    filled: set[str] = set()
+
+    def put_back(kept: Kept) -> None:
+        shutil.rmtree(root)
+        shutil.copytree(kept.root, root, symlinks=True)
+
+    def put_back_both(kept: Kept) -> None:
+        put_back(kept)
+        if kept.stage not in filled:
+            source = f"sqlite:///{root}/var/redeye.db"
+            copy_warehouse(source, server.make(kept.stage))
+            filled.add(kept.stage)
+        server.make("storm", kept.stage)
+
+    return [World("SQLite", lives, put_back), World("PostgreSQL", served, put_back_both)]
 
 
-def show(card: ScoreCard, days: Sequence[date], seed: int) -> None:
-    """Print the card."""
-    table = Table(title=f"Chaos, seed {seed}: {days[0]} to {days[-1]}", show_header=False)
-    happened = ", ".join(f"{n} × {name}" for name, n in sorted(card.faults.items()))
-    good = "[bold green]survived[/]" if card.survived else "[bold red]NOT survived[/]"
+def show(cards: Sequence[Card], day: date, seed: int) -> None:
+    """Print the cards beside each other."""
+    table = Table(title=f"Chaos, the night of {day}, seed {seed}")
+    for name in ("", *(card.world for card in cards)):
+        table.add_column(name)
     for name, value in (
-        ("faults injected", f"{card.faults.total()}: {happened}"),
-        ("nights finished", "yes" if card.finished else "no"),
-        ("invariants", f"asked {card.faults.total() + 1} times, broken {card.broken} times"),
-        ("published rows", f"{card.rows:,}"),
-        ("rows lost", str(card.lost)),
-        ("rows double", str(card.doubled)),
-        ("rows changed", str(card.changed)),
-        ("other differences", "; ".join(card.differences) or "none"),
-        ("seconds", f"{card.seconds:.0f}"),
-        ("", good),
+        ("kills", lambda card: f"{card.kills.total()}"),
+        ("at named points", lambda card: f"{card.kills.total() - card.kills[Lives.MOMENT]}"),
+        ("different points", lambda card: f"{len(card.kills.keys() - {Lives.MOMENT})}"),
+        ("stages", lambda card: ", ".join(f"{n} {name}" for name, n in card.stages.items())),
+        ("looked at", lambda card: f"{card.glances} times after a kill, {card.asked} times whole"),
+        ("invariants broken", lambda card: f"{card.broken}"),
+        ("rows lost", lambda card: f"{card.lost}"),
+        ("rows double", lambda card: f"{card.doubled}"),
+        ("rows unapproved", lambda card: f"{card.unapproved}"),
+        ("rows changed", lambda card: f"{card.changed}"),
+        ("other differences", lambda card: "; ".join(card.differences[:5]) or "none"),
+        ("seconds", lambda card: f"{card.seconds:.0f}"),
+        ("", lambda card: "[green]survived[/]" if card.survived else "[bold red]NOT survived[/]"),
     ):
-        table.add_row(name, value)
+        table.add_row(name, *map(value, cards))
     Console().print(table)
 
 
 def main(words: Sequence[str]) -> int:
-    """The storm; 0 if nothing was lost."""
+    """The kills; 0 if nothing was lost, double, unapproved or changed."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--day", help="the first, calm night; the storm follows it")
-    parser.add_argument("--nights", type=int, default=1, help="how many nights the storm lasts")
-    parser.add_argument("--faults", type=int, default=10, help="how many faults there are")
+    parser.add_argument("--day", help="the first night; stages of the next one are killed")
+    parser.add_argument("--kills", type=int, default=20, help="how many, on each kind of database")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--faults", help=argparse.SUPPRESS)
     asked = parser.parse_args(words)
     try:
         return _chaos(asked)
@@ -212,35 +254,40 @@ def main(words: Sequence[str]) -> int:
 
 
 def _chaos(asked: argparse.Namespace) -> int:
-    places = find_places()
-    params = read_params(REPOSITORY / "params.yaml")
+    if asked.faults is not None:
+        raise UsageError("FAULTS is called KILLS now; run `make chaos KILLS=20`")
+    if not 1 <= asked.kills <= MOST_KILLS:
+        raise UsageError(f"KILLS={asked.kills}: give a number from 1 to {MOST_KILLS}")
+    places, params = find_places(), read_params(REPOSITORY / "params.yaml")
     first = parse_day(asked.day) if asked.day else params.day
-    days = [first + timedelta(days=n) for n in range(1, asked.nights + 1)]
+    day = first + timedelta(days=1)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redeye-chaos-")))
+        server = stack.enter_context(scratch_server(os.environ.get(DATABASE, "")))
+        served = server.make("storm")  # it can be, or the role may not
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(HEAVY))
+        root = scratch / "root"
         if (places.data / "raw").exists():  # what has landed need not be asked for again
-            shutil.copytree(places.data / "raw", scratch / "calm" / "data" / "raw")
-        calm = Lives(context, _environ(scratch / "calm"))
+            shutil.copytree(places.data / "raw", root / "data" / "raw")
+        yours = {key: value for key, value in os.environ.items() if key not in OUTSIDE}
+        lives = Lives(context, {**yours, "REDEYE_ROOT": str(root)}, scratch / "said")
         CONSOLE.print(f"chaos: in {scratch}; the night of {first}, undisturbed …")
-        code = calm.run("night", "--day", first.isoformat())
+        code = lives.run("night", "--day", first.isoformat())
         if code:
-            CONSOLE.print(f"chaos: that night ends with exit {code}; see `make night DAY={first}`")
+            CONSOLE.print(f"chaos: that night ends with exit {code}: {lives.last_words()}")
             return code
-        shutil.copytree(scratch / "calm", scratch / "storm", symlinks=True)
-        storm = Lives(context, _environ(scratch / "storm"))
-        CONSOLE.print(f"chaos: {days[0]} to {days[-1]}, undisturbed and in a storm …")
-        card = weather(calm, storm, days, asked.seed, asked.faults)
-        compare(calm.redeye, storm.redeye, days, card)
-    show(card, days, asked.seed)
-    return 0 if card.survived else 1
-
-
-def _environ(root: Path) -> dict[str, str]:
-    """The environment of a scratch root: yours, without what leads to your own services."""
-    yours = {key: value for key, value in os.environ.items() if key not in OUTSIDE}
-    return {**yours, "REDEYE_ROOT": str(root)}
+        CONSOLE.print(f"chaos: the night of {day}, undisturbed …")
+        stages = read_chain(REPOSITORY / "dvc.yaml").names
+        night = keep_night(lives, root, day, stages)
+        cards = []
+        for world in worlds(lives, lives.within({DATABASE: served}), root, server):
+            CONSOLE.print(f"chaos: {asked.kills} kills on {world.name} …")
+            chance = random.Random(asked.seed)  # noqa: S311  where to kill is no secret
+            cards.append(storm(world, night, asked.kills, chance))
+    show(cards, day, asked.seed)
+    CONSOLE.print(f"repeat: make chaos KILLS={asked.kills} SEED={asked.seed} DAY={first}")
+    return 0 if all(card.survived for card in cards) else 1
 
 
 if __name__ == "__main__":

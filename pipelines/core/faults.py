@@ -133,3 +133,8 @@ def reach(point: str) -> None:
     """Say that the point is reached."""
     if _armed is not None:
         _armed.meet(point)
+
+
+def counted() -> Counter[str]:
+    """How often each point was reached since a fault was armed."""
+    return Counter() if _armed is None else Counter(_armed.met)

@@ -1,4 +1,4 @@
-"""`make chaos` on the reference problem: a night killed and failed at random, and nothing is lost."""
+"""`make chaos` on the reference problem: stages killed on both databases, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -11,20 +11,48 @@ from world import FIRST, World
 pytestmark = pytest.mark.slow
 
 
-def test_a_storm_on_the_users_own_settings_loses_nothing(world: World) -> None:
+def test_kills_on_the_users_own_settings_lose_nothing_on_either_database(world: World) -> None:
     before = sorted(path for path in world.root.rglob("*") if "__pycache__" not in path.parts)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "infra.chaos", "--day", FIRST, "--faults", "4"],
+    done = chaos(world, "--kills", "3")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {line[0]: line[1:] for line in map(cells, done.stdout.splitlines()) if len(line) == 3}
+    assert rows["kills"] == ["3", "3"]
+    for what in ("lost", "double", "unapproved", "changed"):
+        assert rows[f"rows {what}"] == ["0", "0"]
+    assert rows[""] == ["survived", "survived"]
+    assert f"repeat: make chaos KILLS=3 SEED=7 DAY={FIRST}" in done.stderr
+    assert sorted(path for path in world.root.rglob("*")) == before
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("│")[1:-1]]
+
+
+def chaos(world: World, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "infra.chaos", "--day", FIRST, *words],
         env=world.environ,
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    card = " ".join(done.stdout.split())
-    assert "rows lost │ 0" in card
-    assert "rows double │ 0" in card
-    assert "NOT survived" not in card
-    assert sorted(path for path in world.root.rglob("*")) == before
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--faults", "10"), "FAULTS is called KILLS now"),
+        (("--kills", "0"), "KILLS=0: give a number from 1"),
+        (("--kills", "many"), "invalid int value"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_sentence(
+    world: World, words: tuple[str, ...], told: str
+) -> None:
+    done = chaos(world, *words)
+
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
