@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Table, delete, func, select, union
+from sqlalchemy import Connection, Table, delete, func, or_, select, union
 
 from pipelines.adapters import keeping, publishing
 from pipelines.adapters.database import Database, frame
@@ -110,6 +110,16 @@ class SqlBooks:
             if not self._may(connection, rights):
                 return False
             keeping.forget(connection, day, run_id, contender)
+        return True
+
+    def drop_outcomes(self, day: date, keys: Collection[str], before: datetime) -> bool:
+        """Remove outcomes of these events, and those known before that time; False if the role may not."""
+        of_day = delete(outcome).where(outcome.c.day == day)
+        wrong = or_(outcome.c.event_key.in_(keys), outcome.c.known_at < before)
+        with self._database.write(alone="settling") as connection:
+            if not self._may(connection, {outcome: "DELETE"}):
+                return False
+            connection.execute(of_day.where(wrong))
         return True
 
     def _may(self, connection: Connection, rights: Mapping[Table, str]) -> bool:

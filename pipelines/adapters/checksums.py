@@ -35,11 +35,12 @@ class Checksums:
             if self._read.get(partition.file) != seen and sha256_of(path) != partition.sha256:
                 raise DataError(
                     f"{path}: its bytes are not those that were written (SHA-256 differs); "
-                    f"restore it with `redeye data checkout`, or delete the partition and land it again"
+                    f"`redeye verify` names the command that mends it"
                 )
         except FileNotFoundError as error:
             raise DataError(
-                f"{path}: the file that its manifest names is gone; restore it with `redeye data checkout`"
+                f"{path}: the file that its manifest names is gone; `redeye verify` names the command that "
+                f"mends it"
             ) from error
         self._read[partition.file] = seen
         return path

@@ -33,7 +33,7 @@ AGAIN = "."
 TRIES = 3
 IDENTITY = (  # of a run: what else is kept of it may differ from one night to the next
     *("day", "answered_by", "model_version", "model_sha256", "trained_until"),
-    *("features_sha256", "events", "checksum"),
+    *("features_sha256", "events", "checksum", "landed", "quarantined"),
 )
 COLUMNS = ("day", "run_id", "contender", "event_key", "model_version", "score", "answers")
 

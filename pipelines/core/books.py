@@ -109,6 +109,12 @@ class Books(Protocol):
         """Remove the scores that are kept of a contender beside a run; False if the role may not."""
         ...
 
+    def drop_outcomes(self, day: date, keys: Collection[str], before: datetime) -> bool:
+        """Remove outcomes of a day: of these events, and those known before that time; False if the role
+        may not.
+        """
+        ...
+
     def point(self, day: date, run_id: str, last: int) -> None:
         """Point a day to a whole run of its own, by the rules of publishing. Raises BusyError when the
         day was published since its move with the token `last`.

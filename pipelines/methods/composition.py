@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -20,6 +21,8 @@ from pipelines.methods.rendezvous import (
 )
 
 CHALLENGER = "challenger"
+_SHARED = "answers {:.12g}% of the keys (score.rollout)"
+_TOLD = re.compile(r"\(version (\w+)\) answers ([0-9.]+)% of the keys")
 
 
 def compose(
@@ -37,9 +40,15 @@ def compose(
     if challenger.predictions is None:
         return rows, None
     mine = share_of(events.keys, share)
-    why = f"{challenger.contender} answers {share:.0%} of the keys (score.rollout)"
+    why = f"{challenger.contender} {_SHARED.format(100 * share)}"
     theirs = _rows(challenger).loc[mine]
     return pd.concat([rows.loc[~mine], theirs]).sort_index(), why
+
+
+def shared_by(rollout: str | None) -> tuple[str, float] | None:
+    """The challenger's version and its share of the keys, of what `compose` tells; None without a share."""
+    told = _TOLD.search(rollout or "")
+    return (told[1], float(told[2]) / 100) if told else None
 
 
 def name_run(

@@ -86,7 +86,8 @@ def named_raws(lake: Lake, door: Door, landed: Landed) -> list[Partition]:
 def recall_all(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, Judgement]:
     """Judgements that stand: of these very bytes, by this very suite.
 
-    Rows that came, were corrected, and came again are no longer what is accepted: judge them again.
+    Rows that came, were corrected, and came again are no longer what is accepted: judge them again; as
+    those whose file is gone.
     """
     days = [raw.day for raw in raws]
     accepted = _made_from(lake, door.dataset, days)
@@ -103,7 +104,9 @@ def recall_all(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, 
         if door.for_all(raw) and accepted[name].revision and not accepted[name].for_all:
             continue
         now = standing.get(raw.day)
-        if newest.get(raw.day) == raw and (now is None or now.origin not in door.origins(raw)):
+        if newest.get(raw.day) == raw and not (
+            now and lake.has(now) and now.origin in door.origins(raw)
+        ):
             continue
         kept = lake.read([noted[name]]) if name in noted else None
         known[raw.day] = recall(door.table, raw, accepted[name], kept)

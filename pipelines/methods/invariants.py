@@ -23,6 +23,9 @@ PROMISES = {
 }
 
 
+BACKUP = "restore it from the last backup (docs/operate.md)"
+
+
 class Breach(Record):
     """One place where an invariant does not hold, and what to do about it."""
 

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pipelines.core.books import Attic, Books
+from pipelines.core.books import Attic, Book, Books
 from pipelines.core.contracts import Validator, Workers
 from pipelines.core.errors import BusyError, DataError, GateRefused
 from pipelines.core.files import write_whole
@@ -28,9 +28,16 @@ from pipelines.methods.rendezvous import ALIASES
 from pipelines.methods.restore import answer_again
 from pipelines.methods.verify import Stores
 from pipelines.methods.verify_book import check_book
-from pipelines.methods.verify_lake import aside_untold, datasets, relied_upon
+from pipelines.methods.verify_lake import (
+    aside_untold,
+    datasets,
+    mute_rows,
+    relied_upon,
+    stray_outcomes,
+    unconserved,
+)
 
-Kind = Literal["run", "rows", "beside", "file", "pointer", "derived", "raw", "log"]
+Kind = Literal["run", "rows", "beside", "outcomes", "file", "pointer", "derived", "raw", "log"]
 
 
 class Mend(Record):
@@ -77,6 +84,7 @@ def plan(shop: Workshop) -> list[Mend]:
     return [
         *_days(stores),
         *_damaged_files(shop),
+        *_misjudged(shop),
         *_logs(stores),
         *_forsaken(shop),
         *_litter(shop),
@@ -118,7 +126,7 @@ def _mend(shop: Workshop, step: Mend) -> Iterator[str]:
         yield from _answer_again(shop, step.day, step.run_id)
     elif step.kind == "pointer" and step.day:
         yield from _point(books, step.day)
-    elif step.kind in ("run", "beside") and step.day:
+    elif step.kind in ("run", "beside", "outcomes") and step.day:
         if not _removed(shop, step, step.day):
             yield f"{step.where}: stays, for the database's role may not remove rows; its owner may"
     elif step.kind == "log" and step.day:
@@ -130,14 +138,16 @@ def _mend(shop: Workshop, step: Mend) -> Iterator[str]:
 def _removed(shop: Workshop, step: Mend, day: date) -> bool:
     if step.kind == "run":
         return shop.stores.books.drop(day, step.run_id, shop.age)
+    if step.kind == "outcomes":
+        stores = shop.stores
+        return stores.books.drop_outcomes(day, _strays(stores, day), stores.problem.cutoff(day))
     return shop.stores.books.forget(day, step.run_id, step.contender)
 
 
 def _answer_again(shop: Workshop, day: date, run_id: str) -> Iterator[str]:
     book = shop.stores.books.open(day)
-    rows = book.kept.get(run_id)
     try:
-        again = answer_again(shop.desk(day), book.runs[run_id], rows.by if rows else ())
+        again = answer_again(shop.desk(day), book.runs[run_id])
         shop.stores.books.restore(book.runs[run_id], again)
     except (DataError, GateRefused) as error:
         yield str(error)
@@ -183,10 +193,30 @@ def _days(stores: Stores) -> Iterator[Mend]:
                 run_id=book.run_id or "",
                 contender=contender,
             )
+        yield from _outcomes(stores, book)
         broken = [one for one in found if one.invariant in POINTING]
         if broken and book.moves:
             what = f"{broken[0].what}; it points to the newest run that is whole"
             yield Mend(kind="pointer", where=broken[0].where, what=what, day=day)
+
+
+def _outcomes(stores: Stores, book: Book) -> Iterator[Mend]:
+    """Outcomes that are nobody's, or were known before their event could end."""
+    day, early = book.day, book.first_known_at
+    if _strays(stores, day) or (early and early < stores.problem.cutoff(day)):
+        yield Mend(
+            kind="outcomes",
+            where=f"outcomes {day}",
+            what="those of no event, and those known before the cutoff, are removed",
+            day=day,
+            next=f"redeye settle --day {stores.problem.complete(day)}",
+        )
+
+
+def _strays(stores: Stores, day: date) -> list[str]:
+    dataset = f"accepted/{stores.problem.outcomes}"
+    facts = stores.lake.revisions(dataset, day, day).get(day, ())
+    return stray_outcomes(stores.problem, stores.lake, facts, stores.books.ended(day))
 
 
 POINTING = ("I2", "I3", "I7")
@@ -214,6 +244,32 @@ def _damaged_files(shop: Workshop) -> Iterator[Mend]:
                 )
                 if dataset.startswith("quarantine/"):  # the rows beside it are judged together
                     yield from _beside(shop, one)
+
+
+def _misjudged(shop: Workshop) -> Iterator[Mend]:
+    """What was accepted and put aside of a partition, and is not all that landed, or does not say why."""
+    lake, between = shop.stores.lake, (date.min, date.max)
+    for table in (one.name for one in shop.stores.problem.tables):
+        kinds = ("raw", "accepted", "quarantine")
+        raw, accepted, aside = (lake.revisions(f"{kind}/{table}", *between) for kind in kinds)
+        wrong = {last.day for last, _ in unconserved(raw, accepted, aside)}
+        wrong |= {day for day, revisions in aside.items() if _is_mute(shop, revisions[-1])}
+        for day in sorted(wrong):
+            for one in (*accepted.get(day, ())[-1:], *aside.get(day, ())[-1:]):
+                if one.there and not one.file.startswith("raw/"):
+                    yield Mend(
+                        kind="derived",
+                        where=f"{one.dataset} {day}",
+                        what="it is not all that landed, or does not say why, and is judged again",
+                        day=day,
+                        path=str(shop.attic.path(one)),
+                        next=f"redeye validate --day {day}",
+                    )
+
+
+def _is_mute(shop: Workshop, aside: Partition) -> bool:
+    whole = aside.there and shop.attic.path(aside).exists() and _is_whole(shop, aside)
+    return whole and bool(mute_rows(shop.stores.lake.read([aside])))
 
 
 def _logs(stores: Stores) -> Iterator[Mend]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
 from datetime import date
 from functools import cache, partial
 
@@ -12,29 +10,28 @@ import pandas as pd
 from pipelines.core.errors import DataError
 from pipelines.core.records import ModelVersion, Partition, ScoringRun
 from pipelines.methods.answer import Desk, ask_all, read_events
-from pipelines.methods.composition import CHALLENGER, compose
+from pipelines.methods.composition import CHALLENGER, compose, shared_by
 from pipelines.methods.fingerprint import checksum
 from pipelines.methods.rendezvous import Contender, Turn
 
 
-def answer_again(
-    desk: Desk, run: ScoringRun, by: Collection[tuple[str, str | None]]
-) -> pd.DataFrame:
-    """The rows of a run as they were published, bit by bit; `by` are the contenders and versions of what
-    is left of them. Raises DataError when they cannot be had, TemporaryError when the registry is away.
+def answer_again(desk: Desk, run: ScoringRun) -> pd.DataFrame:
+    """The rows of a run as they were published, bit by bit.
+
+    Raises DataError when they cannot be had, TemporaryError when the registry is away.
     """
     where = f"predictions {run.day}, run {run.run_id}"
     table = _features(desk, run, where)
     turns = [Turn(Contender(run.answered_by, _model(desk, run.model_version, run.model_sha256)))]
-    challenger = dict(by).get(CHALLENGER) if run.rollout else None
-    if challenger:
-        turns.append(Turn(Contender(CHALLENGER, _model(desk, challenger)), scheduled=False))
+    shared = shared_by(run.rollout)
+    if shared:
+        turns.append(Turn(Contender(CHALLENGER, _model(desk, shared[0])), scheduled=False))
     events = cache(partial(read_events, desk.problem, table, desk.lake))
     fared = {one.contender.name: one for one in ask_all(desk, turns, table, events)}
     main = fared[run.answered_by]
     if main.predictions is None:
         raise DataError(f"{where}: cannot be computed anew ({main.refusal}); {_instead(run.day)}")
-    rows, _ = compose(turns, fared, events(), _share(run))
+    rows, _ = compose(turns, fared, events(), shared[1] if shared else 0.0)
     if checksum(rows) != run.checksum:
         raise DataError(
             f"{where}: the same features and model give other scores now than they gave then; "
@@ -59,11 +56,6 @@ def _model(desk: Desk, version: str | None, sha256: str | None = None) -> ModelV
     if found is None or sha256 not in (None, found.sha256):
         raise DataError(f"model version {version}: is not the one that answered, or is gone")
     return found
-
-
-def _share(run: ScoringRun) -> float:
-    told = re.search(r"answers (\d+)% of", run.rollout or "")
-    return int(told[1]) / 100 if told else 0.0
 
 
 def _instead(day: date) -> str:

@@ -11,7 +11,7 @@ from pipelines.core.books import Book, Books
 from pipelines.core.contracts import Lake, Problem, Registry, Versions, Warehouse
 from pipelines.core.errors import DataError
 from pipelines.core.records import Landed, Partition
-from pipelines.methods.invariants import Breach, Verification, conclude
+from pipelines.methods.invariants import BACKUP, Breach, Verification, conclude
 from pipelines.methods.meaning import meanings
 from pipelines.methods.verify_book import check_book
 from pipelines.methods.verify_lake import (
@@ -113,7 +113,7 @@ def _ask_lake(
         aside = shelves[f"quarantine/{table}"]
         found.add([], check_conserved(table, raw.days, accepted, aside.days))
         if raw.readable:
-            found.add([], check_landed(table, raw.days, accepted, _named(stores, raw)))
+            found.add([], check_landed(raw, accepted, _named(stores, raw)))
         told = {day: book.quarantined.get(table, {}) for day, book in books.items()}
         told |= {
             d: stores.books.open(d).quarantined.get(table, {}) for d in aside.days if d not in told
@@ -122,13 +122,14 @@ def _ask_lake(
 
 
 def _shelf(stores: Stores, dataset: str, first: date, last: date, found: _Findings) -> Shelf:
+    newest = next((entry["version"] for entry in stores.versions.log()), "")
     try:
-        return Shelf(dataset, stores.lake.revisions(dataset, first, last))
+        return Shelf(dataset, stores.lake.revisions(dataset, first, last), newest)
     except DataError as error:
-        shelf = Shelf(dataset, {}, readable=False)
+        shelf = Shelf(dataset, {}, newest, readable=False)
         where, _, what = str(error).partition(": ")
-        repair = "redeye data log, then redeye data checkout VERSION"
-        found.add([], [Breach(invariant=shelf.invariant, where=where, what=what, next=repair)])
+        mending = shelf.land_again if dataset.startswith("raw/") else BACKUP
+        found.add([], [Breach(invariant=shelf.invariant, where=where, what=what, next=mending)])
         return shelf
 
 

@@ -8,9 +8,7 @@ from itertools import pairwise
 
 from pipelines.core.books import Book
 from pipelines.core.records import ScoringRun
-from pipelines.methods.invariants import Breach
-
-BACKUP = "restore the database from its last backup (docs/operate.md)"
+from pipelines.methods.invariants import BACKUP, Breach
 
 
 def check_book(book: Book, cutoff: datetime) -> Iterator[Breach]:
@@ -128,7 +126,9 @@ def _blind(book: Book, cutoff: datetime) -> Iterator[Breach]:
             invariant="I10",
             where=f"outcomes {book.day}",
             what=f"one was known at {book.first_known_at}, before the cutoff {cutoff}",
-            next=f"redeye validate --day {book.day}, with a rule on `known_at` in its suite",
+            next="redeye repair",
+            otherwise=f"add a rule on `known_at` to the table's suite in expectations/, then run "
+            f"`redeye validate --day {book.day}`",
         )
 
 

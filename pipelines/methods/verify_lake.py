@@ -13,7 +13,7 @@ from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 from pipelines.methods.events import event_keys
-from pipelines.methods.invariants import Breach
+from pipelines.methods.invariants import BACKUP, Breach
 from pipelines.methods.quarantine import counts
 from pipelines.methods.release import released
 
@@ -28,12 +28,18 @@ class Shelf:
 
     dataset: str
     days: Revisions
+    newest: str = ""  # version of the raw data
     readable: bool = True  # False: a manifest is broken, so that nobody knows what there is
 
     @property
     def invariant(self) -> str:
         """The invariant that is broken when one of its files is."""
         return KEEPERS[self.dataset.partition("/")[0]]
+
+    @property
+    def land_again(self) -> str:
+        """What brings back raw data that no file of the lake tells of any more."""
+        return f"redeye data checkout {self.newest[:12]}" if self.newest else BACKUP
 
 
 def datasets(problem: Problem) -> list[str]:
@@ -65,7 +71,7 @@ def check_files(lake: Lake, shelf: Shelf) -> Iterator[Breach]:
                     where=f"{shelf.dataset} {day}",
                     what=str(error).partition("; ")[0],
                     next=_restore(shelf, day),
-                    otherwise=f"redeye night --day {day}",
+                    otherwise=shelf.land_again if raw else f"redeye night --day {day}",
                 )
 
 
@@ -84,35 +90,43 @@ def check_conserved(
     table: str, raw: Revisions, accepted: Revisions, aside: Revisions
 ) -> Iterator[Breach]:
     """Accepted rows and those put aside with them are all the rows of something that landed."""
+    for last, put in unconserved(raw, accepted, aside):
+        yield Breach(
+            invariant="I1",
+            where=f"accepted/{table} {last.day}",
+            what=f"{last.rows} rows are accepted and {put} quarantined, "
+            f"but {raw[last.day][-1].rows} landed",
+            next=f"redeye repair; redeye validate --day {last.day}",
+            otherwise=f"redeye validate --day {last.day}",
+        )
+
+
+def unconserved(
+    raw: Revisions, accepted: Revisions, aside: Revisions
+) -> Iterator[tuple[Partition, int]]:
+    """Accepted partitions that, with the rows put aside beside them, are not all of something that landed;
+    and how many rows were put aside.
+    """
     for day, revisions in accepted.items():
         last = revisions[-1]
-        if not last.there or day not in raw:
-            continue
-        put = [one.rows for one in aside.get(day, ()) if one.origin == last.origin]
-        total = last.rows + (put[-1] if put else 0)
-        if all(one.rows != total for one in raw[day]):
-            yield Breach(
-                invariant="I1",
-                where=f"accepted/{table} {day}",
-                what=f"{last.rows} rows are accepted and {total - last.rows} quarantined, "
-                f"but {raw[day][-1].rows} landed",
-                next=f"redeye validate --day {day}",
-            )
+        if last.there and day in raw:
+            beside = [one.rows for one in aside.get(day, ()) if one.origin == last.origin]
+            put = beside[-1] if beside else 0
+            if all(one.rows != last.rows + put for one in raw[day]):
+                yield last, put
 
 
-def check_landed(
-    table: str, raw: Revisions, accepted: Revisions, named: Sequence[Partition]
-) -> Iterator[Breach]:
+def check_landed(raw: Shelf, accepted: Revisions, named: Sequence[Partition]) -> Iterator[Breach]:
     """What was accepted, or what a night says that landed, is still known to have landed."""
-    known = {(day, one.file) for day, revisions in raw.items() for one in revisions}
+    known = {(day, one.file) for day, revisions in raw.days.items() for one in revisions}
     adopted = [one for all_ in accepted.values() for one in all_ if one.file.startswith("raw/")]
     lost = sorted({p.day for p in (*adopted, *named) if (p.day, p.file) not in known})
     for day in lost:
         yield Breach(
             invariant="I9",
-            where=f"raw/{table} {day}",
+            where=f"{raw.dataset} {day}",
             what="a revision that landed is in no manifest",
-            next="redeye data log, then redeye data checkout VERSION",
+            next=raw.land_again,
         )
 
 
@@ -127,7 +141,7 @@ def check_aside(
         rows = _read(lake, revisions[-1])
         if rows is None:
             continue
-        mute = sum(_mute(rows, name) for name in ("rule", "reason"))
+        mute = mute_rows(rows)
         if mute:
             yield _aside(shelf, day, f"{mute} rows do not say why they are there")
         elif aside_untold(lake, revisions[-1], accepted.get(day, ()), told.get(day, {})):
@@ -156,26 +170,15 @@ def check_cutoff(lake: Lake, table: Partition, cutoff: datetime) -> Iterator[Bre
             invariant="I10",
             where=f"features {table.day}",
             what=f"{wrong} rows are as of another time than the cutoff {cutoff}",
-            next=f"redeye features --day {table.day}",
+            next=f"redeye night --day {table.day}",
         )
 
 
 def check_names(
     problem: Problem, lake: Lake, facts: Sequence[Partition], ended: Collection[str]
 ) -> Iterator[Breach]:
-    """Every outcome that is kept is of an event that some revision of the day's facts names.
-
-    One that is not was named by another key, and stands beside the same event's outcome of today.
-    """
-    found = [rows for one in facts if (rows := _read(lake, one)) is not None]
-    if not found or not ended:
-        return
-    wanted = ["day", *problem.key]
-    named: set[str] = set()
-    for rows in found:
-        if set(wanted) <= set(rows.column_names):
-            named |= set(event_keys(rows.select(wanted).to_pandas(), problem.key))
-    strays = sorted(set(ended) - named)
+    """Every outcome that is kept is of an event that some revision of the day's facts names."""
+    strays = stray_outcomes(problem, lake, facts, ended)
     if strays:
         day = facts[0].day
         yield Breach(
@@ -183,8 +186,27 @@ def check_names(
             where=f"outcomes {day}",
             what=f"{len(strays)} of {len(ended)} are of events that no accepted row of {problem.outcomes} "
             f"names by the key ({', '.join(problem.key)}), first {strays[0]!r}",
-            next=f"redeye backfill --from {day} --to {day}, with REDEYE_DATABASE_URL set to a new database",
+            next="redeye repair",
+            otherwise="run the same as the owner of the tables (REDEYE_DATABASE_URL)",
         )
+
+
+def stray_outcomes(
+    problem: Problem, lake: Lake, facts: Sequence[Partition], ended: Collection[str]
+) -> list[str]:
+    """Outcomes of a day that no revision of its facts names, by event.
+
+    One was named by another key, and stands beside the same event's outcome of today.
+    """
+    found = [_read(lake, one) for one in facts if one.there]
+    if not found or not ended or any(rows is None for rows in found):
+        return []  # of what cannot be read nobody knows what it names
+    wanted = ["day", *problem.key]
+    named: set[str] = set()
+    for rows in found:
+        if rows is not None and set(wanted) <= set(rows.column_names):
+            named |= set(event_keys(rows.select(wanted).to_pandas(), problem.key))
+    return sorted(set(ended) - named)
 
 
 def _numbered(shelf: Shelf, day: date, revisions: Sequence[Partition]) -> Iterator[Breach]:
@@ -195,9 +217,7 @@ def _numbered(shelf: Shelf, day: date, revisions: Sequence[Partition]) -> Iterat
         what = "a revision says that it landed before the one before it"
     else:
         return
-    yield Breach(
-        invariant="I9", where=f"{shelf.dataset} {day}", what=what, next=_restore(shelf, day)
-    )
+    yield Breach(invariant="I9", where=f"{shelf.dataset} {day}", what=what, next=shelf.land_again)
 
 
 def _read(lake: Lake, partition: Partition) -> pa.Table | None:
@@ -208,9 +228,10 @@ def _read(lake: Lake, partition: Partition) -> pa.Table | None:
         return None
 
 
-def _mute(rows: pa.Table, name: str) -> int:
-    said = rows[name].to_pylist() if name in rows.column_names else []
-    return int(rows.num_rows) - sum(bool(one) for one in said)
+def mute_rows(rows: pa.Table) -> int:
+    """How often a row that was put aside does not say its rule or its reason."""
+    told = [rows[name].to_pylist() for name in ("rule", "reason") if name in rows.column_names]
+    return 2 * int(rows.num_rows) - sum(bool(one) for said in told for one in said)
 
 
 def _aside(shelf: Shelf, day: date, what: str) -> Breach:
@@ -226,6 +247,6 @@ def _aside(shelf: Shelf, day: date, what: str) -> Breach:
 def _restore(shelf: Shelf, day: date) -> str:
     kind = shelf.dataset.partition("/")[0]
     if kind == "raw":
-        return "redeye data log, then redeye data checkout VERSION"
+        return "redeye repair"
     made_by = "features" if kind in ("features", "history") else "validate"
-    return f"redeye repair, then redeye {made_by} --day {day}"
+    return f"redeye repair; redeye {made_by} --day {day}"

@@ -9,7 +9,7 @@ from functools import partial
 from pipelines.core.contracts import Registry
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
-from pipelines.methods.invariants import Breach
+from pipelines.methods.invariants import BACKUP, Breach
 from pipelines.methods.rendezvous import find_lack
 from pipelines.methods.succession import made_champions, reigning
 
@@ -22,16 +22,16 @@ def check_origin(
     `tables` are all revisions of the day's features table; `versions` are those of the raw data.
     """
     mine = [one for one in tables if one.sha256 == run.features_sha256]
+    again = f"redeye night --day {run.day}"
     if not mine:
-        yield _breach(run, f"features {run.features_sha256[:12]} are not in the lake")
+        yield _breach(run, f"features {run.features_sha256[:12]} are not in the lake", again)
     elif mine[-1].rows != run.events:
-        yield _breach(run, f"{run.events} scores come from {mine[-1].rows} rows of features")
+        what = f"{run.events} scores come from {mine[-1].rows} rows of features"
+        yield _breach(run, what, again)
     elif run.data_version not in versions:
-        yield _breach(run, f"data version {run.data_version[:12]} is in no pointer")
+        yield _breach(run, f"data version {run.data_version[:12]} is in no pointer", BACKUP)
     elif run.model_version is not None:
-        what = _model(run, run.model_version, versions, registry)
-        if what:
-            yield _breach(run, what)
+        yield from _model(run, run.model_version, versions, registry)
 
 
 def check_champion(
@@ -62,18 +62,26 @@ def check_champion(
         yield _dethroned(wrong, ways(None))
 
 
-def _model(run: ScoringRun, number: str, versions: set[str], registry: Registry) -> str | None:
-    version = registry.version(number)
+def _model(
+    run: ScoringRun, number: str, versions: set[str], registry: Registry
+) -> Iterator[Breach]:
+    """What is wrong with the model of a run: another one can answer, but what MLflow lost is in its backup."""
+    version, another = registry.version(number), f"redeye score --day {run.day} --republish"
     if version is None:
-        return f"model version {number} is gone from the registry"
+        yield _breach(run, f"model version {number} is gone from the registry", another)
+        return
     if version.sha256 != run.model_sha256:
-        return f"model version {number} is not the one that answered"
+        yield _breach(run, f"model version {number} is not the one that answered", another)
+        return
     facts = registry.facts(version.run_id)
     if facts is None:
-        return f"the training run of version {number} is gone from MLflow"
-    if facts.get("data_version") not in versions:
-        return f"version {number} was trained on data version {facts.get('data_version')}, in no pointer"
-    return None if facts.get("git_commit") else f"version {number} does not say from which commit"
+        yield _breach(run, f"the training run of version {number} is gone from MLflow", BACKUP)
+    elif facts.get("data_version") not in versions:
+        told = facts.get("data_version")
+        what = f"version {number} was trained on data version {told}, in no pointer"
+        yield _breach(run, what, BACKUP)
+    elif not facts.get("git_commit"):
+        yield _breach(run, f"version {number} does not say from which commit", BACKUP)
 
 
 def _way_out(
@@ -105,12 +113,12 @@ def _damage(version: ModelVersion, registry: Registry) -> str | None:
     return None
 
 
-def _breach(run: ScoringRun, what: str) -> Breach:
+def _breach(run: ScoringRun, what: str, mending: str) -> Breach:
     return Breach(
         invariant="I5",
         where=f"predictions {run.day}, run {run.run_id}",
         what=what,
-        next=f"redeye night --day {run.day}",
+        next=mending,
     )
 
 

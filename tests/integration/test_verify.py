@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from pipelines.adapters.attic import Folders
 from pipelines.core.config import Places
 from pipelines.core.errors import DataError
-from pipelines.methods.invariants import PROMISES
+from pipelines.methods.invariants import BACKUP, PROMISES
 from pipelines.methods.repair import Workshop, plan, repair
 from pipelines.methods.verify import verify
 from pipelines.methods.verify_night import Note
@@ -242,7 +242,7 @@ def test_what_is_broken_is_told_and_nothing_else(
     assert [one.name for one in verification.broken] == [name]
     (breach,) = verification.broken[0].breaches
     assert breach.where
-    assert breach.next.startswith(("redeye ", "delete the file"))
+    assert breach.next.startswith(("redeye ", "delete the file", BACKUP))
 
 
 @pytest.mark.parametrize(("name", "spoil"), BREAKS, ids=[one.__name__ for _, one in BREAKS])
