@@ -15,6 +15,7 @@ from pipelines.adapters.dvc import DvcVersions
 from pipelines.core.config import Places
 from pipelines.core.errors import DataError, TemporaryError
 from pipelines.core.faults import arm
+from pipelines.methods.composition import shared_by
 from pipelines.methods.repair import Mend, Workshop, mend, plan
 from pipelines.methods.repair import repair as carry_out
 from tests.integration.small_night import DAY, Nights
@@ -280,6 +281,8 @@ def test_a_damaged_day_that_two_contenders_shared_is_made_whole(
     share(nights, 0.375)  # which no whole number of percent is
     whole = current(nights)
     assert {row[3] for row in whole} == {"champion", "challenger"}
+    run = nights.services["warehouse"]().published(TONIGHT)
+    assert shared_by(run.rollout) == ("3", 0.375)
     nights.registry.aliases |= {"champion": "1", "challenger": "1"}  # they serve no more
     mine = f"contender = 'challenger' AND {_current()}"
     one = f"event_key = (SELECT min(event_key) FROM prediction WHERE answers AND {mine})"
