@@ -17,7 +17,7 @@ from infra.database import serve
 from pipelines.adapters import migration
 from pipelines.adapters.connection import hide, parse_url, shown
 from pipelines.adapters.schema import ledger, metadata, prediction_current
-from pipelines.core.errors import ConfigError
+from pipelines.core.errors import ConfigError, TemporaryError
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Server:
                 return list(found.scalars()) if found.returns_rows else []
         except exc.SQLAlchemyError as error:
             cause = hide(self.url, str(getattr(error, "orig", error)).strip().partition("\n")[0])
+            if isinstance(error, exc.OperationalError):
+                raise TemporaryError(
+                    f"REDEYE_DATABASE_URL: {shown(self.url)} does not answer ({cause}); see that it is up, or "
+                    f"unset the variable: then a server of its own is started"
+                ) from error
             raise ConfigError(
                 f"REDEYE_DATABASE_URL: no scratch database can be made beside {shown(self.url)} ({cause}); "
                 f"give its role CREATEDB, or unset the variable: then a server of its own is started"
