@@ -367,7 +367,7 @@ def test_a_truncated_file_of_the_night_blocks_it_and_says_what_to_do(night: Nigh
     message, evidence = night.refused()
 
     assert "readable" in message
-    assert "redeye data checkout" in message
+    assert "`redeye verify` names" in message
     check = check_of(evidence, "flights", BEFORE)
     assert check.landed == check.accepted + check.quarantined
 

@@ -243,7 +243,7 @@ def test_a_file_that_is_relied_upon_and_was_changed_is_refused(
     damage(tmp_path, partitions[7])
 
     for _ in range(2):
-        with pytest.raises(DataError, match=f"{partitions[7].day}.*data checkout"):
+        with pytest.raises(DataError, match=f"{partitions[7].day}.*redeye verify"):
             LocalLake(tmp_path).check(partitions)
 
 
