@@ -1,15 +1,17 @@
--- Three roles for the warehouse on PostgreSQL. Run by the owner of the tables, once they are there
+-- Four roles for the warehouse on PostgreSQL. Run by the owner of the tables, once they are there
 -- (any `redeye` command makes them), and again after each upgrade:
 --     psql "$OWNER_URL" -f infra/roles.sql
--- then: GRANT redeye_writer TO <whoever runs the nights>; GRANT redeye_reader TO <whoever reads>.
+-- then: GRANT redeye_gate TO <the login that runs the nights>; GRANT redeye_writer TO <whoever else has the
+-- command line>; GRANT redeye_reader TO <whoever reads>. MLflow's login gets none of them.
 --   owner   makes and changes tables; nobody's everyday role
+--   gate    a writer that may bless versions, which `redeye promote --day` does and nothing else
 --   writer  adds predictions and outcomes and moves the pointer; takes nothing away
 --   reader  sees the published predictions, nothing else
 
 DO $$
 DECLARE role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['redeye_writer', 'redeye_reader'] LOOP
+    FOREACH role IN ARRAY ARRAY['redeye_gate', 'redeye_writer', 'redeye_reader'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role);
         END IF;
@@ -24,5 +26,9 @@ GRANT INSERT ON scoring_run, contender_run, prediction, publication, ledger, sam
 GRANT INSERT, UPDATE ON fence, published, outcome, daily_metric, incident TO redeye_writer;
 GRANT INSERT, DELETE ON quarantine_log TO redeye_writer;  -- a new judgement takes the old one's place
 GRANT USAGE ON SEQUENCE ledger_entry_seq TO redeye_writer;
+
+GRANT redeye_writer TO redeye_gate;
+GRANT INSERT ON blessing TO redeye_gate;  -- never changed again
+GRANT USAGE ON SEQUENCE blessing_entry_seq TO redeye_gate;
 
 GRANT SELECT ON prediction_current TO redeye_reader;

@@ -214,5 +214,6 @@ def _is_approved(redeye: Redeye, answered_by: str, number: str | None) -> bool:
 
     if number is None:
         return answered_by == "baseline"
-    version = redeye.services["registry"]().version(number)
-    return version is not None and find_lack(version, None) is None
+    registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
+    version = registry.version(number)
+    return version is not None and find_lack(version, None, warehouse.blessing) is None

@@ -24,6 +24,7 @@ def as_record(lineage: Lineage, event: Event | None) -> dict[str, Any]:
     return {
         "run": lineage.run.model_dump(mode="json"),
         "model": model.model_dump(mode="json") if model else None,
+        "blessing": lineage.blessing.model_dump(mode="json") if lineage.blessing else None,
         "training": dict(lineage.facts),
         "features": features.model_dump(mode="json") if features else None,
         "event": _spelled(asdict(event)) if event else None,
@@ -86,7 +87,8 @@ def _ways(lineage: Lineage) -> Iterator[tuple[str, str]]:
             ),
         )
         yield "its code", f"commit {facts.get('git_commit', '?')}"
-        yield "its blessing", model.reason
+        given = lineage.blessing
+        yield "its blessing", given.quality.reason if given else "none, in this database"
     elif run.model_version:
         yield "model", f"version {run.model_version} is gone from the registry"
     where = f"data/{lineage.features.file}" if lineage.features else "in the lake no more"

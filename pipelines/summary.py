@@ -174,14 +174,15 @@ def _candidates(record: Candidates) -> list[tuple[str, str]]:
 
 
 def _verdict(record: Verdict) -> list[tuple[str, str]]:
-    return [("verdict", f"[bold]{record.outcome}[/]: {record.reason}")]
+    told = [("verdict", f"[bold]{record.outcome}[/]: {escape(record.reason)}")]
+    return told + [("tags mended", f"[red]{escape(mended)}[/]") for mended in record.mended]
 
 
 def _publication(record: Publication) -> list[tuple[str, str]]:
     how = "published" if record.republished else "already published, nothing to do:"
     return [
         ("scored", f"{record.scored:,} of {record.events:,} events, {how} {record.checksum[:12]}"),
-        ("answer", f"{record.reason}" + (f"; {record.rollout}" if record.rollout else "")),
+        ("answer", escape("; ".join(filter(None, (record.reason, record.rollout))))),
     ]
 
 

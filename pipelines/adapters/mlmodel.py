@@ -11,12 +11,14 @@ from typing import Any
 
 from pipelines.core.config import Places
 from pipelines.core.errors import GateRefused
+from pipelines.core.masking import mask
 from pipelines.methods.model import Form, Model
 from pipelines.methods.modelfile import TRUSTED
 
 SERVED, HELD_OUT = "model", "held_out"  # the model that serves, and the fit that was judged
 FORMS: dict[str, Form] = {"model.ubj": "ubj", "model.skops": "skops"}
 LOADER = "pipelines.adapters.pyfunc"
+BELOW = re.compile(r"\A(/[0-9A-Za-z_-][0-9A-Za-z_.-]*)+\Z")  # a path that climbs nowhere
 LOGGED = re.compile(r"\Am-[0-9a-f]{32}\Z")  # MLflow's name of a logged model
 
 
@@ -105,7 +107,8 @@ def fetch_file(
         raise GateRefused(
             f"model version {version.version}: it was not registered by Redeye; promote another version"
         )
-    location = client.get_logged_model(identity).artifact_location.rstrip("/")
+    logged = client.get_logged_model(identity)
+    location = locate(client, logged, version.version)
     names = {file.path for file in client.list_logged_model_artifacts(identity)}
     forms = {f"{scratch.name}.{form}": form for form in FORMS.values()}
     found = {
@@ -120,6 +123,22 @@ def fetch_file(
     right = [n for n, content in found.items() if hashlib.sha256(content).hexdigest() == sha256]
     name = (right or list(found))[0]
     return forms[name], found[name]
+
+
+def locate(client: Any, logged: Any, number: object) -> str:
+    """Where a logged model's files are: in the folder of its experiment, as MLflow itself puts them.
+
+    Raises GateRefused for any other address: whoever reaches MLflow can write one, of this machine or
+    of a server behind it.
+    """
+    folder = str(client.get_experiment(logged.experiment_id).artifact_location).rstrip("/")
+    location = str(logged.artifact_location).rstrip("/")
+    if not location.startswith(f"{folder}/") or not BELOW.match(location[len(folder) :]):
+        raise GateRefused(
+            f"model version {number}: its files are said to be outside the folder of its experiment "
+            f"({mask(ascii(location)[1:61])}); promote another version"
+        )
+    return location
 
 
 def _download(address: str, places: Places, scratch: Path) -> bytes:

@@ -70,6 +70,18 @@ def open_store(places: Places, experiment: str, model: str) -> tuple[Any, str]:
         return client, identity
 
 
+def identify(client: Any, model: str) -> str:
+    """What tells this store's registered model from every other, whatever its address: when it was made.
+
+    MLflow gives that by its own clock, and nobody can write it; a model that was deleted and made again
+    begins its numbers anew, and is another.
+    """
+    made = client.get_registered_model(model).creation_timestamp
+    if not isinstance(made, int) or made <= 0:
+        raise TemporaryError(f"it does not say when the registered model {model} was made")
+    return str(made)
+
+
 def _refuse_absent_database(uri: str) -> None:
     """Connect once to a store that is a database: MLflow itself tries for over 100 seconds.
 
@@ -120,7 +132,7 @@ def _introduce(client: Any, model: str, experiment: str) -> None:
     words = (
         f"Every candidate of every night of {experiment.removesuffix('-training')}. "
         f"Move the alias `champion` to a version whose tags redeye.quality and redeye.infra say "
-        f"`passed`: the next `redeye score` uses it."
+        f"`passed`: the next `redeye score` uses it, if that is what Redeye's database says of it."
     )
     try:
         client.create_registered_model(model, description=words)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pipelines.adapters.copies import Copies
 from pipelines.adapters.mlmodel import HELD_OUT, SERVED, fetch_file
 from pipelines.adapters.mlrun import COMPLETE, create_night, describe, find_night, measure, reap
-from pipelines.adapters.mlstore import ABSENT, answering, one_at_a_time, open_store
-from pipelines.adapters.mlversion import keep_version, read_version
+from pipelines.adapters.mlstore import ABSENT, answering, identify, one_at_a_time, open_store
+from pipelines.adapters.mlversion import facts_of, keep_version, read_facts, read_version
 from pipelines.core.config import Places
 from pipelines.core.contracts import Fitted, ModelFile, Problem
 from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
@@ -25,6 +25,7 @@ from pipelines.methods.modelfile import check_sha256, unpack
 
 ALIASES = ("champion", "challenger", "canary", "previous-champion")
 TAG_LENGTH = 4000
+PAGE = 1000  # versions in one answer
 CHAMPION = "champion.json"
 
 
@@ -40,9 +41,17 @@ class MlflowRegistry:
     def _store(self) -> tuple[Any, str]:
         return open_store(self._places, f"{self._problem}-training", self._name)
 
+    @cached_property
+    def _identity(self) -> str:
+        with answering(self._places):
+            return identify(self._client, self._name)
+
     @property
     def _client(self) -> Any:
         return self._store[0]
+
+    def _read(self, version: Any) -> ModelVersion:
+        return read_version(version, self._identity, self._name)
 
     def night(
         self, day: date, fingerprint: str, facts: Mapping[str, str], inputs: Mapping[str, str]
@@ -85,8 +94,10 @@ class MlflowRegistry:
             versions = client.search_model_versions(
                 f"name = '{self._name}' and run_id = '{run_id}'"
             )
-            found = [v for v in versions if v.tags.get("candidate") == fitted.model.name]
-            return read_version(
+            # By its facts, not by its name: whoever reaches MLflow may have written another's on it.
+            wanted = facts_of(fitted)
+            found = [v for v in versions if wanted.items() <= dict(v.tags).items()]
+            return self._read(
                 found[0] if found else keep_version(client, self._name, run_id, fitted)
             )
 
@@ -101,7 +112,8 @@ class MlflowRegistry:
                 if error.error_code in ABSENT:
                     return None
                 raise
-        return None if run.info.lifecycle_stage == "deleted" else run.data.params | run.data.tags
+        gone = run.info.lifecycle_stage == "deleted"
+        return None if gone else read_facts(run.data.params | run.data.tags)
 
     def version(self, name: str) -> ModelVersion | None:
         """A version by its number, or by one of the aliases; None when there is none."""
@@ -110,12 +122,25 @@ class MlflowRegistry:
         with answering(self._places):
             try:
                 if name in ALIASES:
-                    return read_version(self._client.get_model_version_by_alias(self._name, name))
-                return read_version(self._client.get_model_version(self._name, name))
+                    return self._read(self._client.get_model_version_by_alias(self._name, name))
+                return self._read(self._client.get_model_version(self._name, name))
             except MlflowException as error:
                 if error.error_code in ABSENT:
                     return None
                 raise
+
+    def registered(self) -> list[ModelVersion]:
+        """Every version there is, by its number."""
+        found: list[ModelVersion] = []
+        token: str | None = None
+        with answering(self._places):
+            while token != "":
+                page = self._client.search_model_versions(
+                    f"name = '{self._name}'", max_results=PAGE, page_token=token
+                )
+                found += [self._read(version) for version in page]
+                token = page.token or ""
+        return sorted(found, key=lambda one: (len(one.version), one.version))
 
     def point(self, alias: str, version: str) -> None:
         """Move an alias."""
@@ -124,24 +149,12 @@ class MlflowRegistry:
         with answering(self._places):
             self._client.set_registered_model_alias(self._name, alias, version)
 
-    def bless(
-        self,
-        version: str,
-        blessing: Literal["quality", "infra"],
-        passed: bool,  # noqa: FBT001  the protocol's
-        reason: str,
-    ) -> None:
-        """Write a blessing on a version, where a person sees it in the MLflow UI."""
-        tag = f"redeye.{blessing}"
+    def show(self, version: str, tags: Mapping[str, str]) -> None:
+        """Write what is known of a version's blessings on it, where a person sees it in the MLflow UI."""
         with answering(self._places):
-            # The reason first: a version that says `passed` always says why.
-            self._client.set_model_version_tag(
-                self._name, version, f"{tag}.reason", reason[:TAG_LENGTH]
-            )
-            reach("registry.before_blessing")
-            self._client.set_model_version_tag(
-                self._name, version, tag, "passed" if passed else "refused"
-            )
+            for name, value in tags.items():
+                reach("registry.before_blessing")
+                self._client.set_model_version_tag(self._name, version, name, value)
 
     def tell(self, version: str, what: str) -> None:
         """Write what became of a version as champion on it, where a person sees it in the MLflow UI."""

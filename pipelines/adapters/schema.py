@@ -160,6 +160,23 @@ ledger = Table(
     _now(),
 )
 
+# Whether a version may serve: the last entry of its store, model, number and file. Never changed.
+blessing = Table(
+    "blessing",
+    metadata,
+    Column("entry", Integer, primary_key=True, autoincrement=True),
+    Column("store", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("version", String, nullable=False, index=True),
+    Column("sha256", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("quality", JSON, nullable=False),  # whether it passed, and why
+    Column("infra", JSON, nullable=False),
+    Column("evidence", JSON, nullable=False),  # the figures that quality rests on
+    Column("actor", String, nullable=False),
+    _now(),
+)
+
 daily_metric = Table(
     "daily_metric",
     metadata,

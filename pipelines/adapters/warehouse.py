@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Select, and_, delete, select
 
-from pipelines.adapters import keeping, publishing, watching
+from pipelines.adapters import blessing, keeping, publishing, watching
 from pipelines.adapters.database import Database, frame, records
 from pipelines.adapters.schema import (
     ledger,
@@ -22,7 +22,15 @@ from pipelines.adapters.schema import (
 )
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.faults import reach
-from pipelines.core.records import Amount, Incident, LedgerEntry, Partition, ScoringRun
+from pipelines.core.records import (
+    Amount,
+    BlessingEntry,
+    Incident,
+    LedgerEntry,
+    ModelVersion,
+    Partition,
+    ScoringRun,
+)
 from pipelines.methods.fingerprint import checksum
 from pipelines.methods.oddities import Outlier
 from pipelines.methods.rendezvous import Fared
@@ -174,6 +182,18 @@ class SqlWarehouse:
         query = select(published.c.day).where(published.c.day < before, ~settled)
         with self._database.read() as connection:
             return list(connection.execute(query.order_by(published.c.day)).scalars())
+
+    def bless(self, entry: BlessingEntry) -> None:
+        """Keep what was found of a version; an entry equal to the last of its file is not repeated."""
+        blessing.bless(self._database, entry)
+
+    def blessing(self, version: ModelVersion) -> BlessingEntry | None:
+        """What was found last of exactly this store, model, number and file; None: nobody judged it."""
+        return blessing.blessing_of(self._database, version)
+
+    def blessings(self, store: str, model: str) -> dict[tuple[str, str], BlessingEntry]:
+        """What was found last of every version and file of a registered model, by number and SHA-256."""
+        return blessing.blessings_of(self._database, store, model)
 
     def append(self, entry: LedgerEntry) -> None:
         """Add to the ledger of champions; an entry equal to the last one is not repeated."""

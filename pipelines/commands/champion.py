@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -12,11 +13,13 @@ import typer
 from pipelines.commands.app import Force, Json, app
 from pipelines.commands.stages import run_stage
 from pipelines.core.backfill import parse_model
+from pipelines.core.contracts import Registry, Warehouse
 from pipelines.core.day import parse_day
 from pipelines.core.errors import GateRefused, UsageError
+from pipelines.core.records import ModelVersion
 from pipelines.services import Redeye, open_redeye
 
-CHALLENGER_SAYS = {"version", "candidate", "trained_until", "reason"}
+CHALLENGER_SAYS = {"version", "candidate", "trained_until"}
 
 
 @app.command(rich_help_panel="Champion")
@@ -56,19 +59,21 @@ def _promote_by_hand(redeye: Redeye, version: str, reason: str) -> None:
 def _see_promotion(redeye: Redeye, as_json: bool) -> None:
     from pipelines.methods.meaning import meanings
     from pipelines.methods.succession import look
+    from pipelines.methods.tags import mend_tags
 
-    registry, declared = redeye.services["registry"](), meanings(redeye.services["problem"]())
-    throne = look(registry, redeye.services["warehouse"](), declared)
-    challenger = registry.version("challenger")
+    registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
+    declared = meanings(redeye.services["problem"]())
+    throne = look(registry, warehouse, declared)
     serving = throne.serving
     told: dict[str, Any] = {
         "serving": serving.version if serving else None,
         "refusal": throne.refusal,
         "new": throne.entry.model_dump() if throne.entry else None,
-        "challenger": None,
+        "challenger": waiting(registry, warehouse, declared, serving),
+        "mended": [f"version {m.version}: {m.what}" for m in mend_tags(registry, warehouse)],
     }
-    if challenger is not None and challenger.version != told["serving"]:
-        told["challenger"] = challenger.model_dump(mode="json", include=CHALLENGER_SAYS)
+    for mended in told["mended"]:
+        typer.echo(f"{mended}; the tags were written anew", err=True)
     typer.echo(json.dumps(told) if as_json else f"champion: version {told['serving'] or 'none'}")
     if throne.refusal and throne.champion:
         sentence = (
@@ -78,6 +83,25 @@ def _see_promotion(redeye: Redeye, as_json: bool) -> None:
         if throne.entry:  # seen for the first time
             _tell(redeye, sentence, told["serving"])
         raise GateRefused(sentence)
+
+
+def waiting(
+    registry: Registry,
+    warehouse: Warehouse,
+    declared: Mapping[str, str],
+    serving: ModelVersion | None,
+) -> dict[str, Any] | None:
+    """The challenger that a person may promote, with the gate's reason; None when there is none."""
+    from pipelines.methods.rendezvous import find_lack
+
+    challenger = registry.version("challenger")
+    if challenger is None or (serving and challenger.version == serving.version):
+        return None
+    blessing = warehouse.blessing(challenger)
+    if blessing is None or find_lack(challenger, declared, warehouse.blessing):
+        return None
+    told = challenger.model_dump(mode="json", include=CHALLENGER_SAYS)
+    return {**told, "reason": blessing.quality.reason}
 
 
 def _tell(redeye: Redeye, sentence: str, serving: str | None) -> None:

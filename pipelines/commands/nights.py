@@ -121,7 +121,8 @@ def _refuse_unknown_model(plan: Backfill, redeye: Redeye) -> None:
     if "score" in plan.stages and plan.model != "current":
         anew = "features" in plan.stages
         declared = meanings(redeye.services["problem"]()) if anew else None
-        proven_version(plan.model, redeye.services["registry"](), declared)
+        registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
+        proven_version(plan.model, registry, warehouse, declared)
 
 
 def _fill(plan: Backfill, redeye: Redeye) -> list[RedeyeError]:

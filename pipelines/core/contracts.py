@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pipelines.core.records import (
         Amount,
+        BlessingEntry,
         Incident,
         LedgerEntry,
         ModelVersion,
@@ -304,21 +305,25 @@ class Registry(Protocol):
         ...
 
     def version(self, name: str) -> ModelVersion | None:
-        """A version by its number, or by one of the aliases champion, challenger, canary, previous-champion."""
+        """A version by its number, or by one of the aliases champion, challenger, canary, previous-champion.
+
+        What the registry holds is anybody's: a version with a fact that cannot be is `unreadable`.
+        """
+        ...
+
+    def registered(self) -> list[ModelVersion]:
+        """Every version there is, by its number."""
         ...
 
     def point(self, alias: str, version: str) -> None:
         """Move an alias."""
         ...
 
-    def bless(
-        self,
-        version: str,
-        blessing: Literal["quality", "infra"],
-        passed: bool,  # noqa: FBT001  the adapters call it by position
-        reason: str,
-    ) -> None:
-        """Write a blessing on a version, where a person sees it in the MLflow UI."""
+    def show(self, version: str, tags: Mapping[str, str]) -> None:
+        """Write what is known of a version's blessings on it, where a person sees it in the MLflow UI.
+
+        It is for people alone: whether a version may serve is asked of the warehouse.
+        """
         ...
 
     def tell(self, version: str, what: str) -> None:
@@ -460,6 +465,18 @@ class Warehouse(Protocol):
 
     def unsettled(self, before: date) -> list[date]:
         """Published days before that one of which no outcome is kept, oldest first."""
+        ...
+
+    def bless(self, entry: BlessingEntry) -> None:
+        """Keep what was found of a version; an entry equal to the last of its file is not repeated."""
+        ...
+
+    def blessing(self, version: ModelVersion) -> BlessingEntry | None:
+        """What was found last of exactly this store, model, number and file; None: nobody judged it."""
+        ...
+
+    def blessings(self, store: str, model: str) -> Mapping[tuple[str, str], BlessingEntry]:
+        """What was found last of every version and file of a registered model, by number and SHA-256."""
         ...
 
     def append(self, entry: LedgerEntry) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from pipelines.core.errors import DataError
 
@@ -145,18 +146,19 @@ class Candidates(Record):
 
 
 class ModelVersion(Record):
-    """A registered model, as far as the registry tells."""
+    """A registered model, as far as the registry tells: whether it may serve, the warehouse says."""
 
     version: str
+    store: str = ""  # which registry of all, whatever its address; the number is unique in …
+    model: str = ""  # … this registered model of it
     candidate: str
     run_id: str
     sha256: str
     trained_until: date  # newest day that the model which serves has seen
     features: tuple[str, ...]
     meanings: dict[str, str] = {}  # feature → hash of its declaration; none: an older version
-    quality: bool  # blessed by the gate
-    infra: bool  # loaded from the registry, and answered as in training
-    reason: str = ""  # why it is blessed for quality, or not
+    shown: dict[str, str] = {}  # what its tags say of its blessings, which anybody may write
+    unreadable: str = ""  # which of its facts is none that can be; then the others are not known
     held_out_sha256: str = (
         ""  # of the fit that its evidence comes from; empty: it is the one that serves
     )
@@ -232,6 +234,50 @@ class Evaluated(Record):
     refit: Refit | None = None  # of candidates
 
 
+class Blessing(Record):
+    """Whether a model passed, and why."""
+
+    passed: bool
+    reason: str
+
+
+class Evidence(Record):
+    """The figures that a version was judged on: what it was blessed with is what it promises."""
+
+    day: date  # of the night that judged it
+    first_test_day: date
+    last_test_day: date
+    rows: int  # events of the test days
+    figures: Evaluated | None  # of its held-out fit on them; None: it was not measured
+
+
+class BlessingEntry(Record):
+    """One judgement of one version, as the warehouse keeps it. It is of exactly this file."""
+
+    store: str
+    model: str
+    version: str
+    sha256: str  # of its model file
+    verdict: Literal["passed", "refused"]  # passed: it may serve
+    quality: Blessing  # good enough to serve, by the gate's floors
+    infra: Blessing  # loaded from the registry, it answered as in training
+    evidence: dict[str, JsonValue]  # an Evidence, as the program that judged wrote it
+    actor: str
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The names of the blessings that it lacks; none: it may serve."""
+        given = {"quality": self.quality.passed, "infra": self.infra.passed}
+        lacking = tuple(name for name, passed in given.items() if not passed)
+        return lacking or (() if self.verdict == "passed" else tuple(given))
+
+    @property
+    def promised(self) -> Evidence:
+        """The figures that it was judged on. Raises DataError when another program wrote them otherwise."""
+        where = f"blessing of version {self.version}"
+        return Evidence.from_json(json.dumps(self.evidence), where)
+
+
 class LeakCheck(Record):
     """Whether one net of the leak gate caught something."""
 
@@ -289,6 +335,7 @@ class Verdict(Record):
     champion: str | None  # the version that serves after this verdict
     evidence: dict[str, float]
     withheld: str | None = None  # why that champion's answers are not published tonight
+    mended: tuple[str, ...] = ()  # versions whose tags said otherwise than the warehouse
 
 
 class ContenderFared(Record):

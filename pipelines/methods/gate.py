@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.core.config import PromoteParams
-from pipelines.core.records import Evaluated, Evaluation, Interval, Verdict
+from pipelines.core.records import Blessing, Evaluated, Evaluation, Interval, Verdict
 from pipelines.methods.comparison import CHAMPION
 from pipelines.methods.task import TASKS, Task
 
 Outcome = Literal["champion", "challenger", "kept", "refused"]
-
-
-@dataclass(frozen=True)
-class Blessing:
-    """Whether a model passed, and why."""
-
-    passed: bool
-    reason: str
 
 
 def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessing:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipelines.core.contracts import Lake, Problem, Registry, Warehouse
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.core.records import ModelVersion, Partition, ScoringRun
+from pipelines.core.records import BlessingEntry, ModelVersion, Partition, ScoringRun
 from pipelines.methods.attribution import contributions
 from pipelines.methods.events import event_keys
 
@@ -34,6 +34,7 @@ class Lineage:
     model: ModelVersion | None
     facts: Mapping[str, str]  # what the night that trained the model wrote down of itself
     features: Partition | None  # the very file that was scored; None: the lake has it no more
+    blessing: BlessingEntry | None = None  # what the model was found to be before it served
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,9 @@ def trace(day: date, archive: Archive) -> Lineage:
     model = archive.registry.version(run.model_version) if run.model_version else None
     kept = archive.lake.revisions("features", day, day).get(day, ())
     features = next((one for one in kept if one.sha256 == run.features_sha256), None)
+    facts = (archive.registry.facts(model.run_id) or {}) if model else {}
     return Lineage(
-        run, model, (archive.registry.facts(model.run_id) or {}) if model else {}, features
+        run, model, facts, features, archive.warehouse.blessing(model) if model else None
     )
 
 

@@ -6,19 +6,20 @@ see the same inputs, all their answers are kept, and which one is used is decide
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from pipelines.core.records import ModelVersion
+from pipelines.core.records import BlessingEntry, ModelVersion
 from pipelines.methods.task import BINARY, Bounds, Task
 
 BASELINE = "baseline"
 NAMED = "version"  # a version that was asked for by its number
 ALIASES = ("champion", "challenger", "previous-champion", "canary")
+Blessings = Callable[[ModelVersion], BlessingEntry | None]  # what the warehouse says of a version
 MANY = 20  # so many events that scores which are all alike cannot be chance
 
 
@@ -63,7 +64,10 @@ class Fared:
 
 
 def line_up(
-    schedule: Sequence[str], models: Mapping[str, ModelVersion | None], features: Mapping[str, str]
+    schedule: Sequence[str],
+    models: Mapping[str, ModelVersion | None],
+    features: Mapping[str, str],
+    blessings: Blessings,
 ) -> list[Turn]:
     """The turns of the schedule, then those of the other models, whose answers are only kept.
 
@@ -78,19 +82,23 @@ def line_up(
         elif contender.model is None and scheduled:
             turns.append(Turn(contender, f"there is no {name}"))
         elif contender.model and all(t.contender.model != contender.model for t in turns):
-            turns.append(Turn(contender, refuse_model(contender, features), scheduled))
+            turns.append(Turn(contender, refuse_model(contender, features, blessings), scheduled))
     return turns
 
 
 def without_registry(
-    schedule: Sequence[str], remembered: ModelVersion | None, features: Mapping[str, str], why: str
+    schedule: Sequence[str],
+    remembered: ModelVersion | None,
+    features: Mapping[str, str],
+    blessings: Blessings,
+    why: str,
 ) -> list[Turn]:
     """The turns when the registry does not answer: the champion that it named last, from the copy that
     was proven then, and the baseline. `why` is told when there is none.
     """
     if remembered and "champion" in schedule:
         champion = Contender("champion", remembered)
-        first = Turn(champion, refuse_model(champion, features))
+        first = Turn(champion, refuse_model(champion, features, blessings))
     else:
         first = Turn(Contender(schedule[0], None), why)
     return [first, *(Turn(Contender(name, None)) for name in schedule if name == BASELINE)]
@@ -117,22 +125,33 @@ def withhold(turns: Sequence[Turn], version: str | None, why: str) -> list[Turn]
     ]
 
 
-def refuse_model(contender: Contender, features: Mapping[str, str]) -> str | None:
+def refuse_model(
+    contender: Contender, features: Mapping[str, str], blessings: Blessings
+) -> str | None:
     """Why a contender may not answer, or None."""
     if contender.model is None:
         return f"there is no {contender.name}"
-    lack = find_lack(contender.model, features)
+    lack = find_lack(contender.model, features, blessings)
     return f"{contender} {lack}, so it may not serve" if lack else None
 
 
-def find_lack(model: ModelVersion, features: Mapping[str, str] | None) -> str | None:
+def find_lack(
+    model: ModelVersion, features: Mapping[str, str] | None, blessings: Blessings
+) -> str | None:
     """What a version lacks to serve: a blessing, or its features; None if nothing.
 
     `features` are those that there are, with the hashes of their declarations; None: nobody knows.
     """
-    if not (model.quality and model.infra):
-        lacks = [b for b, ok in (("quality", model.quality), ("infra", model.infra)) if not ok]
-        return f"is not blessed for {' and '.join(lacks)}"
+    if model.unreadable:
+        return f"cannot be read: {model.unreadable}"
+    blessing = blessings(model)
+    if blessing is None:
+        return (
+            "is not blessed: nobody has judged this version and file "
+            f"(SHA-256 {model.sha256[:12] or 'unknown'})"
+        )
+    if blessing.lacking:
+        return f"is not blessed for {' and '.join(blessing.lacking)}"
     return None if features is None else find_feature_lack(model, features)
 
 

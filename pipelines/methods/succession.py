@@ -57,14 +57,19 @@ def look(
     """
     ledger = warehouse.ledger()
     last, champion = reigning(ledger), registry.version("champion")
-    if champion is not None and champion.version == last:
-        return Throne(champion, None)
-    good = registry.version(last) if last else None
     if champion is None:
-        return _vacant(last, good, ledger, warehouse)
-    refusal = _unproven(champion, registry, features)
+        return _vacant(ledger, registry, warehouse)
+    if champion.version == last:
+        # It was proven when it came; its number may stand on another file since, or another store's.
+        lack = find_lack(champion, None, warehouse.blessing)
+        refusal = f"it {lack}" if lack else None
+        if refusal is None:
+            return Throne(champion, None)
+    else:
+        refusal = _unproven(champion, registry, warehouse, features)
     if refusal:
         told = _entry(champion.version, last, refusal, "refused")
+        good = _last_good(ledger, registry, warehouse)
         return Throne(champion, good, refusal, _tell_once(told, ledger, registry, warehouse))
     entry = _entry(champion.version, last, "alias moved in MLflow", "promoted")
     if last:
@@ -87,14 +92,28 @@ def crown(entry: LedgerEntry, registry: Registry, warehouse: Warehouse) -> None:
     warehouse.append(entry)
 
 
+def _last_good(
+    ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Warehouse
+) -> ModelVersion | None:
+    """The last champion that is blessed still."""
+    for number in dict.fromkeys(reversed(made_champions(ledger))):
+        found = registry.version(number)
+        if found and find_lack(found, None, warehouse.blessing) is None:
+            return found
+    return None
+
+
 def proven_version(
-    version: str, registry: Registry, features: Mapping[str, str] | None = None
+    version: str,
+    registry: Registry,
+    warehouse: Warehouse,
+    features: Mapping[str, str] | None = None,
 ) -> ModelVersion:
     """The version with that number; raises UsageError when there is none, GateRefused when it is not proven."""
     wanted = registry.version(version)
     if wanted is None:
         raise UsageError(f"there is no version {version!r}; the MLflow UI lists them")
-    refusal = _unproven(wanted, registry, features)
+    refusal = _unproven(wanted, registry, warehouse, features)
     if refusal:
         raise GateRefused(f"version {version} may not serve: {refusal}")
     return wanted
@@ -108,7 +127,7 @@ def promote_by_hand(
     features: Mapping[str, str] | None = None,
 ) -> None:
     """Make a version champion because a person says so; raises as `proven_version`."""
-    proven_version(version, registry, features)
+    proven_version(version, registry, warehouse, features)
     before = reigning(warehouse.ledger())
     entry = LedgerEntry(version=version, before=before, actor="command line", reason=reason)
     crown(entry, registry, warehouse)
@@ -132,7 +151,8 @@ def find_ways(
         canary = registry.version("canary")
         asked = [*earlier, *([canary.version] if canary else [])]
         found = [registry.version(version) for version in asked]
-        proven = [one.version for one in found if one and not _unproven(one, registry, features)]
+        there = [one for one in found if one]
+        proven = [o.version for o in there if not _unproven(o, registry, warehouse, features)]
     except RegistryAway:
         return Ways()
     back = next((version for version in earlier if version in proven), None)
@@ -154,8 +174,8 @@ def roll_back(
         raise GateRefused("there was no champion yet, so there is nothing to roll back to")
     refusals = []
     for version in dict.fromkeys(one for one in reversed(made) if one != made[-1]):
-        found = registry.version(version)
-        refusal = _unproven(found, registry, features) if found else "it is gone from the registry"
+        found, gone = registry.version(version), "it is gone from the registry"
+        refusal = _unproven(found, registry, warehouse, features) if found else gone
         if refusal is None:
             entry = LedgerEntry(
                 version=version,
@@ -168,24 +188,32 @@ def roll_back(
             return entry
         refusals.append(f"version {version}: {refusal}")
     told = "; ".join(refusals) or "it is the only one there ever was"
-    raise GateRefused(
-        f"no champion before version {made[-1]} may serve ({told}); {_another(made, registry, features)}"
-    )
+    another = _another(made, registry, warehouse, features)
+    raise GateRefused(f"no champion before version {made[-1]} may serve ({told}); {another}")
 
 
-def _another(made: Sequence[str], registry: Registry, features: Mapping[str, str] | None) -> str:
+def _another(
+    made: Sequence[str],
+    registry: Registry,
+    warehouse: Warehouse,
+    features: Mapping[str, str] | None,
+) -> str:
     """What to do when no earlier champion may serve: promote the canary, if it may, or wait."""
     canary = registry.version("canary")
-    if canary and canary.version not in made and _unproven(canary, registry, features) is None:
+    unmade = canary is not None and canary.version not in made
+    if canary and unmade and _unproven(canary, registry, warehouse, features) is None:
         return f"run `redeye promote --version {canary.version} --reason 'nothing else may serve'`"
     return "the gate of the next night may find another"
 
 
 def _unproven(
-    version: ModelVersion, registry: Registry, features: Mapping[str, str] | None
+    version: ModelVersion,
+    registry: Registry,
+    warehouse: Warehouse,
+    features: Mapping[str, str] | None,
 ) -> str | None:
     """Why a version may not be champion, or None."""
-    lack = find_lack(version, features)
+    lack = find_lack(version, features, warehouse.blessing)
     if lack:
         return f"it {lack}"
     try:
@@ -195,16 +223,13 @@ def _unproven(
     return None
 
 
-def _vacant(
-    last: str | None,
-    good: ModelVersion | None,
-    ledger: Sequence[LedgerEntry],
-    warehouse: Warehouse,
-) -> Throne:
+def _vacant(ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Warehouse) -> Throne:
     """Nobody stands there: the alias was taken away, or its version deleted."""
+    last = reigning(ledger)
     if last is None:
         return Throne(None, None, "there is no champion")
-    why = "the alias `champion` is gone" if good else f"version {last} is gone from the registry"
+    there, good = registry.version(last), _last_good(ledger, registry, warehouse)
+    why = "the alias `champion` is gone" if there else f"version {last} is gone from the registry"
     entry = _entry(last, last, why, "gone")
     if entry == (ledger[-1] if ledger else None):
         return Throne(None, good, why)

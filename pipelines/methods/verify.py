@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -13,6 +13,7 @@ from pipelines.core.errors import DataError
 from pipelines.core.records import Landed, Partition
 from pipelines.methods.invariants import BACKUP, Breach, Verification, conclude
 from pipelines.methods.meaning import meanings
+from pipelines.methods.tags import check_tags
 from pipelines.methods.verify_book import check_book
 from pipelines.methods.verify_lake import (
     Shelf,
@@ -78,11 +79,12 @@ def verify(stores: Stores, first: date = date.min, last: date = date.max) -> Ver
     return conclude(days, found.checked, found.breaches)
 
 
-def _champion(stores: Stores) -> Iterable[Breach]:
+def _champion(stores: Stores) -> Iterator[Breach]:
     declared = meanings(stores.problem)
     nights = [*stores.books.days(), *(night.day for night in stores.nights)]
     to_come = max(nights, default=stores.problem.first_day) + timedelta(days=1)
-    return check_champion(stores.registry, stores.warehouse.ledger(), declared, to_come)
+    yield from check_champion(stores.registry, stores.warehouse, declared, to_come)
+    yield from check_tags(stores.registry, stores.warehouse)
 
 
 def _ask_books(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 
-from pipelines.core.contracts import Registry
+from pipelines.core.contracts import Registry, Warehouse
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
 from pipelines.methods.invariants import BACKUP, Breach
@@ -36,24 +36,24 @@ def check_origin(
 
 def check_champion(
     registry: Registry,
-    ledger: Sequence[LedgerEntry],
+    warehouse: Warehouse,
     features: Mapping[str, str] | None,
     to_come: date,
 ) -> Iterator[Breach]:
-    """The alias is where the ledger says; its version is blessed, whole, can be loaded, and learned from
-    `features` as they are declared today. `to_come` is the first day without a night: when no version
-    may serve, its gate may find one.
+    """The alias is where the ledger says; its version is blessed in the warehouse, whole, can be loaded,
+    and learned from `features` as they are declared today. `to_come` is the first day without a night:
+    when no version may serve, its gate may find one.
     """
-    made = made_champions(ledger)
-    ways = partial(_way_out, registry=registry, made=made, features=features, to_come=to_come)
+    ledger: Sequence[LedgerEntry] = warehouse.ledger()
+    unfit = partial(_unfit, registry=registry, warehouse=warehouse, features=features)
+    ways = partial(_way_out, registry, made_champions(ledger), unfit, to_come)
     champion, last = registry.version("champion"), reigning(ledger)
     if champion is None:
         if last is not None:
             what = f"the alias is gone; the ledger says version {last}"
             yield _dethroned(what, ways(last))
         return
-    lack = find_lack(champion, features)
-    wrong = f"version {champion.version} {lack}" if lack else _damage(champion, registry)
+    wrong = unfit(champion)
     if champion.version != last:
         what = f"the alias is on version {champion.version}; the ledger says {last or 'nobody'}"
         proven = wrong is None
@@ -84,12 +84,23 @@ def _model(
         yield _breach(run, f"version {number} does not say from which commit", BACKUP)
 
 
+def _unfit(
+    version: ModelVersion,
+    registry: Registry,
+    warehouse: Warehouse,
+    features: Mapping[str, str] | None,
+) -> str | None:
+    """Why a version may not serve, or cannot be loaded; None if it may and can."""
+    lack = find_lack(version, features, warehouse.blessing)
+    return f"version {version.version} {lack}" if lack else _damage(version, registry)
+
+
 def _way_out(
-    last: str | None,
     registry: Registry,
     made: Sequence[str],
-    features: Mapping[str, str] | None,
+    unfit: Callable[[ModelVersion], str | None],
     to_come: date,
+    last: str | None,
 ) -> str:
     """A command that is not refused: the ledger's champion again, the one before it, or a new night.
 
@@ -97,7 +108,7 @@ def _way_out(
     """
     for version in dict.fromkeys([last, *reversed(made)]):
         found = registry.version(version) if version else None
-        if found is None or find_lack(found, features) or _damage(found, registry):
+        if found is None or unfit(found):
             continue
         if version == last:
             return f"redeye promote --version {version} --reason 'the alias was lost'"

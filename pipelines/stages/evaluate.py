@@ -32,7 +32,7 @@ from pipelines.methods.leaks import day_check, feature_check, time_check
 from pipelines.methods.model import Model
 from pipelines.methods.plots import draw
 from pipelines.methods.reading import readings
-from pipelines.methods.rendezvous import find_feature_lack
+from pipelines.methods.rendezvous import find_feature_lack, find_lack
 from pipelines.methods.shuffle import shuffle_check, thinned
 from pipelines.methods.succession import look, made_champions
 from pipelines.methods.task import task_of
@@ -137,6 +137,12 @@ def _load_both(registry: Registry, candidate: Candidate) -> tuple[Model, Model]:
             f"evaluate: version {candidate.version} ({candidate.name}) is gone from the registry; "
             f"run train again"
         )
+    registered = (candidate.sha256, candidate.held_out_sha256)
+    if (version.sha256, version.held_out_sha256) != registered:
+        raise GateRefused(
+            f"evaluate: version {candidate.version} ({candidate.name}) is not the one that training "
+            f"registered ({version.unreadable or 'its tags name another file'}); run train again"
+        )
     return registry.load(version), registry.load_held_out(version)
 
 
@@ -152,7 +158,8 @@ def _opponent(
     if champion is None or champion.version not in tonight:
         return champion
     before = (one for one in reversed(made_champions(warehouse.ledger())) if one not in tonight)
-    return next(filter(None, map(registry.version, before)), None)
+    there = filter(None, map(registry.version, before))
+    return next((one for one in there if not find_lack(one, None, warehouse.blessing)), None)
 
 
 def _unseen(

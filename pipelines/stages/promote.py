@@ -9,16 +9,20 @@ from pipelines.core.config import PromoteParams
 from pipelines.core.contracts import Lake, ModelFile, Question, Registry, Reply, Warehouse, Workers
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import (
+    Blessing,
+    BlessingEntry,
     Candidate,
     Candidates,
     Evaluation,
+    Evidence,
     FeatureTable,
     LedgerEntry,
     Verdict,
 )
-from pipelines.methods.gate import Blessing, judge, quality
+from pipelines.methods.gate import judge, quality
 from pipelines.methods.golden import TOLERANCE, furthest, golden_day
 from pipelines.methods.succession import crown, made_champions, reigning
+from pipelines.methods.tags import mend_tags, tags_of
 
 
 def promote(
@@ -31,10 +35,11 @@ def promote(
     warehouse: Warehouse,
     workers: Workers,
 ) -> Verdict:
-    """The verdict on tonight's candidates, written where people and `score` see it.
+    """The verdict on tonight's candidates, and in the warehouse, where `score` asks, which may serve.
 
-    Every candidate gets both blessings, so that a person may promote any that has them. Only a
-    verdict moves an alias. A refusal is a verdict, not an error.
+    Every candidate is judged for both blessings, so that a person may promote any that has them. Nothing
+    else writes blessings; MLflow's tags show them. Only a verdict moves an alias. A refusal is a
+    verdict, not an error.
     """
     golden = lake.path(golden_day(feature_table.history))
     sound = _infra(params, candidates, golden, registry, workers)
@@ -42,13 +47,47 @@ def promote(
     for candidate in candidates.candidates:
         good = quality(candidate.name, evaluation, params)
         safe = sound[candidate.name]
-        registry.bless(candidate.version, "quality", good.passed, good.reason)
-        registry.bless(candidate.version, "infra", safe.passed, safe.reason)
+        _bless(candidate, (good, safe), evaluation, registry, warehouse)
         blessings[candidate.name] = {"quality": good, "infra": safe}
     serving = registry.version("champion")
     taken_down = set(made_champions(warehouse.ledger())) - {serving.version if serving else ""}
     verdict = judge(evaluation, params, blessings, frozenset(taken_down))
-    return _enact(verdict, registry, warehouse)
+    mended = tuple(f"version {one.version}: {one.what}" for one in mend_tags(registry, warehouse))
+    return _enact(verdict, registry, warehouse).model_copy(update={"mended": mended})
+
+
+def _bless(
+    candidate: Candidate,
+    found: tuple[Blessing, Blessing],
+    evaluation: Evaluation,
+    registry: Registry,
+    warehouse: Warehouse,
+) -> None:
+    """Keep what was found of a candidate, for quality and infra, with its figures; then show it in MLflow."""
+    version = registry.version(candidate.version)
+    if version is None:  # it is gone, which `infra` says
+        return
+    quality, infra = found
+    evidence = Evidence(
+        day=evaluation.day,
+        first_test_day=evaluation.first_test_day,
+        last_test_day=evaluation.last_test_day,
+        rows=evaluation.rows,
+        figures=evaluation.model(candidate.name),
+    )
+    entry = BlessingEntry(
+        store=version.store,
+        model=version.model,
+        version=candidate.version,
+        sha256=candidate.sha256,
+        verdict="passed" if quality.passed and infra.passed else "refused",
+        quality=quality,
+        infra=infra,
+        evidence=evidence.model_dump(mode="json"),
+        actor="gate",
+    )
+    warehouse.bless(entry)
+    registry.show(candidate.version, tags_of(entry))
 
 
 def _infra(
@@ -92,6 +131,11 @@ def _fetch(params: PromoteParams, candidate: Candidate, registry: Registry) -> M
     version = registry.version(candidate.version)
     if version is None:
         raise GateRefused("the version is gone from the registry; run train again")
+    if version.sha256 != candidate.sha256:
+        raise GateRefused(
+            f"{candidate.name}: version {version.version} is not the file that training registered "
+            f"({version.unreadable or 'its tag sha256 is another'}); run train again"
+        )
     file = registry.fetch(version)
     megabytes = file.path.stat().st_size / 2**20
     if megabytes > params.max_model_mb:

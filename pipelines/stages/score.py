@@ -58,7 +58,7 @@ def score(
     for by number that may not serve, and when nobody of the schedule can answer; DataError when a day is
     left as it is, and is not as it was published.
     """
-    named = _named(params, feature_table, registry)
+    named = _named(params, feature_table, registry, warehouse)
     warehouse.agree(problem.key)
     token = warehouse.claim(day)
     standing = warehouse.published(day)
@@ -98,7 +98,7 @@ def score(
 
 
 def _named(
-    params: ScoreParams, table: FeatureTable, registry: Registry
+    params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
 ) -> tuple[list[Turn], list[str]] | None:
     """The version that was asked for by its number, and what is to be said about that.
 
@@ -107,7 +107,7 @@ def _named(
     if params.model == "current":
         return None
     contender = Contender(NAMED, registry.version(params.model))
-    refusal = refuse_model(contender, table.declared)
+    refusal = refuse_model(contender, table.declared, warehouse.blessing)
     if refusal:
         raise GateRefused(
             f"score {table.day}: version {params.model} was asked for and {refusal}; "
@@ -129,13 +129,13 @@ def _resolve(
             last = registry.remembered()
         except DataError as damaged:
             why += f", and who was champion cannot be told ({damaged})"
-        turns = without_registry(params.schedule, last, table.declared, why)
+        turns = without_registry(params.schedule, last, table.declared, warehouse.blessing, why)
         return turns, [f"{why}, the champion is the one it named last"] if last else []
     if throne.serving:
         registry.remember(throne.serving)
     models["champion"] = throne.champion  # resolved once: who is promoted from now on waits a night
     models["previous-champion"] = throne.stand_in or models["previous-champion"]
-    return line_up(params.schedule, models, table.declared), []
+    return line_up(params.schedule, models, table.declared, warehouse.blessing), []
 
 
 def _is_decided(params: ScoreParams, turns: list[Turn], fared: dict[str, Fared]) -> bool:

@@ -149,8 +149,8 @@ def _stands(candidates: Candidates, fingerprint: str, registry: Registry) -> boo
     if candidates.fingerprint != fingerprint:
         return False
     kept = [registry.version(candidate.version) for candidate in candidates.candidates]
-    wanted = [candidate.sha256 for candidate in candidates.candidates]
-    return [version.sha256 if version else None for version in kept] == wanted
+    wanted = [(one.sha256, one.held_out_sha256) for one in candidates.candidates]
+    return [(one.sha256, one.held_out_sha256) if one else None for one in kept] == wanted
 
 
 def _fingerprint(

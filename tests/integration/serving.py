@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -29,6 +28,8 @@ from pipelines.core.contracts import (
 )
 from pipelines.core.errors import GateRefused, RegistryAway, TemporaryError
 from pipelines.core.records import (
+    Blessing,
+    BlessingEntry,
     FeatureTable,
     Landed,
     LedgerEntry,
@@ -42,6 +43,7 @@ from pipelines.core.records import (
 )
 from pipelines.methods.model import Model
 from pipelines.methods.suite import Suite
+from pipelines.methods.tags import tags_of
 from pipelines.problem import PROBLEM
 from pipelines.stages.monitor import monitor
 from pipelines.stages.score import score
@@ -79,6 +81,21 @@ class Always:
         return np.column_stack([1 - said, said])
 
 
+def judged(version: ModelVersion, *, passed: bool = True, infra: bool = True) -> BlessingEntry:
+    """What promote keeps of a version."""
+    return BlessingEntry(
+        store=version.store,
+        model=version.model,
+        version=version.version,
+        sha256=version.sha256,
+        verdict="passed" if passed and infra else "refused",
+        quality=Blessing(passed=passed, reason="as the test says"),
+        infra=Blessing(passed=infra, reason="as the test says"),
+        evidence={},
+        actor="gate",
+    )
+
+
 @dataclass
 class MemoryRegistry:
     """Versions and aliases as a registry keeps them; `down` while it does not answer."""
@@ -89,6 +106,14 @@ class MemoryRegistry:
     told: dict[str, str] = field(default_factory=dict)
     down: bool = False
     last: ModelVersion | None = None
+    warehouse: Callable[[], SqlWarehouse] | None = None  # where blessings stand
+
+    def judge(self, version: ModelVersion, *, passed: bool = True) -> None:
+        """Bless a version in the warehouse, as promote does, or refuse it, and show it."""
+        entry = judged(version, passed=passed)
+        if self.warehouse is not None:
+            self.warehouse().bless(entry)
+        self.show(version.version, tags_of(entry))
 
     def add(
         self,
@@ -110,10 +135,9 @@ class MemoryRegistry:
             trained_until=until,
             features=("said",),
             meanings=dict(meanings or {}),
-            quality=blessed,
-            infra=True,
         )
         self.versions[version] = added
+        self.judge(added, passed=blessed)
         self.models[version] = Model(
             "always", "skops", {"said": "number"}, {}, until, Always(level, times)
         )
@@ -151,10 +175,13 @@ class MemoryRegistry:
         self._answer()
         self.aliases[alias] = version
 
-    def bless(
-        self, version: str, blessing: Literal["quality", "infra"], passed: bool, reason: str
-    ) -> None:
-        raise NotImplementedError
+    def registered(self) -> list[ModelVersion]:
+        self._answer()
+        return list(self.versions.values())
+
+    def show(self, version: str, tags: Mapping[str, str]) -> None:
+        shown = {**self.versions[version].shown, **tags}
+        self.versions[version] = self.versions[version].model_copy(update={"shown": shown})
 
     def tell(self, version: str, what: str) -> None:
         self.told[version] = what
@@ -261,6 +288,7 @@ class Serving:
 
     def __post_init__(self) -> None:
         self.workers = MemoryWorkers(self.registry)
+        self.registry.warehouse = lambda: self.warehouse
 
     @property
     def lake(self) -> LocalLake:

@@ -42,7 +42,7 @@ from pipelines.methods.verify import Stores, verify
 from pipelines.nights import nights_left
 from pipelines.runner import Night, run_chain
 from tests.integration.learning import outcome, worth
-from tests.integration.serving import MemoryPages, MemoryRegistry, MemoryWorkers
+from tests.integration.serving import MemoryPages, MemoryRegistry, MemoryWorkers, judged
 
 FIRST = date(2013, 3, 1)
 DAY = date(2013, 3, 8)
@@ -174,6 +174,8 @@ class Nights:
     def found(self) -> Nights:
         """Make version 2 champion in the ledger too."""
         warehouse = SqlWarehouse(self.url)
+        for one in self.registry.registered():
+            warehouse.bless(judged(one))
         for version, before in (("1", None), ("2", "1")):
             entry = LedgerEntry(version=version, before=before, actor="gate", reason="better")
             warehouse.append(entry)

@@ -197,18 +197,18 @@ def test_verify_advises_no_command_that_repeats_the_refusal(serving: Serving, lo
     else:
         serving.registry.aliases["champion"] = "4"
     registry, warehouse = serving.registry, serving.warehouse
-    (breach,) = check_champion(registry, warehouse.ledger(), None, DAY)
+    (breach,) = check_champion(registry, warehouse, None, DAY)
 
     run(breach.next, serving)
 
     assert registry.aliases["champion"] == "2"
-    assert list(check_champion(registry, warehouse.ledger(), None, DAY)) == []
+    assert list(check_champion(registry, warehouse, None, DAY)) == []
 
 
 def test_when_no_version_may_serve_verify_names_a_night_with_its_day(serving: Serving) -> None:
     for version in ("1", "2", "3"):
         serving.registry.add(version, blessed=False)
-    (breach,) = check_champion(serving.registry, serving.warehouse.ledger(), None, DAY)
+    (breach,) = check_champion(serving.registry, serving.warehouse, None, DAY)
 
     assert run(breach.next, serving) == "night"
 

@@ -230,12 +230,14 @@ def test_no_door_lets_one_in_that_learned_from_another_declaration(serving: Serv
 
 
 def test_verify_says_that_the_champion_cannot_answer_and_what_helps(serving: Serving) -> None:
-    registry, ledger = serving.registry, serving.warehouse.ledger()
-    assert list(check_champion(registry, ledger, OLD, NIGHT)) == []
+    registry, warehouse = serving.registry, serving.warehouse
+    assert list(check_champion(registry, warehouse, OLD, NIGHT)) == []
 
-    (breach,) = check_champion(registry, ledger, NEW, NIGHT)
+    (breach,) = check_champion(registry, warehouse, NEW, NIGHT)
 
     assert "version 2 learned from other declarations of said" in breach.what
     assert breach.next.startswith("redeye night")  # version 1 is no better
     registry.add("1", meanings=NEW)
-    assert [one.next for one in check_champion(registry, ledger, NEW, NIGHT)] == ["redeye rollback"]
+    assert [one.next for one in check_champion(registry, warehouse, NEW, NIGHT)] == [
+        "redeye rollback"
+    ]

@@ -109,8 +109,6 @@ def test_a_copy_of_a_model_that_is_given_out_while_old_ones_are_removed_stays(
         sha256=hashlib.sha256(content).hexdigest(),
         trained_until=DAY,
         features=("said",),
-        quality=True,
-        infra=True,
     )
     read: list[bytes] = []
 

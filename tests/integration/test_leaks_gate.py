@@ -288,7 +288,8 @@ def test_a_leak_refuses_every_candidate_and_the_reason_names_the_feature(tmp_pat
     assert (verdict.outcome, verdict.blessed) == ("refused", False)
     assert "late_by" in verdict.reason
     assert world.registry.version("champion") is None
-    assert not any(v.quality for v in map(world.registry.version, "12") if v)
+    found = [world.warehouse.blessing(v) for v in world.registry.registered()]
+    assert [one.lacking for one in found if one] == [("quality",), ("quality",)]
 
 
 def test_outcomes_that_came_during_the_test_teach_nothing(tmp_path: Path) -> None:

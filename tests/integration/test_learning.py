@@ -28,6 +28,7 @@ from tests.integration.learning import (
     trees,
     worth,
 )
+from tests.integration.serving import judged
 
 
 @pytest.fixture
@@ -48,8 +49,13 @@ def test_the_first_night_makes_the_first_champion(world: World) -> None:
         champion.version,
         True,
     )
-    assert champion.quality
-    assert champion.infra
+    blessing = world.warehouse.blessing(champion)
+    assert blessing is not None
+    assert (blessing.verdict, blessing.lacking, blessing.actor) == ("passed", (), "gate")
+    assert blessing.promised.figures == evaluation.model(verdict.candidate)
+    assert blessing.promised.day == DAY
+    assert champion.shown["redeye.quality"] == champion.shown["redeye.infra"] == "passed"
+    assert champion.shown["redeye.quality.reason"] == blessing.quality.reason
     assert champion.trained_until == DAY - timedelta(days=1)
     assert champion.held_out_until == DAY - timedelta(days=14 + 1 + 1)
     assert [entry.version for entry in world.warehouse.ledger()] == [champion.version]
@@ -81,9 +87,10 @@ def test_every_candidate_is_blessed_so_that_a_person_may_promote_any(world: Worl
 
     versions = [world.registry.version(candidate.version) for candidate in candidates.candidates]
 
-    assert [(v.candidate, v.quality, v.infra) for v in versions if v] == [
-        ("linear", True, True),
-        ("trees", True, True),
+    found = [(v.candidate, world.warehouse.blessing(v)) for v in versions if v]
+    assert [(name, b.verdict) for name, b in found if b] == [
+        ("linear", "passed"),
+        ("trees", "passed"),
     ]
 
 
@@ -355,8 +362,9 @@ def test_a_promotion_that_was_killed_half_way_is_finished_by_the_rerun(tmp_path:
     candidates = world.train()
     evaluation = world.evaluate(candidates)
     killed = candidates.candidates[0].version
-    for blessing in ("quality", "infra"):
-        world.registry.bless(killed, blessing, True, "as it was")
+    version = world.registry.version(killed)
+    assert version is not None
+    world.warehouse.bless(judged(version))
     world.registry.point("champion", killed)  # and then it was killed
 
     verdict = world.promote(candidates, world.evaluate(candidates))
@@ -443,7 +451,8 @@ def test_a_model_that_answers_otherwise_than_in_training_is_refused(world: World
     assert (verdict.outcome, verdict.blessed) == ("refused", False)
     assert "golden batch" in verdict.reason
     assert world.registry.version("champion") is None
-    assert all(not v.infra for v in (world.registry.version("1"), world.registry.version("2")) if v)
+    found = [world.warehouse.blessing(v) for v in world.registry.registered()]
+    assert [one.lacking for one in found if one] == [("infra",), ("infra",)]
 
 
 def test_another_processors_rounding_is_no_other_answer(world: World) -> None:
@@ -492,8 +501,9 @@ def test_each_floor_refuses_with_its_reason_where_a_person_sees_it(
     assert (verdict.outcome, verdict.champion) == ("refused", None)
     assert word in verdict.reason
     assert version is not None
-    assert not version.quality
-    assert version.infra
+    blessing = world.warehouse.blessing(version)
+    assert blessing is not None
+    assert blessing.lacking == ("quality",)
 
 
 def spoiled(evaluation: Evaluation, **changes: Any) -> Evaluation:

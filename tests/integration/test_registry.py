@@ -29,7 +29,9 @@ from pipelines.core.records import ModelVersion
 from pipelines.methods.examples import Examples
 from pipelines.methods.model import Model, fit
 from pipelines.methods.modelfile import pack
+from pipelines.methods.tags import tags_of
 from tests.integration.learning import DAY, PROBLEM, empty_store, rides
+from tests.integration.serving import judged
 
 FACTS = {"git_commit": "abc123", "lock_sha256": "def", "seed": "1"}
 MEANINGS = {"wind": "0123456789abcdef", "line": "fedcba9876543210", "hour": "00"}
@@ -99,7 +101,7 @@ def test_a_version_comes_back_and_scores_the_same_bits(shop: Shop, version: Mode
     assert version.features == ("wind", "line")
     assert version.meanings == {name: MEANINGS[name] for name in ("wind", "line")}
     assert version.trained_until == DAY
-    assert (version.quality, version.infra) == (False, False)
+    assert version.shown == {}
 
 
 def test_the_same_night_and_the_same_model_are_found_again(
@@ -198,16 +200,15 @@ def test_only_the_known_aliases_exist(shop: Shop, version: ModelVersion, alias: 
 def test_blessings_and_their_reasons_are_tags_of_the_version(
     shop: Shop, version: ModelVersion
 ) -> None:
-    shop.registry.bless(version.version, "quality", True, "gains much")
-    shop.registry.bless(version.version, "infra", False, "does not load")
+    shown = tags_of(judged(version, infra=False))
+
+    shop.registry.show(version.version, shown)
 
     tags = shop.client.get_model_version("rides-late", version.version).tags
     again = shop.registry.version(version.version)
-
     assert again is not None
-    assert (again.quality, again.infra) == (True, False)
-    assert tags["redeye.quality"] == "passed"
-    assert tags["redeye.infra.reason"] == "does not load"
+    assert again.shown == shown == {name: tags[name] for name in shown}
+    assert (tags["redeye.quality"], tags["redeye.infra"]) == ("passed", "refused")
 
 
 def test_a_swapped_file_is_refused(shop: Shop, version: ModelVersion) -> None:
@@ -374,7 +375,7 @@ def test_what_somebody_else_registered_is_unblessed_and_not_loaded(shop: Shop) -
     foreign = shop.registry.version(str(made.version))
 
     assert foreign is not None
-    assert (foreign.quality, foreign.infra) == (False, False)
+    assert (foreign.sha256, foreign.shown, foreign.unreadable) == ("", {}, "")
     assert foreign.trained_until.year == 9999
     with pytest.raises(GateRefused, match="not registered by Redeye"):
         shop.registry.load(foreign)

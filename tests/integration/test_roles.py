@@ -13,8 +13,9 @@ from sqlalchemy import create_engine, exc, make_url, text
 from pipelines.adapters.books import SqlBooks
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError
-from pipelines.core.records import Incident, LedgerEntry, ScoringRun
+from pipelines.core.records import Incident, LedgerEntry, ModelVersion, ScoringRun
 from pipelines.methods.fingerprint import checksum
+from tests.integration.serving import judged
 
 DAY = date(2013, 10, 1)
 ROLES = Path(__file__).parents[2] / "infra" / "roles.sql"
@@ -25,6 +26,16 @@ INCIDENT = Incident(
     strength=2.0,
     sentence="temp moved.",
     command="redeye status",
+)
+VERSION = ModelVersion(
+    version="1",
+    store="1364774400000",
+    model="flights-late",
+    candidate="linear",
+    run_id="",
+    sha256="ab",
+    trained_until=DAY,
+    features=(),
 )
 Login = Callable[[str], str]
 
@@ -44,10 +55,11 @@ def login(postgresql: str) -> Login:
     with engine.connect() as connection:
         for _ in range(2):  # after an upgrade it is run again
             connection.connection.driver_connection.execute(ROLES.read_text())
-        for role in ("writer", "reader"):
+        for role in ("gate", "writer", "reader", "mlflow"):
             connection.execute(text(f"DROP ROLE IF EXISTS a_{role}"))
             connection.execute(text(f"CREATE ROLE a_{role} LOGIN PASSWORD 'x'"))
-            connection.execute(text(f"GRANT redeye_{role} TO a_{role}"))
+            if role != "mlflow":
+                connection.execute(text(f"GRANT redeye_{role} TO a_{role}"))
     engine.dispose()
     return lambda role: owned.set(username=f"a_{role}", password="x").render_as_string(
         hide_password=False
@@ -144,6 +156,41 @@ def test_a_reader_sees_what_is_published_and_nothing_else(login: Login, deed: st
         assert connection.execute(text("SELECT score FROM prediction_current")).all() == [(0.25,)]
     engine.dispose()
     assert refusal(login("reader"), deed)
+
+
+def test_the_gate_can_do_the_work_of_a_night_and_bless(login: Login) -> None:
+    warehouse = a_nights_work(login("gate"))
+
+    warehouse.bless(judged(VERSION))
+
+    assert warehouse.blessing(VERSION) == judged(VERSION)
+    assert SqlWarehouse(login("writer")).blessing(VERSION) == judged(VERSION)
+
+
+@pytest.mark.parametrize("role", ["writer", "reader", "mlflow"])
+def test_who_is_not_the_gate_cannot_bless(login: Login, role: str) -> None:
+    SqlWarehouse(login("gate")).bless(judged(VERSION, passed=False))
+    copied = "store, model, version, sha256, verdict, quality, infra, evidence, actor"
+
+    for deed in (
+        f"INSERT INTO blessing ({copied}) VALUES ('1', 'm', '1', 'ab', 'passed', '{{}}', '{{}}', '{{}}', 'me')",
+        "UPDATE blessing SET verdict = 'passed'",
+        "DELETE FROM blessing",
+        "TRUNCATE blessing",
+        "DROP TABLE blessing",
+    ):
+        assert refusal(login(role), deed)
+
+    if role == "writer":
+        with pytest.raises(ConfigError, match=r"permission denied for table blessing"):
+            SqlWarehouse(login(role)).bless(judged(VERSION))
+
+
+@pytest.mark.parametrize("deed", ["UPDATE blessing SET verdict = 'passed'", "DELETE FROM blessing"])
+def test_the_gate_changes_no_blessing_that_it_gave(login: Login, deed: str) -> None:
+    SqlWarehouse(login("gate")).bless(judged(VERSION, passed=False))
+
+    assert refusal(login("gate"), deed)
 
 
 def test_who_may_not_write_is_told_so(login: Login) -> None:

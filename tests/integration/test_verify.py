@@ -100,9 +100,9 @@ def features_are_dropped(world: Audited) -> None:
 
 
 def the_version_is_another(world: Audited) -> None:
-    world.registry.versions["2"] = world.registry.versions["2"].model_copy(
-        update={"sha256": f"{9:0>64}"}
-    )
+    another = world.registry.versions["2"].model_copy(update={"sha256": f"{9:0>64}"})
+    world.registry.versions["2"] = another
+    world.registry.judge(another)
 
 
 def the_training_run_is_gone(world: Audited) -> None:
@@ -124,9 +124,7 @@ def the_alias_is_taken_away(world: Audited) -> None:
 
 
 def the_champion_loses_a_blessing(world: Audited) -> None:
-    world.registry.versions["2"] = world.registry.versions["2"].model_copy(
-        update={"quality": False}
-    )
+    world.registry.judge(world.registry.versions["2"], passed=False)
 
 
 def the_pointer_is_moved(world: Audited) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from pipelines.core.records import ModelVersion
+from pipelines.core.records import Blessing, BlessingEntry, ModelVersion
 from pipelines.methods.rendezvous import (
     Contender,
     explain,
@@ -20,23 +20,38 @@ SCHEDULE = ("champion", "previous-champion", "baseline")
 DAY = date(2013, 10, 1)
 
 
-def a_model(version: str, *, quality: bool = True, infra: bool = True) -> ModelVersion:
+def blessed(model: ModelVersion) -> BlessingEntry | None:
+    """What the warehouse says: `candidate` tells which blessings the version of the test lacks."""
+    lacks = model.candidate.split()
+    good, bad = Blessing(passed=True, reason=""), Blessing(passed=False, reason="")
+    return BlessingEntry(
+        store=model.store,
+        model=model.model,
+        version=model.version,
+        sha256=model.sha256,
+        verdict="refused" if len(lacks) > 1 else "passed",
+        quality=bad if "quality" in lacks else good,
+        infra=bad if "infra" in lacks else good,
+        evidence={},
+        actor="gate",
+    )
+
+
+def a_model(version: str, *lacks: str) -> ModelVersion:
     return ModelVersion(
         version=version,
-        candidate="trees",
+        candidate=" ".join(["trees", *lacks]),
         run_id="night",
         sha256="ab",
         trained_until=date(2013, 9, 1),
         features=("x",),
-        quality=quality,
-        infra=infra,
     )
 
 
 def test_turns_follow_the_schedule() -> None:
     models = {"champion": a_model("2"), "previous-champion": a_model("1")}
 
-    turns = line_up(SCHEDULE, models, {"x": ""})
+    turns = line_up(SCHEDULE, models, {"x": ""}, blessed)
 
     assert [str(turn.contender) for turn in turns] == [
         "champion (version 2)",
@@ -49,7 +64,7 @@ def test_turns_follow_the_schedule() -> None:
 def test_a_model_is_asked_once() -> None:
     models = {"champion": a_model("2"), "previous-champion": a_model("2")}
 
-    turns = line_up(SCHEDULE, models, {"x": ""})
+    turns = line_up(SCHEDULE, models, {"x": ""}, blessed)
 
     assert [turn.contender.name for turn in turns] == ["champion", "baseline"]
 
@@ -58,29 +73,36 @@ def test_a_model_is_asked_once() -> None:
     ("model", "reason"),
     [
         (None, "there is no champion"),
-        (a_model("3", quality=False), "not blessed for quality, so"),
-        (a_model("3", infra=False), "not blessed for infra, so"),
-        (a_model("3", quality=False, infra=False), "not blessed for quality and infra, so"),
+        (a_model("3", "quality"), "not blessed for quality, so"),
+        (a_model("3", "infra"), "not blessed for infra, so"),
+        (a_model("3", "quality", "infra"), "not blessed for quality and infra, so"),
+        (a_model("3").model_copy(update={"unreadable": "a tag is odd"}), "cannot be read: a tag"),
     ],
 )
 def test_who_may_not_answer_is_told_why(model: ModelVersion | None, reason: str) -> None:
-    (turn, *_) = line_up(SCHEDULE, {"champion": model}, {"x": ""})
+    (turn, *_) = line_up(SCHEDULE, {"champion": model}, {"x": ""}, blessed)
 
     assert reason in (turn.refusal or "")
 
 
+def test_who_was_never_judged_may_not_answer() -> None:
+    (turn, *_) = line_up(SCHEDULE, {"champion": a_model("3")}, {"x": ""}, lambda _: None)
+
+    assert "is not blessed: nobody has judged this version and file" in (turn.refusal or "")
+
+
 def test_without_a_registry_and_a_champion_of_before_only_the_baseline_is_left() -> None:
-    refused, baseline = without_registry(SCHEDULE, None, {"x": ""}, "MLflow is down")
+    refused, baseline = without_registry(SCHEDULE, None, {"x": ""}, blessed, "MLflow is down")
 
     assert refused.refusal == "MLflow is down"
     assert baseline.contender == Contender("baseline", None)
-    alone = without_registry(["champion"], None, {"x": ""}, "MLflow is down")
+    alone = without_registry(["champion"], None, {"x": ""}, blessed, "MLflow is down")
     assert [turn.refusal for turn in alone] == ["MLflow is down"]
 
 
 def test_without_a_registry_the_champion_of_before_answers_if_its_features_are_there() -> None:
-    known, _ = without_registry(SCHEDULE, a_model("2"), {"x": ""}, "MLflow is down")
-    changed, _ = without_registry(SCHEDULE, a_model("2"), {"y": ""}, "MLflow is down")
+    known, _ = without_registry(SCHEDULE, a_model("2"), {"x": ""}, blessed, "MLflow is down")
+    changed, _ = without_registry(SCHEDULE, a_model("2"), {"y": ""}, blessed, "MLflow is down")
 
     assert (known.contender.name, known.refusal) == ("champion", None)
     assert "needs features that are not there: x" in (changed.refusal or "")
