@@ -23,7 +23,8 @@ NEEDED = ("hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-clas
 
 def make(folder: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """A target of the Makefile, as it is called by somebody who has no environment active."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    callers = ("PIP_", "MAKE", "MFLAGS")  # what `make test` itself was called with among them
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(callers)}
     return subprocess.run(
         ["make", "--file", str(PROJECT / "Makefile"), *words],
         cwd=folder,
