@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -172,7 +173,9 @@ def empty_store() -> Path:
     """An MLflow store without anything in it, made once: its migrations take seconds."""
     from mlflow import MlflowClient
 
-    store = Path(tempfile.mkdtemp(prefix="redeye-store-")) / "mlflow.db"
+    folder = tempfile.mkdtemp(prefix="redeye-store-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    store = Path(folder) / "mlflow.db"
     MlflowClient(tracking_uri=f"sqlite:///{store}").search_experiments()
     return store
 
