@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-FIRST, SECOND = "2013-03-20", "2013-03-21"
+FIRST, SECOND, THIRD = "2013-03-20", "2013-03-21", "2013-03-22"
 REDEYE = str(Path(sys.executable).parent / "redeye")
 
 
