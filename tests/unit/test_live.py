@@ -80,6 +80,15 @@ def test_acting_on_scores_that_are_much_too_high_is_worth_less_than_doing_nothin
     assert not find_live(known, replace(PROBLEM, value=None)).is_wasteful
 
 
+def test_a_loss_is_no_alarm_while_chance_explains_it_or_it_hardly_matters() -> None:
+    live = find_live(lived(14, 30.0, rho=0.0).assign(label=0.0), PROBLEM)
+    assert live.gain is not None
+
+    assert live.is_wasteful
+    assert not replace(live, wasted=0.9).is_wasteful
+    assert not replace(live, gain=live.gain.model_copy(update={"high": 0.1})).is_wasteful
+
+
 @pytest.mark.parametrize(("shift", "off"), [(0.0, False), (1.0, True)])
 def test_numbers_are_off_by_deviations(shift: float, off: bool) -> None:
     generator = np.random.default_rng(1)

@@ -158,6 +158,9 @@ def test_a_reserve_that_does_surely_better_than_the_champion_is_an_alarm() -> No
 
     assert [one.subject for one in alarms] == ["canary 1 ahead", "baseline ahead"]
     assert alarms[0].strength > alarms[1].strength > 1
+    assert alarms[0].command == "redeye promote --version 1 --reason 'canary 1 does better'"
+    (unproven, _) = find_betters(standings(scores, value, BINARY), BINARY, DAY, Ways(back="1"))
+    assert unproven.command == f"redeye explain --day {DAY}"
     assert (
         "canary 1 has done better than champion 3 on 14 days: its log loss is" in alarms[0].sentence
     )

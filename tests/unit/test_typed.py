@@ -101,3 +101,15 @@ def test_a_command_in_a_message_of_an_experiment_stays_in_the_experiment() -> No
     sent = as_sent("run `redeye verify`", {"DVC_STAGE": "monitor"})
 
     assert sent == f"run `REDEYE_EXPERIMENT=yes {FOLDER}/redeye verify`"
+
+
+def test_a_program_in_a_folder_with_a_space_is_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my project" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "redeye").write_text('#!/bin/sh\necho "$1"\n')
+    (folder / "redeye").chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+
+    assert shell(as_typed("redeye verify", BARE)).stdout == "verify\n"
