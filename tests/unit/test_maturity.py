@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.methods.maturity import Ripeness, maturity
+from pipelines.methods.maturity import Ripeness, known_by_all, maturity
 from pipelines.methods.task import BINARY
 from pipelines.problem import PROBLEM
 from pipelines.problem.value import value
@@ -63,3 +63,12 @@ def test_how_far_a_days_loss_is_from_its_last_value_shrinks_as_outcomes_arrive()
 
 def test_without_days_there_is_no_curve() -> None:
     assert curve(published(DAY - timedelta(days=1), [], [])) == []
+
+
+def test_outcomes_of_days_that_are_not_complete_are_left_aside() -> None:
+    days = [published(date(2013, 10, n), [1, 2], [1.0, 0.0]) for n in (1, 2, 3)]
+
+    found = known_by_all(pd.concat(days, ignore_index=True), complete=date(2013, 10, 2))
+
+    assert found["label"].notna().tolist() == [True] * 4 + [False] * 2
+    assert found["known_at"].notna().tolist() == [True] * 4 + [False] * 2
