@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pipelines.core.config import Places
 from pipelines.core.errors import DataError
 from pipelines.core.graph import Graph
 from pipelines.core.masking import secrets_in_url
 from pipelines.core.records import ARTEFACTS, Record
+from pipelines.methods.gaps import find_gaps, spell_gaps
 from pipelines.methods.verify_night import NightLeft, Note
 
 READ_BY_PEOPLE = (".json", ".jsonl", ".html", ".log")
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "API_KEY")
+DUE_HOUR = 9  # in the problem's zone, when `redeye_monitor` looks whether there was a night
 SHORTEST_SECRET = 6  # a shorter one would be found everywhere
 
 
@@ -50,17 +52,34 @@ def underway(folder: Path, graph: Graph, now: float) -> str | None:
 
 
 def missing_nights(ran: Sequence[date]) -> str:
-    """The days between the oldest and the newest night that had none, with the command for the first gap."""
-    gaps = [
-        (earlier + timedelta(days=1), later - timedelta(days=1))
-        for earlier, later in pairwise(sorted(ran))
-        if later - earlier > timedelta(days=1)
-    ]
+    """The days between the oldest and the newest night that had none, with the command for the last gap."""
+    gaps = find_gaps(ran)
     if not gaps:
         return ""
-    spans = [f"{first}" if first == last else f"{first} to {last}" for first, last in gaps]
     first, last = gaps[-1]
-    return f"no night ran for {', '.join(spans)}; run `redeye backfill --from {first} --to {last}`"
+    return f"no night ran for {spell_gaps(gaps)}; run `redeye backfill --from {first} --to {last}`"
+
+
+def overdue(places: Places, now: datetime, zone: str) -> str:
+    """That the newest published night is older than the schedule expects, with the command to run.
+
+    A night is due on the morning of its own day. Nights of days long past, as of a replayed year, follow
+    no schedule: it is expected to go on only where the newest night was made on its own day, or the next.
+    """
+    folders = sorted((places.root / "runs").glob("????-??-??/publication.json"))
+    published = [day for one in folders if (day := _day(one.parent.name))]
+    if not published:
+        return ""
+    newest, here = max(published), now.astimezone(ZoneInfo(zone))
+    made = min(one.stat().st_mtime for one in (places.root / "runs" / f"{newest}").iterdir())
+    made_on = datetime.fromtimestamp(made, ZoneInfo(zone)).date()
+    expected = here.date() - timedelta(days=here.hour < DUE_HOUR)
+    if not newest <= made_on <= newest + timedelta(days=1) or expected <= newest:
+        return ""
+    return (
+        f"the newest night that published is {newest}, and the schedule expects {expected} by now; "
+        f"run `redeye night --day {expected}`"
+    )
 
 
 def readable_texts(places: Places) -> Iterator[tuple[str, str]]:

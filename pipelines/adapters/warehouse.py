@@ -213,9 +213,11 @@ class SqlWarehouse:
         """Keep a day's metrics by subject and name, in place of those that are there."""
         watching.measure(self._database, day, metrics)
 
-    def measured(self, first: date, last: date) -> pd.DataFrame:
-        """Kept metrics: day, subject, metric, value, and low and high of those with an interval."""
-        return watching.measured(self._database, first, last)
+    def measured(
+        self, first: date, last: date, subjects: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Kept metrics, all or of these subjects, with low and high of those with an interval."""
+        return watching.measured(self._database, first, last, subjects)
 
     def incidents(self, since: date) -> list[Incident]:
         """What was out of order on a day since then, or later, oldest first."""

@@ -37,13 +37,17 @@ def measure(database: Database, day: date, metrics: Mapping[str, Mapping[str, Am
             connection.execute(replacing, rows)
 
 
-def measured(database: Database, first: date, last: date) -> pd.DataFrame:
-    """Kept metrics in the order of their key: day, subject, metric, value, low, high."""
+def measured(
+    database: Database, first: date, last: date, subjects: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Kept metrics, all or of these subjects, in the order of their key: day, subject, metric, value, low, high."""
     query = (
         select(daily_metric)
         .where(daily_metric.c.day.between(first, last))
         .order_by(*daily_metric.primary_key)
     )
+    if subjects is not None:
+        query = query.where(daily_metric.c.subject.in_(subjects))
     with database.read() as connection:
         found = frame(connection.execute(query))
     return found.astype({"value": float, "low": float, "high": float})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -14,7 +15,8 @@ from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.day import parse_day
 from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.masking import mask
-from pipelines.nights import missing_nights, nights_left
+from pipelines.core.typed import as_typed
+from pipelines.nights import missing_nights, nights_left, overdue
 from pipelines.runner import Night, run_chain
 from pipelines.services import Redeye, open_redeye
 from pipelines.summary import night_summary, show_night
@@ -64,7 +66,10 @@ def status(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
         )
     _finish(redeye.night(asked), redeye, as_json, {})
     if told := missing_nights(left):
-        typer.echo(told, err=True)
+        typer.echo(as_typed(told), err=True)
+    zone = redeye.services["problem"]().zone
+    if late := overdue(redeye.places, datetime.now(UTC), zone):
+        raise DataError(late)
 
 
 @app.command(rich_help_panel="Nights")

@@ -491,8 +491,12 @@ class Warehouse(Protocol):
         """Keep a day's metrics by subject (a contender, a feature, the scores) and name."""
         ...
 
-    def measured(self, first: date, last: date) -> pd.DataFrame:
-        """Kept metrics: day, subject, metric, value, and low and high of those with an interval."""
+    def measured(
+        self, first: date, last: date, subjects: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Kept metrics, all or of these subjects: day, subject, metric, value, and low and high of those
+        with an interval, in the order of this key.
+        """
         ...
 
     def incidents(self, since: date) -> list[Incident]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -10,11 +10,14 @@ from typing import Literal
 from pipelines.core.records import Interval, Verdict
 from pipelines.methods.course import Limits
 from pipelines.methods.drift import Drift
+from pipelines.methods.gaps import Gap, spell_gaps
 from pipelines.methods.maturity import Missing
+from pipelines.methods.promises import FADED
 from pipelines.methods.quality import middle
 from pipelines.methods.standing import CHAMPION, Standing
 from pipelines.methods.succession import Ways
 from pipelines.methods.task import Task
+from pipelines.methods.testset import SHRUNK, Judged
 from pipelines.methods.watch import Night, Watched
 
 ANSWERING = ("champion", "version")  # whose answers are nobody's worry
@@ -30,8 +33,11 @@ Kind = Literal[
     "still running",
     "another answered",
     "champion withheld",
+    "nights missing",
+    "recipe failed",
     "settle failed",
     "outcomes missing",
+    "test set shrunk",
     "leak",
     "broken model",
     "changed world",
@@ -40,6 +46,7 @@ Kind = Literal[
     "reserve ahead",
     "off",
     "worth less than nothing",
+    "lost discrimination",
     "drift",
     "promotion refused",
 ]
@@ -67,8 +74,11 @@ def find_alarms(night: Night, watched: Watched, ways: Ways) -> list[Alarm]:
     `ways` are the versions that could serve instead: nobody is sent to a roll-back that is refused.
     """
     found = [
-        *_of_the_chain(night),
+        *_of_the_chain(night, watched.newest),
+        *gap_alarm(watched.gaps),
+        *recipe_alarms(night, watched.unfitted),
         *missing_alarm(night, watched.missing),
+        *shrunk_alarm(night, watched.judged),
         *_of_the_models(night, watched, ways),
         *find_betters(watched.standings, watched.task, night.day, ways),
         *live_alarms(night, watched, ways),
@@ -88,7 +98,7 @@ def stage_failed(stage: str, day: date, sentence: str) -> Alarm:
     )
 
 
-def _of_the_chain(night: Night) -> Iterator[Alarm]:
+def _of_the_chain(night: Night, newest: date | None) -> Iterator[Alarm]:
     answer, checks, day = night.publication, night.validation, night.day
     if checks is not None and not checks.passed:
         yield Alarm(
@@ -108,7 +118,8 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
     elif answer is None:
         yield Alarm(
             "score failed",
-            f"No predictions were published for {day}.",
+            f"No predictions were published for {day}"
+            f"{f'; the newest that were are of {newest}' if newest else ''}.",
             f"redeye score --day {day}",
             urgent=True,
             kind="score failed",
@@ -132,6 +143,48 @@ def _of_the_chain(night: Night) -> Iterator[Alarm]:
         )
 
 
+def gap_alarm(gaps: Sequence[Gap]) -> Iterator[Alarm]:
+    """That nights before this one have published nothing, with the command for the newest of them."""
+    if gaps:
+        first, last = gaps[-1]
+        yield Alarm(
+            "nights missing",
+            f"No predictions were published for {spell_gaps(gaps)}.",
+            f"redeye backfill --from {first} --to {last}",
+            float(sum((last - first).days + 1 for first, last in gaps)),
+            kind="nights missing",
+        )
+
+
+def recipe_alarms(night: Night, since: Mapping[str, date]) -> Iterator[Alarm]:
+    """That a recipe gives no model, night after night: fewer candidates are compared than people think."""
+    for name, first in since.items():
+        nights = (night.day - first).days + 1
+        yield Alarm(
+            f"recipe {name} failed",
+            f"The recipe {name} gives no model{f', since {first}' if nights > 1 else ''}: "
+            f"{night.candidates.failed[name] if night.candidates else ''}.",
+            f"redeye train --day {night.day}",
+            float(nights),
+            kind="recipe failed",
+        )
+
+
+def shrunk_alarm(night: Night, found: Judged | None) -> Iterator[Alarm]:
+    """That fewer of the test days' events could be judged than an earlier night could."""
+    if found is None or not found.is_shrunk:
+        return
+    yield Alarm(
+        "test set shrunk",
+        f"Models were judged on {found.judged:,} of {found.events:,.0f} events from {found.first} to "
+        f"{found.last}, {found.share:.0%}; an earlier night had {found.before:.0%}: outcomes or whole days "
+        f"are missing. Fetch the outcomes again, then run the night again.",
+        f"redeye ingest --day {night.day} --refetch {found.outcomes} --from {found.first} --to {found.last}",
+        found.lost / SHRUNK,
+        kind="test set shrunk",
+    )
+
+
 def over(night: Night) -> frozenset[str]:
     """Subjects of alarms that the night has done away with: what had failed was done later."""
     checked = night.validation if night.validation and night.validation.passed else None
@@ -145,7 +198,12 @@ def over(night: Night) -> frozenset[str]:
         "settle": night.settlement,
     }
     done = {f"{stage} failed" for stage, record in made.items() if record is not None}
-    return frozenset(done | ({"still running"} if night.publication else set()))
+    fitted = (
+        {f"recipe {one.name} failed" for one in night.candidates.candidates}
+        if night.candidates
+        else set()
+    )
+    return frozenset(done | fitted | ({"still running"} if night.publication else set()))
 
 
 def champion_withheld(verdict: Verdict, reason: str) -> Alarm:
@@ -223,6 +281,22 @@ def live_alarms(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
             _instead(night, ways, "worth less than doing nothing"),
             live.wasted,
             kind="worth less than nothing",
+        )
+    yield from _faded(night, watched, ways)
+
+
+def _faded(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
+    found, words = watched.faded, watched.task.metrics[watched.task.skill].words
+    if found.is_faded and found.lost is not None:
+        lost = found.lost
+        yield Alarm(
+            "lost discrimination",
+            f"The answers tell events apart less than was promised: {words} {found.came:.3f} came on "
+            f"{found.n_days} settled days where {found.promised:.3f} was promised; of what that is beyond "
+            f"chance {lost.mid:.0%} is lost ({lost.low:.0%} to {lost.high:.0%}).",
+            _instead(night, ways, "it tells events apart no more"),
+            lost.mid / FADED,
+            kind="lost discrimination",
         )
 
 

@@ -1,4 +1,4 @@
-"""How a model does of late against itself before: whether its scores have moved, and what it has lost."""
+"""How a model does of late: whether its scores have moved, and what it has lost of what it promised."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import Interval
-from pipelines.methods.bootstrap import RESAMPLES, day_weights, interval
+from pipelines.methods.bootstrap import RESAMPLES, day_weights
 from pipelines.methods.drift import chance_index, count_bins, spread_blocks, stability_index
+from pipelines.methods.promises import Promise, find_lost
 from pipelines.methods.quality import Worth, score_rows
 from pipelines.methods.task import Task
 
@@ -30,7 +31,7 @@ class Course:
     """How one version does over the recent days.
 
     `moved`: how far its scores are from its own earlier ones, in limits; from 1 on they have moved.
-    `lost`: the share of what it told before that it tells no more. None: nobody knows.
+    `lost`: the share of what it was promoted with that it tells no more. None: nobody knows.
     """
 
     subject: str
@@ -62,7 +63,7 @@ class Course:
     @property
     def words(self) -> str:
         """What is off, or that nothing is."""
-        lost = f"has lost {self.lost.mid:.0%} of what it told" if self.lost else ""
+        lost = f"has lost {self.lost.mid:.0%} of what it promised to tell" if self.lost else ""
         found = [
             *(["scores otherwise than before"] if self.has_moved else []),
             *([lost] if self.has_lost else []),
@@ -71,17 +72,23 @@ class Course:
 
 
 def find_course(
-    subject: str, rows: pd.DataFrame, day: date, limits: Limits, judge: tuple[Worth, Task]
+    subject: str,
+    rows: pd.DataFrame,
+    day: date,
+    limits: Limits,
+    judge: tuple[Worth, Task, Promise],
 ) -> Course:
     """The course of the version that gave these rows, up to the night's own day.
 
     Its skill is the task's measure that can be compared across months (`overfit`): a stormy week is
-    hard for everybody, and no loss.
+    hard for everybody, and no loss. It is compared with what the version was promoted with; where that
+    was not kept, with nothing.
     """
+    _, recent = _parted(rows, day - timedelta(days=limits.maturity), limits.days)
     return Course(
         subject=subject,
         moved=_moved(*_parted(rows, day, limits.days), limits),
-        lost=_lost(*_parted(rows, day - timedelta(days=limits.maturity), limits.days), judge),
+        lost=_lost(recent, judge),
         limit=limits.lost,
     )
 
@@ -108,21 +115,13 @@ def _moved(before: pd.DataFrame, recent: pd.DataFrame, limits: Limits) -> float 
     return psi / limits.psi if psi > max(usual, chance) else 0.0
 
 
-def _lost(before: pd.DataFrame, recent: pd.DataFrame, judge: tuple[Worth, Task]) -> Interval | None:
-    (then, n_then), (now, n_now) = (
-        _skill(rows, judge, seed) for seed, rows in enumerate((before, recent))
-    )
-    if min(n_then, n_now) < 2 or interval(then, n_then).low <= 0:
-        return None  # who told nothing before has nothing to lose
-    return interval((then - now) / then[0], min(n_then, n_now))
-
-
-def _skill(rows: pd.DataFrame, judge: tuple[Worth, Task], seed: int) -> tuple[np.ndarray, int]:
-    worth, task = judge
-    known = rows.loc[rows["label"].notna()]
+def _lost(recent: pd.DataFrame, judge: tuple[Worth, Task, Promise]) -> Interval | None:
+    worth, task, promise = judge
+    known = recent.loc[recent["label"].notna()]
     days = pd.factorize(known["day"])[0]
     scored = score_rows(known, worth, task, days)
-    if scored.n_days < 2:
-        return np.empty(0), scored.n_days
-    weights = day_weights(scored.n_days, RESAMPLES, seed)
-    return task.metrics[task.overfit].measure(scored, weights), scored.n_days
+    if scored.n_days < 2 or task.overfit not in promise:
+        return None
+    weights = day_weights(scored.n_days, RESAMPLES, 0)
+    live = task.metrics[task.overfit].measure(scored, weights)
+    return find_lost(promise[task.overfit], live, scored.n_days, floor=0.0)

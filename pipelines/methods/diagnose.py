@@ -32,11 +32,13 @@ def diagnose(
     2017, Machine Learning Logistics, ch. 4). What the champion alone shows is its own fault. What both
     show is that of the inputs, if they have moved, and of the world, if they have not. Scores of both
     that move and lose nothing follow inputs within what their past explains, unless there are `untold`
-    ones: far away, with too little history to explain it. Without a canary, a broken model and a
-    changed world look alike, and that is said.
+    ones: far away, with too little history to explain it. Without a canary, or with one of which nobody
+    knows what it has lost, a broken model and a changed world look alike, and that is said.
     """
     if champion is None or not champion.is_off:
         return _without_loss(drifted, champion)
+    if champion.has_lost and canary is not None and canary.lost is None and not canary.is_off:
+        canary = None
     if canary is not None and not canary.is_off:
         also = f"; {_names(drifted)} moved too: does only the champion use it?" if drifted else ""
         reason = f"{champion.words}, while {canary.words} on the same inputs{also}"
@@ -47,7 +49,7 @@ def diagnose(
             "moved inputs", f"{words}, and these moved: {_names(drifted)}", champion.strength
         )
     if canary is None:
-        reason = f"{words}; without a canary nobody can say whether it is the model or the world"
+        reason = f"{words}; without a canary that can be judged nobody can say whether it is the model or the world"
         return Diagnosis("unclear", reason, champion.strength)
     return _of_both(words, champion, canary, untold)
 

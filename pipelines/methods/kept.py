@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from pipelines.core.records import Amount
 from pipelines.methods.quality import PUBLISHED, middle, score_metrics
+from pipelines.methods.testset import SUBJECT as JUDGED
 from pipelines.methods.watch import Watched
 
 
@@ -22,6 +23,8 @@ def night_metrics(watched: Watched, days: int) -> dict[str, dict[str, Amount]]:
         metrics[subject].update(expected)
     for standing in (*watched.standings, *watched.shares):
         metrics[standing.subject].update(standing.named(days))
+    if watched.judged is not None:
+        metrics[JUDGED].update(watched.judged.metrics)
     return metrics
 
 

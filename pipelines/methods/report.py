@@ -27,6 +27,8 @@ def view(night: Night, watched: Watched, incidents: Sequence[Incident]) -> dict[
         "models": _models(night),
         "metrics": {name: metric.words for name, metric in watched.task.metrics.items()},
         "promised": _promised(night, watched),
+        "unpromised": _unpromised(night, watched),
+        "faded": watched.faded,
         "means": _means(watched),
         "off": watched.live.apart >= 1,
         "live": watched.live,
@@ -130,9 +132,12 @@ def _means(watched: Watched) -> dict[str, str | None]:
 
 
 def _skill(watched: Watched) -> tuple[str, float] | None:
-    """How well scores tell events apart lately: its words and the number."""
+    """How well published scores tell events apart lately: its words and the number.
+
+    The baseline does not try to: it says one number a day.
+    """
     name = watched.task.skill
-    if name not in watched.pooled:
+    if name not in watched.pooled or watched.known["model_version"].isna().all():
         return None
     return watched.task.metrics[name].words, middle(watched.pooled[name])
 
@@ -153,20 +158,32 @@ def _matured(watched: Watched) -> str:
     return f"{first.arrived:.2%} of a day's outcomes are known one night later{moved}{more}."
 
 
-def _promised(night: Night, watched: Watched) -> list[tuple[str, Interval, float, bool]]:
-    """Metric, interval on the test days, value on recent days, whether within; of the champion."""
-    answer, evaluation = night.publication, night.evaluation
-    if answer is None or evaluation is None:
-        return []
-    promised = next((m for m in evaluation.models if m.version == answer.model_version), None)
-    if promised is None or not answer.model_version:
+def _promised(night: Night, watched: Watched) -> list[tuple[str, Interval, Amount, bool]]:
+    """Metric, what the answering version was promoted with, what came of its scores, whether within."""
+    version = night.publication.model_version if night.publication else None
+    promise = watched.promises.get(str(version), {})
+    mine = next((one for one in watched.standings if one.subject.endswith(f" {version}")), None)
+    if mine is None:
         return []
     pairs = [
-        (metric.words, promised.metrics[name], middle(watched.pooled[name]))
+        (metric.words, promise[name], mine.metrics[name])
         for name, metric in watched.task.metrics.items()
-        if name in promised.metrics and name in watched.pooled
+        if name in promise and name in mine.metrics
     ]
-    return [(name, span, came, span.low <= came <= span.high) for name, span, came in pairs]
+    return [(name, span, came, _within(span, came)) for name, span, came in pairs]
+
+
+def _within(promised: Interval, came: Amount) -> bool:
+    """Whether what came may be what was promised: their intervals meet."""
+    if isinstance(came, Interval):
+        return came.low <= promised.high and promised.low <= came.high
+    return promised.low <= came <= promised.high
+
+
+def _unpromised(night: Night, watched: Watched) -> str | None:
+    """The version that answered, if nobody knows what it was promoted with."""
+    version = night.publication.model_version if night.publication else None
+    return version if version and version not in watched.promises else None
 
 
 def _facts(night: Night) -> list[tuple[str, str]]:

@@ -50,7 +50,8 @@ class Task:
     `loss` is the metric that a better model lowers and a dishonest one cannot: it chooses among
     candidates and must beat the baseline. `overfit` is the metric in which training days and test days
     are compared. `told` are the metrics that a person wants to see first, `skill` the one of them that
-    tells, without a unit, whether events are told apart.
+    tells, without a unit, whether events are told apart; `unskilled` is its number for scores that know
+    nothing.
     """
 
     name: TaskName
@@ -59,6 +60,7 @@ class Task:
     overfit: str
     told: tuple[str, ...]
     skill: str
+    unskilled: float
     floors: tuple[Floor, ...]
     excess: Excess
     baseline: Callable[[np.ndarray], float]
@@ -132,6 +134,7 @@ BINARY = Task(
     overfit="information",  # a stormy month is as hard for its own rate
     told=("log_loss", "auc", "calibration_error"),
     skill="auc",
+    unskilled=0.5,
     floors=(
         Floor(
             "max_overfit",
@@ -167,6 +170,7 @@ REGRESSION = Task(
     overfit="r2",  # without a unit; a stormy month is as hard for its own mean
     told=("rmse", "r2", "bias"),
     skill="r2",
+    unskilled=0.0,
     floors=(
         Floor(
             "max_overfit",

@@ -23,8 +23,10 @@ from pipelines.core.records import (
 from pipelines.methods.course import Course, Limits, find_course
 from pipelines.methods.diagnose import Diagnosis, diagnose
 from pipelines.methods.drift import Drift
+from pipelines.methods.gaps import Gap
 from pipelines.methods.live import Live, find_live
 from pipelines.methods.maturity import Missing, Ripeness, find_missing, maturity
+from pipelines.methods.promises import Faded, Promises, find_faded
 from pipelines.methods.quality import Quality, Worth, published_quality, subject
 from pipelines.methods.reconcile import Reconciled, estimate_day, reconcile
 from pipelines.methods.slices import Slice, find_slices
@@ -38,6 +40,8 @@ from pipelines.methods.standing import (
     standings,
 )
 from pipelines.methods.task import Task, task_of
+from pipelines.methods.testset import Judged
+from pipelines.methods.unfitted import failing_since
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Watched:
     scores: pd.Series  # of the day
     known: pd.DataFrame  # published scores of recent days with a label
     live: Live  # these scores against what came
+    faded: Faded  # … and against what their versions promised
+    promises: Promises  # of the versions that were asked lately
     quality: Sequence[Quality]  # of these days
     standings: Sequence[Standing]  # on these days: of what was published, then of each contender
     shares: Sequence[Standing]  # of champion and challenger, where they shared the keys
@@ -75,6 +81,10 @@ class Watched:
     drift: Sequence[Drift]
     diagnosis: Diagnosis
     limits: Limits
+    judged: Judged | None  # the night's test set
+    gaps: Sequence[Gap]  # days without a published night, between nights that were
+    newest: date | None  # published before the night's own day
+    unfitted: Mapping[str, date]  # recipes without a model tonight → since when
 
     @property
     def pooled(self) -> Mapping[str, Amount]:
@@ -96,6 +106,9 @@ class Seen:
     )  # the warehouse's, of the day and those before it, with the slices' columns
     measured: pd.DataFrame  # the warehouse's metrics of the days before
     drift: Sequence[Drift]
+    promises: Promises
+    judged: Judged | None
+    gaps: Sequence[Gap]
 
 
 def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> Watched:
@@ -110,12 +123,15 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
     )
     drifted = [one.feature for one in seen.drift if one.is_above(limits.psi)]
     untold = [one.feature for one in seen.drift if one.is_untold(limits.psi)]
-    courses = _courses(scores, night.day, limits, (worth, task))
+    courses = _courses(seen, night.day, limits, (worth, task))
+    known = published.loc[published["label"].notna()]
     return Watched(
         task=task,
         scores=tonight.loc[tonight["answers"], "score"],
-        known=published.loc[published["label"].notna()],
-        live=find_live(published.loc[published["label"].notna()], problem),
+        known=known,
+        live=find_live(known, problem),
+        faded=find_faded(known, seen.promises, (worth, task)),
+        promises=seen.promises,
         quality=published_quality(lately, worth, task),
         standings=standings(lately, worth, task),
         shares=shares(lately, worth, task),
@@ -129,16 +145,22 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
         drift=seen.drift,
         diagnosis=diagnose(drifted, courses.get(CHAMPION), courses.get(CANARY), untold),
         limits=limits,
+        judged=seen.judged,
+        gaps=seen.gaps,
+        newest=published["day"].max() if len(published) else None,
+        unfitted=failing_since(night.candidates, seen.measured, night.day),
     )
 
 
-def _courses(
-    scores: pd.DataFrame, day: date, limits: Limits, judge: tuple[Worth, Task]
-) -> dict[str, Course]:
-    versions = last_versions(scores)
+def _courses(seen: Seen, day: date, limits: Limits, judge: tuple[Worth, Task]) -> dict[str, Course]:
+    versions, scores = last_versions(seen.scores), seen.scores
     return {
         name: find_course(
-            subject(name, versions[name]), of_version(scores, name, versions), day, limits, judge
+            subject(name, versions[name]),
+            of_version(scores, name, versions),
+            day,
+            limits,
+            (*judge, seen.promises.get(str(versions[name]), {})),
         )
         for name in (CHAMPION, CANARY)
         if name in versions

@@ -28,15 +28,19 @@ from pipelines.methods.alarms import Alarm, find_alarms, over
 from pipelines.methods.drift import Drift, feature_drift, spread_blocks
 from pipelines.methods.effective import judged_days
 from pipelines.methods.events import event_keys
+from pipelines.methods.gaps import Gap, find_gaps
 from pipelines.methods.incidents import only_file, resolve, tell
 from pipelines.methods.kept import night_metrics, summary
 from pipelines.methods.maturity import known_by_all
 from pipelines.methods.oddities import draw, find_outliers
 from pipelines.methods.page import render
+from pipelines.methods.promises import Promises, promise_of, read_promises
 from pipelines.methods.quality import daily_quality
 from pipelines.methods.report import view
 from pipelines.methods.succession import find_ways
 from pipelines.methods.task import task_of
+from pipelines.methods.testset import find_test_set
+from pipelines.methods.unfitted import failure_metrics
 from pipelines.methods.watch import Night, Seen, watch
 
 
@@ -84,9 +88,13 @@ def monitor(
     drift = _drift(params, feature_table, blocks, unlearned, lake)
     learned = blocks[: len(blocks) - unlearned]
     _keep_rows(problem, feature_table, learned, lake, warehouse)
-    seen = Seen(scores, warehouse.measured(first, day - timedelta(days=1)), drift)
+    measured = warehouse.measured(first, day - timedelta(days=1))
+    judged = find_test_set(problem.outcomes, evaluation, feature_table, measured)
+    gaps = _gaps(scores, day, warehouse)
+    seen = Seen(scores, measured, drift, _promises(scores, warehouse), judged, gaps)
     watched = watch(night, params, problem, seen)
-    warehouse.measure(day, night_metrics(watched, params.lookback_days))
+    kept = night_metrics(watched, params.lookback_days)
+    warehouse.measure(day, kept | failure_metrics(candidates))
     declared = feature_table.declared if feature_table else None
     alarms = find_alarms(night, watched, find_ways(registry, warehouse, declared))
     incidents = _tell(alarms, night, params, problem, (warehouse, notifier))
@@ -98,6 +106,26 @@ def monitor(
         alerts=tuple(f"{one.sentence} Run `{one.command}`." for one in incidents),
         metrics=summary(watched, params.lookback_days),
     )
+
+
+def _gaps(scores: pd.DataFrame, day: date, warehouse: Warehouse) -> list[Gap]:
+    """Days before this one on which nothing was published, since the oldest that is looked at.
+
+    A published day without events has no scores.
+    """
+    days = {*scores.loc[scores["answers"], "day"], day}
+    absent = (
+        first + timedelta(days=n)
+        for first, last in find_gaps(days)
+        for n in range((last - first).days + 1)
+    )
+    return find_gaps(days | {one for one in absent if warehouse.published(one) is not None})
+
+
+def _promises(scores: pd.DataFrame, warehouse: Warehouse) -> Promises:
+    """What the versions that were asked lately were promoted with."""
+    subjects = [promise_of(str(one)) for one in scores["model_version"].dropna().unique()]
+    return read_promises(warehouse.measured(date.min, date.max, subjects))
 
 
 def _tell(

@@ -21,6 +21,7 @@ from pipelines.core.records import (
 )
 from pipelines.methods.gate import judge, quality
 from pipelines.methods.golden import TOLERANCE, furthest, golden_day
+from pipelines.methods.promises import make_promises
 from pipelines.methods.succession import crown, made_champions, reigning
 from pipelines.methods.tags import mend_tags, tags_of
 
@@ -37,9 +38,10 @@ def promote(
 ) -> Verdict:
     """The verdict on tonight's candidates, and in the warehouse, where `score` asks, which may serve.
 
-    Every candidate is judged for both blessings, so that a person may promote any that has them. Nothing
-    else writes blessings; MLflow's tags show them. Only a verdict moves an alias. A refusal is a
-    verdict, not an error.
+    Every candidate is judged for both blessings, so that a person may promote any that has them, and its
+    evaluation is kept: it is what live answers are held against, should it be promoted. Nothing else
+    writes blessings; MLflow's tags show them. Only a verdict moves an alias. A refusal is a verdict,
+    not an error.
     """
     golden = lake.path(golden_day(feature_table.history))
     sound = _infra(params, candidates, golden, registry, workers)
@@ -50,7 +52,9 @@ def promote(
         _bless(candidate, (good, safe), evaluation, registry, warehouse)
         blessings[candidate.name] = {"quality": good, "infra": safe}
     serving = registry.version("champion")
-    taken_down = set(made_champions(warehouse.ledger())) - {serving.version if serving else ""}
+    served = set(made_champions(warehouse.ledger()))
+    warehouse.measure(evaluation.day, make_promises(evaluation, served))
+    taken_down = served - {serving.version if serving else ""}
     verdict = judge(evaluation, params, blessings, frozenset(taken_down))
     mended = tuple(f"version {one.version}: {one.what}" for one in mend_tags(registry, warehouse))
     return _enact(verdict, registry, warehouse).model_copy(update={"mended": mended})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,14 +15,15 @@ from typer.main import get_command
 import pipelines.cli  # noqa: F401  the commands add themselves
 from pipelines.commands.app import app
 from pipelines.core.errors import GateRefused
-from pipelines.core.records import Interval, LeakCheck
+from pipelines.core.graph import read_graph
+from pipelines.core.records import ARTEFACTS, Interval, LeakCheck
 from pipelines.methods import alarms
 from pipelines.methods.alarms import Alarm, Kind
 from pipelines.methods.diagnose import Diagnosis
 from pipelines.methods.drift import Drift
-from pipelines.methods.lineage import Archive, trace
 from pipelines.methods.live import Live
 from pipelines.methods.maturity import Missing
+from pipelines.methods.promises import NOTHING, Faded
 from pipelines.methods.standing import Standing
 from pipelines.methods.succession import (
     Ways,
@@ -31,10 +33,15 @@ from pipelines.methods.succession import (
     roll_back,
 )
 from pipelines.methods.task import BINARY
+from pipelines.methods.testset import Judged
 from pipelines.methods.verify_model import check_champion
-from pipelines.problem import PROBLEM
 from tests.integration.serving import DAY, Serving
+from tests.integration.whole_night import Whole
 
+STAGES = read_graph(Path(__file__).parents[2] / "dvc.yaml").names
+
+YESTERDAY = DAY - timedelta(days=1)
+SILENT = DAY - timedelta(days=3)  # of which the source gave one outcome, and has the others now
 SPAN = Interval(low=-3.0, mid=-2.0, high=-1.0)
 
 
@@ -52,7 +59,15 @@ def serving(tmp_path: Path) -> Serving:
 
 def night(**records: object) -> Any:
     known = dict.fromkeys(
-        ("evaluation", "verdict", "publication", "settlement", "validation", "running")
+        (
+            "evaluation",
+            "verdict",
+            "publication",
+            "settlement",
+            "validation",
+            "running",
+            "candidates",
+        )
     )
     return SimpleNamespace(day=DAY, **{**known, **records})
 
@@ -64,6 +79,11 @@ def watched(**found: object) -> Any:
         "drifted": (),
         "limits": SimpleNamespace(days=7, psi=0.25),
         "live": Live(7, None, 0.0, None, 0.0),
+        "faded": NOTHING,
+        "gaps": (),
+        "newest": None,
+        "unfitted": {},
+        "judged": None,
         "missing": None,
         "diagnosis": Diagnosis("as ever", ""),
         "pooled": {"rate_predicted": 0.269, "rate_observed": 0.102},
@@ -104,6 +124,15 @@ CASES: dict[Kind, tuple[Any, Any]] = {
         watched(),
     ),
     "settle failed": (night(publication=answered("champion")), watched()),
+    "nights missing": (night(**GOOD), watched(gaps=[(YESTERDAY, YESTERDAY)])),
+    "recipe failed": (
+        night(**GOOD, candidates=SimpleNamespace(failed={"trees": "trees: it is misspelled"})),
+        watched(unfitted={"trees": YESTERDAY}),
+    ),
+    "test set shrunk": (
+        night(**GOOD),
+        watched(judged=Judged("rides", SILENT, YESTERDAY, 700, 1000.0, before=0.97)),
+    ),
     "outcomes missing": (night(**GOOD), watched(missing=Missing(DAY, DAY, 10, 9))),
     "leak": (night(**GOOD, evaluation=SimpleNamespace(leaks=(LEAK,))), watched()),
     "broken model": (night(**GOOD), caused("broken model")),
@@ -113,6 +142,10 @@ CASES: dict[Kind, tuple[Any, Any]] = {
     "reserve ahead": (night(**GOOD), ahead("previous-champion 1")),
     "off": (night(**GOOD), watched(live=Live(7, SPAN, 3.0, None, 0.0))),
     "worth less than nothing": (night(**GOOD), watched(live=Live(7, None, 0.0, SPAN, 3.0))),
+    "lost discrimination": (
+        night(**GOOD),
+        watched(faded=Faded(9, 0.7, 0.6, Interval(low=0.3, mid=0.5, high=0.7))),
+    ),
     "drift": (night(**GOOD), watched(drifted=(FEATURE,))),
 }
 ELSEWHERE: dict[Kind, Alarm] = {
@@ -141,7 +174,7 @@ def parsed(command: str) -> tuple[str, dict[str, Any]]:
 
 
 def run(command: str, serving: Serving) -> object:
-    """What it does to the stores of a small world; what needs a whole night is only parsed."""
+    """What it does to the stores of a world that serves."""
     name, options = parsed(command)
     if name == "rollback":
         return roll_back(options["reason"], serving.registry, serving.warehouse)
@@ -149,16 +182,58 @@ def run(command: str, serving: Serving) -> object:
         registry, warehouse = serving.registry, serving.warehouse
         promote_by_hand(options["version"], options["reason"], registry, warehouse)
         return reigning(warehouse.ledger())
-    if name == "explain":
-        services = (serving.lake, serving.registry, serving.warehouse)
-        serving.score()
-        return trace(DAY, Archive(PROBLEM, *services)).run.reason
-    if name == "score":
-        return serving.score()
-    if name == "settle":
-        return serving.settle(DAY)
-    assert options["day"] == str(DAY)
+    assert name == "backfill" or options["day"] == str(DAY)
     return name
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Two nights, with one between them that never ran."""
+    whole = Whole(tmp_path_factory.mktemp("whole"))
+    whole.source.silent.add(SILENT)
+    for day in (DAY - timedelta(days=2), DAY):
+        with pytest.MonkeyPatch.context() as patch:
+            assert whole.type(f"redeye night --day {day}", patch) == 0
+    whole.source.silent.clear()
+    return whole
+
+
+Effect = Callable[[], object]
+
+
+def expected(command: str, whole: Whole, said: pytest.CaptureFixture[str]) -> Effect:
+    """Something that is not there before the command runs, and is when it has."""
+    name, options = parsed(command)
+    lake, warehouse = whole.services["lake"](), whole.services["warehouse"]()
+    if name in ("explain", "status"):
+        return lambda: f"{DAY:%d %B %Y}" in said.readouterr().out
+    if name == "backfill":
+        return lambda: warehouse.published(YESTERDAY)
+    if options.get("version"):
+        return lambda: "version 1 is the champion" in said.readouterr().out
+    if options.get("table"):
+        before = lake.find("raw/rides", SILENT, SILENT)
+        return lambda: lake.find("raw/rides", SILENT, SILENT) != before
+    if options.get("known") == "now":
+        return lambda: lake.find("features-known-now", DAY, DAY)
+    last = "monitor" if name == "night" else name
+    made = next(out for out in whole.graph[last].outs if Path(out).stem in ARTEFACTS)
+    record = whole.record(DAY, Path(made).stem)
+    record.unlink()
+    return record.exists
+
+
+def type_and_see(
+    command: str, whole: Whole, patch: pytest.MonkeyPatch, said: pytest.CaptureFixture[str]
+) -> None:
+    """Type a command as the alarm has it: it ends with 0, and something has happened."""
+    said.readouterr()
+    effect = expected(command, whole, said)
+    assert not effect()
+
+    assert whole.type(command, patch) == 0
+
+    assert effect()
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
@@ -174,6 +249,37 @@ def test_the_command_of_every_kind_of_alarm_is_one_that_works(
     assert "rollback" not in alarm.command or not alone
     # Elsewhere that is the table in which the alarm stands.
     assert "redeye status" not in alarm.command or kind == "still running"
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_the_command_of_every_kind_of_alarm_is_typed_and_has_an_effect(
+    kind: Kind, whole: Whole, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As there is no other version to go to; with one, the test above moves it."""
+    command = told(kind, Ways()).command
+    if parsed(command)[0] == "promote":
+        command = "redeye promote --version 1 --reason 'another is not there'"
+
+    type_and_see(command, whole, monkeypatch, capsys)
+
+
+def test_a_night_keeps_what_the_next_ones_are_held_against(whole: Whole) -> None:
+    """The promise of each candidate, the test set, and which recipe failed."""
+    kept = (
+        whole.services["warehouse"]().measured(DAY, DAY).set_index(["subject", "metric"])["value"]
+    )
+
+    assert kept["test", "events"] == 14 * 60
+    assert kept["test", "judged"] in (14 * 60 - 59, 14 * 60)  # before, and after they were fetched
+    assert kept["recipe linear", "failed"] == 0
+    assert kept["promised 2", "auc"] > 0.6
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_command_of_a_stage_that_failed_runs_it(
+    stage: str, whole: Whole, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    type_and_see(alarms.stage_failed(stage, DAY, "").command, whole, monkeypatch, capsys)
 
 
 def test_nobody_is_sent_to_a_roll_back_when_there_is_nothing_to_go_back_to(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
 from pipelines.methods.examples import Examples, find_past, read_past
 from pipelines.methods.metrics import METRICS, score_events
 from pipelines.methods.model import fit
+from pipelines.methods.promises import read_promises
 from tests.integration.learning import (
     DAY,
     FIRST,
@@ -64,6 +65,25 @@ def test_the_first_night_makes_the_first_champion(world: World) -> None:
     assert {model.name for model in evaluation.models} == {
         "linear", "trees", "training-rate", "trailing-rate"
     }  # fmt: skip
+
+
+def test_what_a_version_was_promoted_with_is_kept_and_no_later_evaluation_replaces_it(
+    world: World,
+) -> None:
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+    champion = world.promote(candidates, evaluation).champion
+    low = {"auc": Interval(low=0.1, mid=0.2, high=0.3)}
+    models = [m.model_copy(update={"metrics": m.metrics | low}) for m in evaluation.models]
+
+    world.promote(candidates, evaluation.model_copy(update={"models": tuple(models)}))
+
+    kept = read_promises(world.warehouse.measured(DAY, DAY))
+    promised = {model.version: model.metrics for model in evaluation.candidates}
+    assert kept[str(champion)] == promised[str(champion)]
+    assert set(kept) == set(promised)
+    (waiting,) = set(kept) - {champion}  # was never promoted: it may be, with these figures
+    assert kept[waiting]["auc"].mid == 0.2
 
 
 def test_on_a_linear_world_the_linear_model_is_chosen(world: World) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from pipelines.core.records import FeatureTable, Publication, Report, Validation
 from pipelines.core.typed import as_sent
+from pipelines.methods.bootstrap import day_weights, interval, measure
+from pipelines.methods.metrics import Scored
 from tests.integration.serving import DAY, Always, Serving
 
 TOMORROW = DAY + timedelta(days=1)
@@ -266,11 +268,24 @@ def test_quality_is_told_by_slice_with_an_interval(serving: Serving) -> None:
     assert "origin=EWR (360)" in page
 
 
+def promise(serving: Serving, version: str, times: float = 1.0) -> None:
+    """What a version of `a_month` was promoted with: four weeks of the world as it was."""
+    generator = np.random.default_rng(12)
+    said = generator.beta(2, 5, 28 * 150)
+    labels, days = (generator.random(said.size) < said).astype(float), np.arange(said.size) // 150
+    scored = Scored(labels, said * times, np.zeros(said.size), days, 28)
+    drawn = measure(scored, day_weights(28, 200, 28))
+    spans = {name: interval(drawn[name], 28) for name in ("log_loss", "information", "auc")}
+    serving.warehouse.measure(DAY - timedelta(days=50), {f"promised {version}": spans})
+
+
 def a_month(serving: Serving, **planted: bool) -> tuple[Report, str]:
     """Five weeks of nights with a canary beside the champion; something is planted in the last one."""
     serving.registry.add("1", times=0.8, until=DAY - timedelta(days=90))
     serving.registry.add("2", until=DAY - timedelta(days=50))
     serving.registry.aliases["canary"] = "1"
+    promise(serving, "1", 0.8)
+    promise(serving, "2")
     generator = np.random.default_rng(11)
     for back in range(140, -1, -1):
         day, last_week = DAY - timedelta(days=back), back < 7
@@ -315,6 +330,49 @@ def test_the_canary_tells_moved_inputs_a_broken_model_and_a_changed_world_apart(
     _, page = a_month(serving, **planted)
 
     assert causes(page) == {cause}
+
+
+def test_what_was_promised_is_what_the_version_was_promoted_with(serving: Serving) -> None:
+    report, page = a_month(serving)
+
+    kept = serving.warehouse.measured(date.min, date.max, ["promised 2"]).set_index("metric")
+    assert f'<td>AUC</td><td class="number">{kept.loc["auc", "value"]:.4f}<br>' in page
+    assert "What version 2 was promoted with" in page
+    assert "outside" not in page
+    assert [alert for alert in report.alerts if "promised" in alert] == []
+
+
+def test_lost_discrimination_is_an_alarm_with_its_size(serving: Serving) -> None:
+    """Outcomes that have nothing to do with the scores, on half of the days."""
+    promise(serving, "2")
+    generator = np.random.default_rng(5)
+    for back in range(9, -1, -1):
+        day, said = DAY - timedelta(days=back), generator.beta(2, 5, 150)
+        table = serving.features(day, said.tolist())
+        publication = serving.score(day, table)
+        late = generator.random(150) < generator.permutation(said)
+        serving.flew(day, np.where(late, 30.0, 0.0).tolist())
+
+    report, page = serving.monitor(
+        publication=publication, settlement=serving.settle(DAY), table=table
+    )
+
+    (told,) = [alert for alert in report.alerts if "events apart less than was promised" in alert]
+    assert re.search(r"AUC 0\.[45]\d\d came on 7 settled days where 0\.[67]\d\d was promised", told)
+    assert "was promised</span>" in page
+
+
+def test_a_version_from_before_promises_were_kept_is_compared_with_nothing(
+    serving: Serving,
+) -> None:
+    serving.score()
+    serving.flew(DAY, [20, 0, None])
+
+    _, page = serving.monitor(
+        TOMORROW, publication=serving.score(TOMORROW), settlement=serving.settle(TOMORROW)
+    )
+
+    assert "Version 2 is from before promises were kept" in page
 
 
 def test_what_to_expect_of_the_days_answers_is_told_and_reconciled(serving: Serving) -> None:
@@ -427,6 +485,25 @@ def test_what_was_resolved_and_fails_again_is_told_again(serving: Serving) -> No
     failed = [i for i in serving.warehouse.incidents(DAY) if i.subject == "score failed"]
     assert [(i.first_day, i.resolved_on) for i in failed] == [(DAY, DAY), (TOMORROW, None)]
     assert len(serving.notifier.sent) == told + 1
+
+
+def test_days_without_a_published_night_are_an_alarm_until_they_are_filled_in(
+    serving: Serving,
+) -> None:
+    later = DAY + timedelta(days=4)
+    for day in (DAY, DAY + timedelta(days=2)):
+        serving.score(day)
+
+    before, _ = serving.monitor(later, settlement=serving.settle(later))
+    for day in (DAY + timedelta(days=1), DAY + timedelta(days=3)):
+        serving.score(day)
+    after, _ = serving.monitor(later, serving.score(later), serving.settle(later))
+
+    told = " ".join(before.alerts)
+    assert "No predictions were published for 2013-10-02, 2013-10-04. Run " in told
+    assert "Run `redeye backfill --from 2013-10-04 --to 2013-10-04`." in told
+    assert "published for 2013-10-05; the newest that were are of 2013-10-03." in told
+    assert "No predictions" not in " ".join(after.alerts)
 
 
 def test_the_page_escapes_what_comes_from_data(serving: Serving) -> None:

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from pipelines.core.records import Interval
+from pipelines.methods.bootstrap import day_weights, interval, measure
 from pipelines.methods.course import Course, Limits, find_course
 from pipelines.methods.diagnose import Cause, diagnose
+from pipelines.methods.quality import score_rows
 from pipelines.methods.task import BINARY, REGRESSION, Task
 from pipelines.problem.value import value
 
@@ -24,7 +26,7 @@ def a_course(subject: str, moved: float | None = 0.0, lost: float | None = 0.0) 
     return Course(subject, moved, span, limit=0.5)
 
 
-FINE, MOVED, LOST = {}, {"moved": 2.0}, {"lost": 0.8}
+FINE, MOVED, LOST, UNKNOWN = {}, {"moved": 2.0}, {"lost": 0.8}, {"lost": None}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,9 @@ FINE, MOVED, LOST = {}, {"moved": 2.0}, {"lost": 0.8}
         (["temp"], LOST, FINE, "broken model"),
         ([], LOST, LOST, "changed world"),
         ([], LOST, None, "unclear"),
+        ([], LOST, UNKNOWN, "unclear"),  # nobody knows what the canary was promoted with
+        (["temp"], LOST, UNKNOWN, "moved inputs"),
+        ([], MOVED, UNKNOWN, "broken model"),
         ([], MOVED, MOVED, "as ever"),  # a season moves the scores of both
         ([], MOVED, LOST, "unclear"),
         ([], None, None, "as ever"),
@@ -48,8 +53,8 @@ FINE, MOVED, LOST = {}, {"moved": 2.0}, {"lost": 0.8}
 )
 def test_the_cause_follows_from_who_changed(
     drifted: list[str],
-    champion: dict[str, float] | None,
-    canary: dict[str, float] | None,
+    champion: dict[str, float | None] | None,
+    canary: dict[str, float | None] | None,
     cause: Cause,
 ) -> None:
     first = None if champion is None else a_course("champion 3", **champion)
@@ -72,7 +77,7 @@ def test_the_reason_names_what_was_seen() -> None:
     found = diagnose([], a_course("champion 3", moved=3.0, lost=0.9), a_course("canary 1"))
 
     assert found.reason == (
-        "champion 3 scores otherwise than before and has lost 90% of what it told, "
+        "champion 3 scores otherwise than before and has lost 90% of what it promised to tell, "
         "while canary 1 answers as ever on the same inputs"
     )
     assert found.strength == pytest.approx(3.0)
@@ -106,10 +111,19 @@ def month(task: Task = BINARY, broken: bool = False, world: bool = False) -> pd.
     return pd.concat(parts, ignore_index=True)
 
 
+def promised(task: Task) -> dict[str, Interval]:
+    """What the version of `month` was promoted with, on the weeks before the last one."""
+    known = month(task).loc[lambda rows: rows["day"] <= DAY - timedelta(days=7)]
+    scored = score_rows(known, value, task, pd.factorize(known["day"])[0])
+    samples = measure(scored, day_weights(scored.n_days, 200, 1))
+    return {task.overfit: interval(samples[task.overfit], scored.n_days)}
+
+
 @pytest.mark.parametrize("task", [BINARY, REGRESSION], ids=["binary", "regression"])
 def test_a_model_that_tells_nothing_any_more_has_lost_it(task: Task) -> None:
-    lost = find_course("champion 3", month(task, broken=True), DAY, LIMITS, (value, task))
-    same = find_course("champion 3", month(task), DAY, LIMITS, (value, task))
+    judge = (value, task, promised(task))
+    lost = find_course("champion 3", month(task, broken=True), DAY, LIMITS, judge)
+    same = find_course("champion 3", month(task), DAY, LIMITS, judge)
 
     assert lost.has_lost
     assert not lost.has_moved  # the same scores, given to the wrong events
@@ -121,13 +135,27 @@ def test_scores_that_are_squeezed_have_moved() -> None:
     last_week = scores["day"] > DAY - timedelta(days=7)
     scores.loc[last_week, "score"] *= 0.3
 
-    assert find_course("champion 3", scores, DAY, LIMITS, (value, BINARY)).has_moved
+    assert find_course("champion 3", scores, DAY, LIMITS, (value, BINARY, {})).has_moved
 
 
 def test_a_version_without_a_past_has_no_course() -> None:
     young = month().loc[lambda rows: rows["day"] > DAY - timedelta(days=7)]
 
-    found = find_course("champion 3", young, DAY, LIMITS, (value, BINARY))
+    found = find_course("champion 3", young, DAY, LIMITS, (value, BINARY, {}))
 
     assert (found.moved, found.lost) == (None, None)
     assert not found.is_off
+
+
+def test_a_loss_is_seen_in_the_first_week_for_it_is_one_against_the_promise() -> None:
+    young = month(broken=True).loc[lambda rows: rows["day"] > DAY - timedelta(days=7)]
+
+    found = find_course("champion 3", young, DAY, LIMITS, (value, BINARY, promised(BINARY)))
+
+    assert found.has_lost
+
+
+def test_a_version_whose_promise_is_not_known_is_compared_with_nothing() -> None:
+    found = find_course("champion 3", month(broken=True), DAY, LIMITS, (value, BINARY, {}))
+
+    assert found.lost is None

@@ -11,7 +11,6 @@ import pytest
 
 from pipelines.core.contracts import Problem
 from pipelines.methods.live import find_live
-from pipelines.nights import missing_nights
 from pipelines.problem import PROBLEM
 
 DAY = date(2013, 10, 1)
@@ -104,13 +103,3 @@ def test_without_outcomes_there_is_nothing_to_say() -> None:
 
     assert not live.is_off
     assert not live.is_wasteful
-
-
-def test_days_without_a_night_are_named_with_the_command_that_runs_them() -> None:
-    ran = [DAY + timedelta(days=n) for n in (0, 1, 3, 6)]
-
-    assert missing_nights(ran[:2]) == ""
-    assert missing_nights(ran) == (
-        "no night ran for 2013-10-03, 2013-10-05 to 2013-10-06; "
-        "run `redeye backfill --from 2013-10-05 --to 2013-10-06`"
-    )
