@@ -16,7 +16,7 @@ from sqlalchemy import URL, NullPool, Table, create_engine, exc, func, select, t
 from infra.database import serve
 from pipelines.adapters import migration
 from pipelines.adapters.connection import hide, parse_url, shown
-from pipelines.adapters.schema import ledger, metadata, prediction_current
+from pipelines.adapters.schema import metadata, prediction_current
 from pipelines.core.errors import ConfigError, TemporaryError
 
 
@@ -96,9 +96,11 @@ def copy_warehouse(source: str, target: str) -> None:
                 rows = [_row(table, row) for row in reading.execute(select(table)).mappings()]
                 if rows:
                     writing.execute(table.insert(), rows)
-        last = select(func.max(ledger.c.entry)).scalar_subquery()
-        sequence = func.pg_get_serial_sequence(ledger.name, "entry")
-        writing.execute(select(func.setval(sequence, func.coalesce(last, 1))))
+            number = table.autoincrement_column
+            if number is not None:  # what is added later goes on from the last one
+                sequence = func.pg_get_serial_sequence(table.name, number.name)
+                last = select(func.coalesce(func.max(number), 1)).scalar_subquery()
+                writing.execute(select(func.setval(sequence, last)))
 
 
 def _row(table: Table, row: Mapping[Any, Any]) -> dict[str, Any]:

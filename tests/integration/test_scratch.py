@@ -13,6 +13,7 @@ from infra.scratch import copy_warehouse, scratch_server
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError, TemporaryError
 from pipelines.core.records import LedgerEntry
+from tests.integration.serving import judged
 from tests.integration.small_night import DAY, Nights
 
 TONIGHT = DAY + timedelta(days=1)
@@ -48,6 +49,9 @@ def test_a_warehouse_is_copied_into_scratch_databases_that_are_dropped_again(
         ledger = SqlWarehouse(url)
         ledger.append(LedgerEntry(version="3", before="2", actor="gate", reason="better"))
         assert [one.version for one in ledger.ledger()] == ["1", "2", "3"]
+        version = copied.registry.versions["3"]
+        ledger.bless(judged(version, passed=False))
+        assert ledger.blessing(version).lacking
 
     assert names(server) == before
 
