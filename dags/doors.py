@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +11,10 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from pipelines.core.typed import as_sent
+from pipelines.core.visible import visible
 from stage import CommandOperator
 
+MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&:$]")
 TIMEOUT = timedelta(minutes=5)
 PATIENCE = timedelta(hours=23)  # an unanswered question is a no, and gone before the next one
 QUESTION = "Shall version {{ ti.xcom_pull('propose').version }} become champion?"
@@ -22,6 +25,11 @@ against the champion, version {{ it.serving or 'none' }}. {{ it.reason }}
 *Approve* makes it champion from the next `score` on. *Reject*, or no answer within a day, changes
 nothing. `redeye rollback` takes it back.
 """
+
+
+def as_text(words: str) -> str:
+    """Words that Markdown shows as they are, on one line."""
+    return MARKUP.sub(r"\\\g<0>", visible(" ".join(words.split())))
 
 
 class Look(CommandOperator):
@@ -38,7 +46,10 @@ class Propose(CommandOperator):
         told = json.loads(self.command(context))
         if told["challenger"] is None:
             raise AirflowSkipException("no challenger waits for a decision")
-        return {"serving": told["serving"], **told["challenger"]}
+        found = told["challenger"]
+        # What MLflow says is no markup of ours: a link or a picture in it would be one to Airflow.
+        words = {name: as_text(found[name]) for name in ("candidate", "reason")}
+        return {"serving": told["serving"], **found, **words}
 
     def _argv(self, context: Any) -> list[str]:  # noqa: ARG002  every command's
         return ["redeye", "promote", "--json"]

@@ -8,6 +8,8 @@ import signal
 import sys
 from types import FrameType
 
+from pipelines.core.lifeline import watch_over
+
 QUIET = {
     # Threads that spin while they wait make training several times slower on shared cores.
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -40,6 +42,8 @@ def run() -> None:
     # A task that is cleared or out of time gets SIGTERM: leave by the way of any other error, so
     # that locks are released and files half written are removed.
     signal.signal(signal.SIGTERM, _stop)
+    if sys.argv[1:2] == ["night"]:
+        watch_over()  # from here on in a child
     from pipelines.cli import main
 
     code = main(sys.argv[1:], os.environ)

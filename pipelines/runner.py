@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.config import Section
-from pipelines.core.errors import ConfigError, DataError, RedeyeError
+from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
 from pipelines.core.faults import reach
-from pipelines.core.files import open_private, write_whole
+from pipelines.core.files import append_line, read_regular, write_whole
 from pipelines.core.graph import Graph
+from pipelines.core.lifeline import given_up, mark
 from pipelines.core.records import ARTEFACTS, Record
 from pipelines.unforeseen import translate
 
@@ -44,6 +45,7 @@ class Night:
     def run(self, stage: str) -> Record:
         """Run one stage and keep its record. What the stage raises is logged, kept and raised again."""
         started = time.monotonic()
+        mark(stage)
         log.info("%s %s started", self.day, stage)
         try:
             record = self._call(stage)
@@ -59,12 +61,19 @@ class Night:
         write_whole(self.folder / f"{self._stem(stage)}.json", record.to_json().encode())
         reach("stage.after_record")
         self._note(stage, time.monotonic() - started, None)
+        mark("")
         return record
+
+    def give_up(self, stage: str, why: str) -> RedeyeError:
+        """Note that the stage is not tried any more; the error that says so."""
+        error = RedeyeError(f"{stage} {self.day}: {why}")
+        self._note(stage, 0.0, error)
+        return error
 
     def record(self, stem: str) -> Record | None:
         """What a stage of this night left, if it did."""
         path = self.folder / f"{stem}.json"
-        return ARTEFACTS[stem].from_json(path.read_bytes(), str(path)) if path.exists() else None
+        return ARTEFACTS[stem].from_json(read_regular(path), str(path)) if path.exists() else None
 
     def _call(self, stage: str) -> Record:
         function = stage_function(stage)
@@ -117,9 +126,12 @@ class Night:
             "exit_code": error.exit_code if error else 0,
             "error": str(error) if error else None,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / "stages.jsonl", "a", opener=open_private) as file:
-            file.write(json.dumps(note) + "\n")
+        try:
+            append_line(self.folder / "stages.jsonl", json.dumps(note))
+        except TemporaryError as unwritten:
+            if error is None:
+                raise
+            log.warning("%s", unwritten)  # why the stage failed is what people must know
         log.info("%s %s %s after %.1f s", self.day, stage, "failed" if error else "done", seconds)
 
 
@@ -154,6 +166,8 @@ def run_chain(
 
 
 def _attempt(night: Night, stage: str) -> RedeyeError | None:
+    if stage in given_up():
+        return night.give_up(stage, given_up()[stage])
     try:
         night.run(stage)
     except RedeyeError as error:

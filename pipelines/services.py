@@ -23,7 +23,7 @@ from pipelines.runner import Factories, Night
 
 log = logging.getLogger("redeye")
 
-ASKED = ("problem", "lake", "registry", "warehouse", "books", "versions")
+ASKED = ("problem", "lake", "registry", "workers", "warehouse", "books", "versions")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipelines.adapters.manifests import MEMORY, Stat, stat_of
 from pipelines.core.errors import DataError
-from pipelines.core.files import write_if_possible
+from pipelines.core.files import open_regular, write_if_possible
 from pipelines.core.records import Partition
 
 Known = dict[str, tuple[str, Stat]]  # file → its checksum, and its stat when that was right
@@ -42,6 +42,10 @@ class Checksums:
                 f"{path}: the file that its manifest names is gone; `redeye verify` names the command that "
                 f"mends it"
             ) from error
+        except OSError as error:
+            raise DataError(
+                f"{path}: cannot be read ({error.strerror}); restore it with `redeye data checkout`"
+            ) from error
         self._read[partition.file] = seen
         return path
 
@@ -65,14 +69,14 @@ class Checksums:
 
 def sha256_of(path: Path) -> str:
     """The file's SHA-256, in hexadecimal digits."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _stat_or_none(path: str) -> Stat | None:
     try:
         return stat_of(path)
-    except FileNotFoundError:
+    except OSError:
         return None
 
 

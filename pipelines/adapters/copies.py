@@ -24,15 +24,15 @@ class Copies:
 
     places: Places
 
-    def keep(self, version: ModelVersion, form: Form, content: bytes) -> ModelFile:
-        """The copy of a version's file, which is written unless it is there."""
-        path = self.places.var / "models" / f"{version.sha256}.{form}"
+    def keep(self, sha256: str, form: Form, content: bytes) -> ModelFile:
+        """The copy of the file with this checksum, which is written unless it is there."""
+        path = self.places.var / "models" / f"{sha256}.{form}"
         with among_writers(self.places.data):
             if path.exists() and path.read_bytes() == content:
                 _renew(path)
             else:
                 write_whole(path, content)
-        return ModelFile(path, form, version.sha256)
+        return ModelFile(path, form, sha256)
 
     def find(self, version: ModelVersion) -> ModelFile | None:
         """The copy of a version's file, if there is one. Raises GateRefused when its bytes are others."""

@@ -9,6 +9,8 @@ and a slow table is <table>.parquet or <table>.csv.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -23,12 +25,15 @@ import pyarrow.parquet as pq
 
 from pipelines.adapters.rows import of_day
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
-from pipelines.core.files import is_there
+from pipelines.core.files import is_there, read_regular
+from pipelines.core.memory import limited_memory
 
 if TYPE_CHECKING:
     from pipelines.core.contracts import Source, Table
 
 FORMATS = ("parquet", "csv")
+MEMORY_BYTES = 8 * 2**30  # that one file may unpack to
+NO_FILE = (errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.ENXIO)  # what no other time will mend
 
 
 class Files(Protocol):
@@ -72,10 +77,18 @@ class Folder:
         try:
             if not path.resolve().is_relative_to(self._folder):
                 raise DataError(
-                    f"{path}: leads out of the source's folder; put the file itself there"
+                    f"{str(path)!r}: leads out of the source's folder; put the file itself there"
                 )
-            return path.read_bytes() if path.is_file() else None
+            if not os.path.lexists(path) or path.is_dir():
+                return None
+            return read_regular(path)
+        except RuntimeError as error:  # a link that leads back to itself
+            raise DataError(f"{str(path)!r}: leads nowhere; put the file itself there") from error
         except OSError as error:
+            if error.errno in NO_FILE:
+                raise DataError(
+                    f"{str(path)!r}: {error.strerror}; put the file itself there"
+                ) from error
             raise TemporaryError(
                 f"{path}: cannot be read ({error.strerror}); mend the disk or the permissions"
             ) from error
@@ -146,9 +159,15 @@ class FileSource:
     def _parse(self, name: str, content: bytes) -> pa.Table:
         try:
             buffer = pa.BufferReader(content)
-            if name.endswith(".csv"):
-                return _csv(buffer)
-            return _refuse_doubled(pq.read_table(buffer, page_checksum_verification=True))
+            with limited_memory(MEMORY_BYTES):
+                if name.endswith(".csv"):
+                    return _csv(buffer)
+                return _refuse_doubled(pq.read_table(buffer, page_checksum_verification=True))
+        except MemoryError as error:
+            raise DataError(
+                f"{self._files.where}/{name}: its {len(content):,} bytes unpack to more than "
+                f"{MEMORY_BYTES / 2**30:g} GB; deliver the day in several files, of fewer rows each"
+            ) from error
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(
                 f"{self._files.where}/{name}: cannot be read, {len(content)} bytes of it "

@@ -119,9 +119,16 @@ class LocalLake:
         sha256 = hashlib.sha256(content).hexdigest()
         file = f"{dataset}/day={day.isoformat()}/{sha256[:16]}.parquet"
         path = self._data / file
-        if not path.exists() or sha256_of(path) != sha256:
+        if not _holds(path, sha256):
             write_whole(path, content)
         return sha256, file
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(path) == sha256
+    except OSError:  # there is none, or what is there is no file
+        return False
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipelines.adapters.sharing import finish_exchange, is_torn
+from pipelines.core.errors import DataError
 from pipelines.core.faults import reach
-from pipelines.core.files import write_if_possible, write_whole
+from pipelines.core.files import read_regular, write_if_possible, write_whole
 from pipelines.core.records import Partition, Record
 
 MANIFEST = "manifest.json"
@@ -108,6 +109,8 @@ class Manifests:
                 stat = stat_of(path)
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                raise _unreadable(path, error) from error
             if folder not in seen or seen[folder].stat != stat:
                 seen[folder] = Seen(stat=stat, revisions=_read(Path(path)).revisions)
                 anew += 1
@@ -136,7 +139,19 @@ def stat_of(path: str | Path) -> Stat:
 
 
 def _read(path: Path) -> Manifest:
-    return Manifest.from_json(path.read_bytes(), str(path))
+    try:
+        content = read_regular(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return Manifest.from_json(content, str(path))
+
+
+def _unreadable(path: str | Path, error: OSError) -> DataError:
+    return DataError(
+        f"{path}: cannot be read ({error.strerror}); remove it, and run `redeye repair`"
+    )
 
 
 def _same(one: Partition, other: Partition) -> bool:

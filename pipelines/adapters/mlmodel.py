@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import platform
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 from pipelines.core.config import Places
 from pipelines.core.errors import GateRefused
+from pipelines.core.files import read_regular, refuse_large
 from pipelines.core.masking import mask
 from pipelines.methods.model import Form, Model
 from pipelines.methods.modelfile import TRUSTED
@@ -109,10 +111,11 @@ def fetch_file(
         )
     logged = client.get_logged_model(identity)
     location = locate(client, logged, version.version)
-    names = {file.path for file in client.list_logged_model_artifacts(identity)}
+    there = {file.path: file for file in client.list_logged_model_artifacts(identity)}
+    names = set(there)
     forms = {f"{scratch.name}.{form}": form for form in FORMS.values()}
     found = {
-        name: _download(f"{location}/{name}", places, scratch)
+        name: _download(f"{location}/{name}", there[name].file_size or 0, places, scratch)
         for name in sorted(names & forms.keys())
     }
     if not found:
@@ -141,10 +144,22 @@ def locate(client: Any, logged: Any, number: object) -> str:
     return location
 
 
-def _download(address: str, places: Places, scratch: Path) -> bytes:
+def _download(address: str, size: int, places: Places, scratch: Path) -> bytes:
+    """A file's content. Of this machine's it is read here: to copy a device would fill the disk."""
     from mlflow.artifacts import download_artifacts
+    from mlflow.utils.file_utils import local_file_uri_to_path
 
-    path = download_artifacts(
-        artifact_uri=address, dst_path=str(scratch), tracking_uri=places.tracking_uri
-    )
-    return Path(path).read_bytes()
+    try:
+        if address.startswith("file:"):
+            return read_regular(local_file_uri_to_path(address))
+        refuse_large(size, address)
+        path = download_artifacts(
+            artifact_uri=address, dst_path=str(scratch), tracking_uri=places.tracking_uri
+        )
+        return read_regular(path)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EFBIG):
+            raise GateRefused(
+                f"model file {address.rpartition('/')[2]}: {error.strerror}; promote another version"
+            ) from error
+        raise

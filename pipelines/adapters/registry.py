@@ -18,10 +18,10 @@ from pipelines.core.config import Places
 from pipelines.core.contracts import Fitted, ModelFile, Problem
 from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
 from pipelines.core.faults import reach
-from pipelines.core.files import write_whole
+from pipelines.core.files import read_regular, write_whole
 from pipelines.core.records import ModelVersion
-from pipelines.methods.model import Form, Model
-from pipelines.methods.modelfile import check_sha256, unpack
+from pipelines.methods.model import Form
+from pipelines.methods.modelfile import check_sha256
 
 ALIASES = ("champion", "challenger", "canary", "previous-champion")
 TAG_LENGTH = 4000
@@ -171,7 +171,7 @@ class MlflowRegistry:
         """Who was champion when the registry answered last. Raises DataError for a damaged record."""
         path = self._last
         try:
-            return ModelVersion.from_json(path.read_bytes(), str(path))
+            return ModelVersion.from_json(read_regular(path), str(path))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -190,20 +190,17 @@ class MlflowRegistry:
             if copy is None:
                 raise
             return copy
-        check_sha256(content, version.sha256)
-        return self._copies.keep(version, form, content)
+        return self._keep(form, content, version.sha256)
 
-    def load_held_out(self, version: ModelVersion) -> Model:
-        """The held-out fit of a version."""
+    def fetch_held_out(self, version: ModelVersion) -> ModelFile:
+        """The file of a version's held-out fit, proven likewise."""
         with answering(self._places), tempfile.TemporaryDirectory() as scratch:
             form, content = self._fetch(version, Path(scratch), HELD_OUT)
-        check_sha256(content, version.held_out_sha256)
-        return unpack(form, content)
+        return self._keep(form, content, version.held_out_sha256)
 
-    def load(self, version: ModelVersion) -> Model:
-        """The fitted model."""
-        file = self.fetch(version)
-        return unpack(file.form, file.path.read_bytes())
+    def _keep(self, form: Form, content: bytes, sha256: str) -> ModelFile:
+        check_sha256(content, sha256)
+        return self._copies.keep(sha256, form, content)
 
     @property
     def _copies(self) -> Copies:

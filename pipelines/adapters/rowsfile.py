@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from pipelines.core.errors import DataError, UsageError
+from pipelines.core.files import open_regular
 
 # Text that looks like one with its apostrophe gets another, so that every text comes back as it was.
 FORMULA = r"^('*[=+\-@\t\r\n])"
@@ -24,6 +25,7 @@ ESCAPED = r"^'('*[=+\-@\t\r\n])"
 def read_rows(path: Path, schema: pa.Schema) -> pa.Table:
     """The rows of a file, in the types of the schema where it has them; raises DataError or UsageError."""
     try:
+        open_regular(path).close()
         if path.suffix == ".parquet":
             return pq.read_table(path, partitioning=None)
         types = {_escape(field.name): field.type for field in schema}

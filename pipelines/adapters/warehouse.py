@@ -34,6 +34,7 @@ from pipelines.core.records import (
 from pipelines.methods.fingerprint import checksum
 from pipelines.methods.oddities import Outlier
 from pipelines.methods.rendezvous import Fared
+from pipelines.methods.succession import MADE, reigning
 from pipelines.methods.task import PROBABILITIES, Bounds
 
 
@@ -196,13 +197,19 @@ class SqlWarehouse:
         return blessing.blessings_of(self._database, store, model)
 
     def append(self, entry: LedgerEntry) -> None:
-        """Add to the ledger of champions; an entry equal to the last one is not repeated."""
+        """Add to the ledger of champions; an entry equal to the last one is not repeated.
+
+        Who was champion before is what the ledger says now: somebody may have been promoted since it
+        was read.
+        """
         columns = [ledger.c[name] for name in LedgerEntry.model_fields]
-        last = select(*columns).order_by(ledger.c.entry.desc()).limit(1)
         with self._database.write(alone="ledger") as connection:
-            row = connection.execute(last).mappings().first()
-            if row is None or LedgerEntry(**row) != entry:
-                connection.execute(ledger.insert().values(entry.model_dump()))
+            rows = connection.execute(select(*columns).order_by(ledger.c.entry)).mappings()
+            kept = [LedgerEntry(**row) for row in rows]
+            if not kept or kept[-1].model_copy(update={"before": entry.before}) != entry:
+                before = reigning(kept) if entry.kind in MADE else entry.before
+                values = entry.model_copy(update={"before": before}).model_dump()
+                connection.execute(ledger.insert().values(values))
 
     def ledger(self) -> list[LedgerEntry]:
         """Every entry, oldest first."""

@@ -1,8 +1,9 @@
-"""One model file, one table, one process: scores come back as a file, or a sentence why not.
+"""The process from which models are asked, each in a child of its own: one model file, one table.
 
-Started by workers.py, which says on stdin what is asked. Nothing of a model is understood before its
-SHA-256 is checked, nothing but the closed forms of methods/modelfile.py is ever loaded, and whatever
-it does to this process ends with it.
+Started by workers.py, which says on stdin what is asked; what came of it stands in files beside the
+scores. The libraries are imported once, before the children begin. Nothing of a model is understood
+before its SHA-256 is checked, nothing but the closed forms of methods/modelfile.py is ever loaded, and
+whatever it does to its process ends with it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,23 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import os
 import resource
+import select
+import signal
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from pipelines.core.errors import RedeyeError
+from pipelines.core.files import read_regular
 
+POLL_SECONDS = 0.01
+REPLY_BYTES = 2**20  # what a child may write beside its scores: a reason, the names of features
+REASON = 2000  # characters of a reason that are told
 STARVED = (  # how libraries say that there is no memory left
     "MemoryError",
     "bad_alloc",
@@ -31,58 +39,110 @@ STARVED = (  # how libraries say that there is no memory left
 
 
 def main() -> int:
-    """Answer the question on stdin with one line of JSON on stdout."""
-    gc.disable()  # it ends with its answer, and what it imports stays until then
+    """Start and end children as stdin says, and say on stdout how each ended, until stdin is closed."""
+    gc.disable()  # it forks, and what it imports stays until the end
     _import_what_takes_long()
-    asked = sys.stdin.read()
-    if not asked:
-        return 0  # nobody asks any more
-    question = json.loads(asked)
-    resource.setrlimit(resource.RLIMIT_AS, (question["memory_bytes"],) * 2)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        _check_there_is_room(question["memory_bytes"])
-        reply = {"outcome": "answered", "reason": "", **answer(question)}
-    except RedeyeError as error:
-        # Without memory nothing can be read, and looks broken.
-        cause = f"{error.__cause__}"
-        starved = any(word in cause for word in STARVED)
-        reply = (
-            {"outcome": "crashed", "reason": cause}
-            if starved
-            else {"outcome": "refused", "reason": str(error)}
-        )
-    except Exception as error:  # noqa: BLE001  an estimator may raise anything; the sentence tells it
-        reply = {"outcome": "crashed", "reason": f"{type(error).__name__}: {_first_line(error)}"}
-    print(json.dumps(reply))  # noqa: T201  the parent reads it
-    gc.freeze()  # the parent waits for the end, which would be a look through all that was imported
+    gc.freeze()
+    print("{}", flush=True)  # noqa: T201  it is ready: the parent reads it
+    children: dict[int, int] = {}
+    rest = b""
+    while True:
+        ready, _, _ = select.select([0], [], [], POLL_SECONDS if children else None)
+        if ready:
+            said = os.read(0, 2**16)
+            if not said:
+                break  # nobody asks any more
+            *lines, rest = (rest + said).split(b"\n")
+            for line in lines:
+                _obey(json.loads(line), children)
+        _report_ended(children)
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
     return 0
 
 
+def _obey(order: dict[str, Any], children: dict[int, int]) -> None:
+    """A question begins a child; `end` is the number of one that has taken too long."""
+    if "end" in order:
+        for child, number in children.items():
+            if number == order["end"]:
+                os.kill(child, signal.SIGKILL)
+        return
+    child = os.fork()
+    if child == 0:
+        _be_asked(order)
+    children[child] = order["number"]
+
+
+def _report_ended(children: dict[int, int]) -> None:
+    for child in list(children):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
+            print(json.dumps({"number": children.pop(child), "code": code}), flush=True)  # noqa: T201  the parent reads it
+
+
+def _be_asked(question: dict[str, Any]) -> None:
+    """Answer within limits, and end this process."""
+    code = 1
+    with suppress(BaseException):  # what is not written is told by the end of the process
+        nowhere, told = os.open(os.devnull, os.O_RDWR), os.open(question["told"], os.O_WRONLY)
+        for stream, file in ((0, nowhere), (1, nowhere), (2, told)):
+            os.dup2(file, stream)
+        # Bytes that may be written: eight a score, and the reply.
+        written = 8 * question["rows"] + REPLY_BYTES
+        for limit, value in (
+            (resource.RLIMIT_AS, question["memory_bytes"]),
+            (resource.RLIMIT_FSIZE, written),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            hard = resource.getrlimit(limit)[1]  # which nobody may raise
+            most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(limit, (most, most))
+        Path(question["reply"]).write_text(json.dumps(_reply(question)))
+        code = 0
+    os._exit(code)
+
+
+def _reply(question: dict[str, Any]) -> dict[str, Any]:
+    """What came of a question."""
+    try:
+        _check_there_is_room(question["memory_bytes"])
+        return {"outcome": "answered", "reason": "", **answer(question)}
+    except RedeyeError as error:
+        # Without memory nothing can be read, and looks broken.
+        cause = f"{error.__cause__}"
+        if any(word in cause for word in STARVED):
+            return {"outcome": "crashed", "reason": cause[:REASON]}
+        return {"outcome": "refused", "reason": str(error)[:REASON]}
+    except Exception as error:  # noqa: BLE001  an estimator may raise anything; the sentence tells it
+        return {"outcome": "crashed", "reason": f"{type(error).__name__}: {_first_line(error)}"}
+
+
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """Write the scores of the table's rows, in their order; what else there is to say of them."""
-    import numpy as np
+    """Write the scores of the table's rows, in their order; what else there is to say of the model."""
     import pyarrow.parquet as pq
     from threadpoolctl import threadpool_limits
 
     from pipelines.methods.modelfile import check_sha256, unpack
 
-    content = Path(question["model"]).read_bytes()
+    content = read_regular(question["model"])
     check_sha256(content, question["sha256"])
     model = unpack(question["form"], content)
+    told = {"bounds": model.bounds, "features": list(model.schema)}
+    if question["table"] is None:
+        return told
     there = set(pq.read_schema(question["table"]).names)
     wanted = [name for name in model.schema if name in there]
     table = pq.read_table(
         question["table"], columns=wanted, page_checksum_verification=True, partitioning=None
     )
-    started = time.monotonic()
     # Blocks of their own, each given up when it is converted: half the time and half the memory.
     with threadpool_limits(question["threads"]):
         scores = model.scores(table.to_pandas(split_blocks=True, self_destruct=True))
-    seconds = time.monotonic() - started
-    with Path(question["scores"]).open("wb") as file:
-        np.save(file, scores, allow_pickle=False)
-    return {"seconds": seconds, "bounds": model.bounds}
+    Path(question["scores"]).write_bytes(scores.tobytes())
+    return told
 
 
 def _check_there_is_room(memory_bytes: int) -> None:
@@ -92,12 +152,12 @@ def _check_there_is_room(memory_bytes: int) -> None:
 
 
 def _import_what_takes_long() -> None:
-    for name in ("pandas", "pyarrow.parquet", "xgboost", "pipelines.methods.modelfile"):
+    for name in ("pandas", "pyarrow.parquet", "xgboost", "skops.io", "pipelines.methods.modelfile"):
         importlib.import_module(name)
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+    return str(error).strip().partition("\n")[0][:REASON]
 
 
 if __name__ == "__main__":

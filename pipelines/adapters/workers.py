@@ -1,4 +1,4 @@
-"""Models asked in processes of their own, each with a deadline and a memory limit.
+"""Models asked in processes of their own, each with a deadline and limits of memory and of what it writes.
 
 A model that hangs, crashes, fills the memory or is not what it says costs its own process, never the
 one that asks. The children get no credentials: their environment is made anew.
@@ -8,59 +8,99 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from pipelines.adapters.worker import STARVED
+from pipelines.adapters.worker import REPLY_BYTES, STARVED
 from pipelines.core.contracts import Question, Reply
+from pipelines.core.errors import TemporaryError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 POLL_SECONDS = 0.01
+GRACE_SECONDS = 2.0
+ON_ITS_OWN = "its process ended with"
 
 
 @dataclass
-class _Process:
-    """A worker that imports what it needs, and waits for a question on its stdin."""
+class _Parent:
+    """The process that imports what models need, and starts a child for each question."""
 
     process: subprocess.Popen[bytes]
-    said: IO[bytes]
     told: IO[bytes]
+    ready: bool = False
+    ended: dict[int, int] = field(default_factory=dict)  # question → exit code of its child
+    _rest: bytes = b""
+
+    def send(self, order: dict[str, object]) -> None:
+        assert self.process.stdin is not None  # noqa: S101  for the type checker: it is a pipe
+        with suppress(BrokenPipeError):  # its death is told by the replies
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def listen(self, seconds: float) -> None:
+        """Hear which children have ended; wait so long for the first of them."""
+        assert self.process.stdout is not None  # noqa: S101  for the type checker: it is a pipe
+        out = self.process.stdout.fileno()
+        if not select.select([out], [], [], seconds)[0]:
+            return
+        said = os.read(out, 2**16)
+        if not said:
+            self.process.wait()
+        *lines, self._rest = (self._rest + said).split(b"\n")
+        for order in map(json.loads, lines):
+            self.ready = True
+            if order:
+                self.ended[order["number"]] = order["code"]
 
 
 @dataclass
 class _Child:
+    number: int
     question: Question
-    worker: _Process
+    reply: Path
     scores: Path
+    told: Path
+    rows: int
+    seconds: float  # it may take
     started: float
     began: float  # the same moment, on the clock of files
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        return self.worker.process
 
 
 class ProcessWorkers:
     """A process for each question; all of them at once.
 
-    `seconds` is how long each may take, from its question to its answer; `memory_gb` its address space.
+    `seconds` is how long each may take for the rows of a day, from its question to its answer;
+    `memory_gb` its address space. The process that starts them stays for the next questions.
     """
 
     def __init__(self, seconds: float, memory_gb: float) -> None:
         self._seconds, self._memory = seconds, int(memory_gb * 2**30)
-        self._idle: list[_Process] = []
+        self._parent: _Parent | None = None
+        self._asked = 0
 
     def expect(self) -> None:
-        """Start a process already. If it is never asked, it ends with this one: its stdin closes."""
-        self._idle.append(_spawn())
+        """Import already what models need. What is never asked ends with this process: its stdin closes."""
+        if self._parent is None or self._parent.process.poll() is not None:
+            self.close()
+            self._parent = _spawn()
+
+    def close(self) -> None:
+        """End what was started."""
+        if self._parent is not None:
+            _end(self._parent)
+            self._parent = None
 
     @contextmanager
     def ask(self, questions: Sequence[Question]) -> Iterator[Iterator[tuple[Question, Reply]]]:
@@ -68,89 +108,142 @@ class ProcessWorkers:
         question with its reply, in the order in which they come, nobody waited for longer than the
         deadline.
         """
-        with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="redeye-ask-")))
-            stack.callback(self._dismiss)
-            threads = max(1, len(os.sched_getaffinity(0)) // max(1, len(questions)))
-            waiting = []
-            for number, question in enumerate(questions):
-                worker = self._idle.pop() if self._idle else _spawn()
-                stack.callback(_end, worker)
-                waiting.append(self._put(question, worker, scratch / f"{number}.npy", threads))
-            yield self._replies(waiting)
+        if not questions:
+            yield iter(())
+            return
+        self.expect()
+        parent = self._parent
+        assert parent is not None  # noqa: S101  for the type checker: it was just started
+        with tempfile.TemporaryDirectory(prefix="redeye-ask-") as scratch:
+            waiting = self._put(questions, parent, Path(scratch))
+            try:
+                yield self._replies(waiting, parent)
+            finally:
+                for child in waiting:
+                    parent.send({"end": child.number})
+                while waiting and parent.process.poll() is None:
+                    parent.listen(POLL_SECONDS)
+                    waiting = [one for one in waiting if one.number not in parent.ended]
+                    if not parent.ready:
+                        self.close()
 
-    def _dismiss(self) -> None:
-        while self._idle:
-            _end(self._idle.pop())
+    def _put(self, questions: Sequence[Question], parent: _Parent, scratch: Path) -> list[_Child]:
+        threads = max(1, len(os.sched_getaffinity(0)) // len(questions))
+        tables: dict[int, Path] = {}
+        waiting = []
+        for question in questions:
+            self._asked += 1
+            number = self._asked
+            table, rows = _table(question.table, scratch, tables)
+            reply, scores, told = (scratch / f"{number}.{it}" for it in ("reply", "scores", "told"))
+            told.touch()
+            asked = {
+                "number": number,
+                "model": str(question.model.path),
+                "form": question.model.form,
+                "sha256": question.model.sha256,
+                "table": str(table) if table else None,
+                "rows": rows,
+                "reply": str(reply),
+                "scores": str(scores),
+                "told": str(told),
+                "memory_bytes": self._memory,
+                "threads": threads,
+            }
+            may = self._seconds * max(1, question.days)
+            waiting.append(
+                _Child(
+                    number, question, reply, scores, told, rows, may, time.monotonic(), time.time()
+                )
+            )
+            parent.send(asked)
+        return waiting
 
-    def _put(self, question: Question, worker: _Process, scores: Path, threads: int) -> _Child:
-        asked = {
-            "model": str(question.model.path),
-            "form": question.model.form,
-            "sha256": question.model.sha256,
-            "table": str(question.table),
-            "scores": str(scores),
-            "memory_bytes": self._memory,
-            "threads": threads,
-        }
-        assert worker.process.stdin is not None  # noqa: S101  for the type checker: it is a pipe
-        with (
-            suppress(BrokenPipeError),
-            worker.process.stdin as stdin,
-        ):  # its death is told by the reply
-            stdin.write(json.dumps(asked).encode())
-        return _Child(question, worker, scores, time.monotonic(), time.time())
-
-    def _replies(self, waiting: list[_Child]) -> Iterator[tuple[Question, Reply]]:
+    def _replies(self, waiting: list[_Child], parent: _Parent) -> Iterator[tuple[Question, Reply]]:
+        """`waiting` loses those that are over."""
         while waiting:
-            ready = [child for child in waiting if self._is_over(child)]
-            waiting = [child for child in waiting if child not in ready]
-            for child in ready:
-                yield child.question, self._reply(child)
-            if waiting and not ready:
-                time.sleep(POLL_SECONDS)
+            parent.listen(0)  # whoever asks may have been busy since they ended
+            over = [child for child in waiting if _is_over(child, parent)]
+            for child in over:
+                waiting.remove(child)
+                yield child.question, self._reply(child, parent)
+            if waiting and not over:
+                parent.listen(POLL_SECONDS)
 
-    def _is_over(self, child: _Child) -> bool:
-        return child.process.poll() is not None or time.monotonic() - child.started > self._seconds
-
-    def _reply(self, child: _Child) -> Reply:
+    def _reply(self, child: _Child, parent: _Parent) -> Reply:
         took = time.monotonic() - child.started
-        said = os.fstat(child.worker.said.fileno())
-        if said.st_size:  # whoever asks may have been busy when the answer came
-            took = min(took, max(0.0, said.st_mtime - child.began))
-        if child.process.poll() is None:
-            _end(child.worker)
-            why = f"it had not answered after {self._seconds:g} s"
-            return Reply("late", why, took, None)
-        return _read(child, took)
+        if child.number in parent.ended:
+            return _read(child, parent.ended.pop(child.number), took)
+        if parent.process.poll() is not None:
+            return _death(parent.told, parent.process.returncode, took)
+        parent.send({"end": child.number})
+        return Reply("late", f"it had not answered after {child.seconds:g} s", took, None)
 
 
-def _read(child: _Child, took: float) -> Reply:
+def _table(
+    table: Path | pd.DataFrame | None, scratch: Path, written: dict[int, Path]
+) -> tuple[Path | None, int]:
+    """Where the rows are, and how many; a frame is written down once."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if table is None:
+        return None, 0
+    if isinstance(table, Path):
+        return table, pq.read_metadata(table).num_rows
+    path = written.setdefault(id(table), scratch / f"{len(written)}.parquet")
+    if not path.exists():
+        try:
+            pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
+        except OSError as error:
+            raise TemporaryError(
+                f"{path}: cannot be written ({error.strerror or error}); make room, and run the same "
+                f"command again"
+            ) from error
+    return path, len(table)
+
+
+def _is_over(child: _Child, parent: _Parent) -> bool:
+    return (
+        child.number in parent.ended
+        or parent.process.poll() is not None
+        or time.monotonic() - child.started > child.seconds
+    )
+
+
+def _read(child: _Child, code: int, took: float) -> Reply:
     import numpy as np
 
-    said = child.worker.said
-    said.seek(0)
     try:
-        reply = json.loads(said.read())
+        # Whoever asks may have been busy when the answer came.
+        took = min(took, max(0.0, child.reply.stat().st_mtime - child.began))
+        reply = json.loads(_some(child.reply, REPLY_BYTES))
         if reply["outcome"] == "crashed":
             return _crash(reply["reason"], took)
         if reply["outcome"] != "answered":
-            return Reply(reply["outcome"], reply["reason"], took, None)
-        scores, (low, high) = np.load(child.scores, allow_pickle=False), reply["bounds"]
-        return Reply("answered", "", took, scores, (float(low), float(high)))
-    except (ValueError, KeyError, OSError):
-        return _death(child, took)
+            return Reply("refused", reply["reason"], took, None)
+        (low, high), features = reply["bounds"], tuple(map(str, reply["features"]))
+        scores = None
+        if child.question.table is not None:
+            scores = np.frombuffer(_some(child.scores, 8 * child.rows + 8), dtype="float64")
+        return Reply("answered", "", took, scores, (float(low), float(high)), features)
+    except (ValueError, KeyError, TypeError, OSError, RecursionError):
+        with child.told.open("rb") as told:
+            return _death(told, code, took)
 
 
-def _death(child: _Child, took: float) -> Reply:
+def _some(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(most)
+
+
+def _death(told: IO[bytes], code: int, took: float) -> Reply:
     """What ended a process that said nothing."""
-    told = child.worker.told
     told.seek(0)
-    last = " ".join(told.read().decode(errors="replace").strip().splitlines()[-3:])
-    code = child.process.returncode
+    last = " ".join(told.read(REPLY_BYTES).decode(errors="replace").strip().splitlines()[-3:])
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     reply = _crash(last, took)
-    return reply if reply.outcome != "crashed" else _crash(f"its process ended with {how}", took)
+    return reply if reply.outcome != "crashed" else _crash(f"{ON_ITS_OWN} {how}", took)
 
 
 def _crash(why: str, took: float) -> Reply:
@@ -159,25 +252,31 @@ def _crash(why: str, took: float) -> Reply:
     return Reply("crashed", why, took, None)
 
 
-def _spawn() -> _Process:
-    said, told = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115  _end closes them
+def _spawn() -> _Parent:
+    told = tempfile.TemporaryFile()  # noqa: SIM115  _end closes it
     environ = {key: os.environ[key] for key in INHERITED if key in os.environ}
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines.adapters.worker"],
         stdin=subprocess.PIPE,
-        stdout=said,
+        stdout=subprocess.PIPE,
         stderr=told,
         env={**environ, "OMP_WAIT_POLICY": "PASSIVE"},
         start_new_session=True,  # so that the whole of it can be killed
     )
-    return _Process(process, said, told)
+    return _Parent(process, told)
 
 
-def _end(worker: _Process) -> None:
-    if worker.process.poll() is None:
-        os.killpg(worker.process.pid, signal.SIGKILL)
-        worker.process.wait()
-    for file in (worker.process.stdin, worker.said, worker.told):
+def _end(parent: _Parent) -> None:
+    process = parent.process
+    with suppress(BrokenPipeError):
+        if process.stdin is not None:
+            process.stdin.close()
+    if parent.ready:  # it ends its children first, if it can
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for file in (process.stdout, parent.told):
         if file is not None:
-            with suppress(BrokenPipeError):
-                file.close()
+            file.close()

@@ -29,7 +29,7 @@ def explain(
     from pipelines.methods.lineage import Archive, tell_event, trace
 
     services = open_redeye(ctx.obj).services
-    names = ("problem", "lake", "registry", "warehouse")
+    names = ("problem", "lake", "registry", "warehouse", "workers")
     archive = Archive(**{name: services[name]() for name in names})
     lineage = trace(parse_day(day), archive)
     told = tell_event(event, lineage, archive) if event else None

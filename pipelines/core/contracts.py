@@ -344,12 +344,8 @@ class Registry(Protocol):
         """
         ...
 
-    def load_held_out(self, version: ModelVersion) -> Model:
-        """The held-out fit of a version. Raises as load."""
-        ...
-
-    def load(self, version: ModelVersion) -> Model:
-        """The fitted model. Raises as fetch, and GateRefused when it is not of the closed set of forms."""
+    def fetch_held_out(self, version: ModelVersion) -> ModelFile:
+        """The file of a version's held-out fit. Raises as fetch."""
         ...
 
 
@@ -364,11 +360,12 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Question:
-    """A model that is to score the rows of a Parquet file."""
+    """A model that is to score rows: of a Parquet file, or of a frame; without any, to be opened."""
 
     name: str  # whose answer it will be
     model: ModelFile
-    table: Path
+    table: Path | pd.DataFrame | None
+    days: int = 1  # of how many days the rows are: each may take the deadline
 
 
 @dataclass(frozen=True)
@@ -382,6 +379,7 @@ class Reply:
     bounds: tuple[float, float] | None = (
         None  # beyond them, the model says, its scores are no answer
     )
+    features: tuple[str, ...] = ()  # that the model says it reads
 
 
 class Workers(Protocol):

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.core.masking import mask
+from pipelines.core.visible import visible
 
 if TYPE_CHECKING:
     from pipelines.core.records import Record
@@ -27,13 +28,14 @@ class RedeyeError(Exception):
 
     The message is one sentence: where, what, what to do. `evidence` is the record of what was
     found up to there; the runner keeps it beside the artefact that was not made. Passwords and keys
-    in the message are masked here, before anybody can print or keep it.
+    in the message are masked here, and what would show it otherwise is made visible, before anybody
+    can print or keep it.
     """
 
     exit_code = 1
 
     def __init__(self, message: str, evidence: Record | None = None) -> None:
-        super().__init__(mask(message))
+        super().__init__(visible(mask(message)).replace("\r", " ").replace("\n", " "))
         self.evidence = evidence
 
 

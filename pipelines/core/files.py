@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from io import BufferedReader, FileIO
 from pathlib import Path
 from uuid import uuid4
 
 from pipelines.core.errors import TemporaryError
 from pipelines.core.faults import reach
+
+MOST_BYTES = 4 * 2**30  # that are read into memory at once
 
 
 def is_there(path: Path) -> bool:
@@ -16,6 +21,28 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # too long, or with a NUL in it
         return False
+
+
+def open_regular(path: str | Path) -> BufferedReader:
+    """Open a file to be read; raises OSError for what is none and may never end: a pipe, a socket, a device."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for its writer
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def read_regular(path: str | Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a file; raises OSError for what is none, and for more bytes than `most`."""
+    with open_regular(path) as file:
+        refuse_large(os.fstat(file.fileno()).st_size, path, most)
+        return file.read(most)
+
+
+def refuse_large(size: int, path: str | Path, most: int = MOST_BYTES) -> None:
+    """Raise OSError when a file has more bytes than `most`."""
+    if size > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most / 2**20:,.0f} MB", str(path))
 
 
 def open_private(name: str | Path, flags: int) -> int:
@@ -45,6 +72,26 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, whole or not at all; raises TemporaryError."""
+    content = line.encode() + b"\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "ab", buffering=0, opener=open_private) as file:
+            _write_all(file, content)
+    except OSError as error:
+        raise TemporaryError(
+            f"{path}: cannot be written ({error.strerror}); make room, and run the same command again"
+        ) from error
+
+
+def _write_all(file: FileIO, content: bytes) -> None:
+    before = os.fstat(file.fileno()).st_size
+    if file.write(content) != len(content):
+        file.truncate(before)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def write_if_possible(path: Path, content: bytes) -> None:

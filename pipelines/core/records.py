@@ -307,6 +307,7 @@ class Evaluation(Record):
     )
     task: TaskName = "binary"
     leaks: tuple[LeakCheck, ...] = ()
+    unanswered: dict[str, str] = {}  # candidate that could not be measured → why
 
     @property
     def baselines(self) -> tuple[Evaluated, ...]:

@@ -28,6 +28,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
     "font.size": 10,
+    "text.parse_math": False,  # a name may hold any number of $
     "grid.color": LINE,
     "grid.linewidth": 0.6,
     "legend.frameon": False,

@@ -13,7 +13,6 @@ from pipelines.core.records import Candidates, Evaluated, Interval, ModelVersion
 from pipelines.methods.bootstrap import Samples, day_weights, interval, lift, lifts, measure
 from pipelines.methods.examples import Examples
 from pipelines.methods.metrics import Scored, score_events, value
-from pipelines.methods.model import Model
 from pipelines.methods.refit import compare_fits
 from pipelines.methods.task import TASKS, Task, task_of
 from pipelines.methods.trailing import trailing_levels
@@ -98,6 +97,8 @@ def evaluated(
     opponents = over | ({CHAMPION: len(candidates.candidates)} if CHAMPION in found.samples else {})
     models = []
     for one in candidates.candidates:
+        if one.name not in refits:
+            continue  # it did not answer
         made = _measured(found, one.name, opponents)
         trained, mine = one.metrics[f"train_{task.overfit}"], found.samples[one.name]
         overfit = task.metrics[task.overfit].gain(trained, mine.mid(task.overfit))
@@ -127,16 +128,24 @@ def _measured(found: Comparison, name: str, opponents: Mapping[str, int]) -> Eva
 
 
 def refits(
-    fits: Mapping[str, tuple[Model, Model]], found: Comparison, examples: Examples, problem: Problem
+    candidates: Candidates,
+    scores: Mapping[str, np.ndarray],
+    found: Comparison,
+    examples: Examples,
+    problem: Problem,
 ) -> dict[str, Refit]:
     """How each candidate's refit answers the test days beside its held-out fit, by name.
 
-    `fits` are the refit and the held-out fit.
+    `scores` are the refits'.
     """
     told = {}
-    for name, (refit, _) in fits.items():
-        mine = refit.scores(examples.frame)
+    task = TASKS[examples.task]
+    for one in candidates.candidates:
+        if one.name not in scores:
+            continue
+        mine = scores[one.name]
         drawn = measure(score_events(examples, mine, problem.worth), found.weights)
-        gain = lift(drawn, found.samples[name], TASKS[refit.task].loss)
-        told[name] = compare_fits(refit, mine, found.scored[name].scores, gain)
+        gain = lift(drawn, found.samples[one.name], task.loss)
+        held_out = found.scored[one.name].scores
+        told[one.name] = compare_fits(task, one.trained_until, (mine, held_out), gain)
     return told

@@ -24,7 +24,9 @@ def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessin
     model, task = evaluation.model(name), TASKS[evaluation.task]
     limits = task.limits(params)
     if model is None or model.overfit is None or not evaluation.baselines:
-        return Blessing(passed=False, reason=f"{name} was not measured as a candidate")
+        why = evaluation.unanswered.get(name)
+        reason = f"{name} was not measured as a candidate" + (f": {why}" if why else "")
+        return Blessing(passed=False, reason=reason)
     leaked = [f"leak: {check.reason}" for check in evaluation.leaks if not check.passed]
     failures = [
         *_unproven(model, task),
@@ -181,8 +183,8 @@ def _refuse(evaluation: Evaluation, blessings: Mapping[str, Mapping[str, Blessin
     others = [one for one in evaluation.candidates if one is not favourite and not leaked]
     reasons = [
         blessing.reason
-        for one in (favourite, *others)
-        for blessing in blessings[one.name].values()
+        for name in (favourite.name, *(one.name for one in others), *evaluation.unanswered)
+        for blessing in blessings[name].values()
         if not blessing.passed
     ]
     return favourite, "refused", "; ".join(dict.fromkeys(reasons))

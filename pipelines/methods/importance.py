@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from pipelines.core.records import TaskName
 from pipelines.methods.examples import Examples
 from pipelines.methods.metrics import Scored
-from pipelines.methods.model import Model
 from pipelines.methods.task import TASKS
 
 ROWS = 1000
 
 
-def permutation_importance(model: Model, examples: Examples, seed: int) -> dict[str, float]:
-    """How much the task's loss rises when a feature's values are shuffled among events; largest first.
+@dataclass(frozen=True)
+class Shuffled:
+    """Some events, and the same with one feature's values shuffled among them, feature after feature."""
 
-    On a sample of the events that the model has not seen (Breiman 2001, Random Forests, section 10).
-    """
-    generator = np.random.default_rng(seed)
-    rows = generator.permutation(len(examples.labels))[:ROWS]
-    frame, labels = examples.frame.iloc[rows].reset_index(drop=True), examples.labels[rows]
-    shuffled = frame.iloc[generator.permutation(len(rows))].reset_index(drop=True)
-    variants = [frame, *(frame.assign(**{name: shuffled[name]}) for name in model.schema)]
-    # Scored in one go: a model's call costs more than its rows.
-    scores = model.scores(pd.concat(variants, ignore_index=True)).reshape(len(variants), -1)
-    known, *losses = (_loss(examples.task, labels, variant) for variant in scores)
-    rises = {name: loss - known for name, loss in zip(model.schema, losses, strict=True)}
-    return dict(sorted(rises.items(), key=lambda item: -item[1]))
+    task: TaskName
+    labels: np.ndarray
+    names: list[str]
+    rows: pd.DataFrame
+
+    @classmethod
+    def of(cls, examples: Examples, seed: int) -> Shuffled:
+        """A sample of the events, which the model must not have seen."""
+        generator = np.random.default_rng(seed)
+        rows = generator.permutation(len(examples.labels))[:ROWS]
+        names = list(examples.schema)
+        frame, labels = examples.frame.iloc[rows].reset_index(drop=True), examples.labels[rows]
+        shuffled = frame.iloc[generator.permutation(len(rows))].reset_index(drop=True)
+        variants = [frame, *(frame.assign(**{name: shuffled[name]}) for name in names)]
+        return cls(examples.task, labels, names, pd.concat(variants, ignore_index=True))
+
+    def importance(self, scores: np.ndarray) -> dict[str, float]:
+        """How much the task's loss of a model rises with each feature; largest first.
+
+        `scores` are the model's of the rows (Breiman 2001, Random Forests, section 10).
+        """
+        variants = scores.reshape(len(self.names) + 1, -1)
+        known, *losses = (_loss(self.task, self.labels, variant) for variant in variants)
+        rises = {name: loss - known for name, loss in zip(self.names, losses, strict=True)}
+        return dict(sorted(rises.items(), key=lambda item: -item[1]))
 
 
 def _loss(task: TaskName, labels: np.ndarray, scores: np.ndarray) -> float:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Lake, Problem, Registry, Warehouse
+from pipelines.core.contracts import Lake, Problem, Question, Registry, Warehouse, Workers
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import BlessingEntry, ModelVersion, Partition, ScoringRun
-from pipelines.methods.attribution import contributions
+from pipelines.methods.attribution import Walks
 from pipelines.methods.events import event_keys
 
 
@@ -24,6 +25,7 @@ class Archive:
     lake: Lake
     registry: Registry
     warehouse: Warehouse
+    workers: Workers
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,34 @@ def _attributed(event: Event, version: str | None, lineage: Lineage, archive: Ar
     model = registry.version(version) if version else None
     if model is None:
         raise DataError(f"{event.answered_by} is no model that the registry has")
-    fitted = registry.load(model)
     frame = archive.lake.read([lineage.features]).to_pandas()
+    names = list(model.features)
+    lacking = [name for name in names if name not in frame.columns]
+    if lacking:
+        raise DataError(f"the features that were scored have no {lacking}, which the model reads")
     mine = (event_keys(frame, archive.problem.key) == event.key).to_numpy()
-    mean, gained = contributions(fitted, frame.loc[~mine], frame.loc[mine])
+    if mine.all():
+        raise DataError("the day has no other event to compare it with")
+    walks = Walks.of(names, frame.loc[~mine], frame.loc[mine])
+    rows = pd.concat([frame[names], walks.rows], ignore_index=True)
+    scores = _ask(Question(event.answered_by, registry.fetch(model), rows), names, archive.workers)
+    mean, gained = walks.contributions(scores[len(frame) :])
     return replace(
         event,
-        values=frame.loc[mine, list(fitted.schema)].iloc[0].to_dict(),
+        values=frame.loc[mine, names].iloc[0].to_dict(),
         mean=mean,
         gained={str(name): float(gain) for name, gain in gained.items()},
-        again=float(fitted.scores(frame)[mine][0]),
+        again=float(scores[: len(frame)][mine][0]),
     )
+
+
+def _ask(question: Question, names: list[str], workers: Workers) -> np.ndarray:
+    with workers.ask([question]) as replies:
+        ((_, reply),) = replies
+    if reply.scores is None:
+        raise DataError(f"{question.name}, asked again, does not answer: {reply.reason}")
+    if list(reply.features) != names:
+        raise DataError(
+            f"{question.name}: its file reads {list(reply.features)}, and the registry says {names}"
+        )
+    return reply.scores

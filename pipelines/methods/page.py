@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from pipelines.core.typed import as_sent
+from pipelines.core.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ def _environment() -> Environment:
         loader=FunctionLoader(_read),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -47,6 +49,10 @@ def _environment() -> Environment:
 
 def _read(name: str) -> str:
     return (files("pipelines.methods") / FOLDER / name).read_text(encoding="utf-8")
+
+
+def _visible(value: object) -> object:
+    return type(value)(visible(value)) if isinstance(value, str) else value
 
 
 def _count(number: float) -> str:

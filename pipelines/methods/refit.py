@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -62,13 +63,18 @@ def _training_loss(model: Model, examples: Examples, problem: Problem) -> dict[s
     return {f"train_{name}": task.metrics[name].of(scored) for name in names}
 
 
-def compare_fits(model: Model, scores: np.ndarray, held_out: np.ndarray, gain: Interval) -> Refit:
-    """How both fits answer the same rows; `gain` is the refit's over the held-out fit, in the loss."""
+def compare_fits(
+    task: Task, until: date, scores: tuple[np.ndarray, np.ndarray], gain: Interval
+) -> Refit:
+    """How the refit, trained until a day, and the held-out fit answer the same rows; `gain` is the
+    refit's over the held-out fit, in the loss.
+    """
+    mine, held_out = scores
     return Refit(
-        trained_until=model.trained_until,
-        mean=float(scores.mean()),
+        trained_until=until,
+        mean=float(mine.mean()),
         held_out_mean=float(held_out.mean()),
-        distance=distance(TASKS[model.task], scores, held_out),
+        distance=distance(task, mine, held_out),
         gain=gain,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from pipelines.core.books import Book, Books
-from pipelines.core.contracts import Lake, Problem, Registry, Versions, Warehouse
+from pipelines.core.contracts import Lake, Problem, Registry, Versions, Warehouse, Workers
 from pipelines.core.errors import DataError
 from pipelines.core.records import Landed, Partition
 from pipelines.methods.invariants import BACKUP, Breach, Verification, conclude
@@ -38,6 +38,7 @@ class Stores:
     problem: Problem
     lake: Lake
     registry: Registry
+    workers: Workers
     warehouse: Warehouse
     books: Books
     versions: Versions
@@ -83,8 +84,9 @@ def _champion(stores: Stores) -> Iterator[Breach]:
     declared = meanings(stores.problem)
     nights = [*stores.books.days(), *(night.day for night in stores.nights)]
     to_come = max(nights, default=stores.problem.first_day) + timedelta(days=1)
-    yield from check_champion(stores.registry, stores.warehouse, declared, to_come)
-    yield from check_tags(stores.registry, stores.warehouse)
+    stores_of = (stores.registry, stores.warehouse)
+    yield from check_champion(*stores_of, declared, to_come, stores.workers)
+    yield from check_tags(*stores_of)
 
 
 def _ask_books(

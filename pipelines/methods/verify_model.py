@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 
-from pipelines.core.contracts import Registry, Warehouse
-from pipelines.core.errors import DataError, GateRefused
+from pipelines.core.contracts import Registry, Warehouse, Workers
 from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
+from pipelines.methods.asking import find_damage
 from pipelines.methods.invariants import BACKUP, Breach
 from pipelines.methods.rendezvous import find_lack
 from pipelines.methods.succession import made_champions, reigning
@@ -39,13 +39,15 @@ def check_champion(
     warehouse: Warehouse,
     features: Mapping[str, str] | None,
     to_come: date,
+    workers: Workers,
 ) -> Iterator[Breach]:
-    """The alias is where the ledger says; its version is blessed in the warehouse, whole, can be loaded,
+    """The alias is where the ledger says; its version is blessed in the warehouse, whole, can be opened,
     and learned from `features` as they are declared today. `to_come` is the first day without a night:
     when no version may serve, its gate may find one.
     """
     ledger: Sequence[LedgerEntry] = warehouse.ledger()
-    unfit = partial(_unfit, registry=registry, warehouse=warehouse, features=features)
+    damage = partial(_damage, registry=registry, workers=workers)
+    unfit = partial(_unfit, warehouse=warehouse, features=features, damage=damage)
     ways = partial(_way_out, registry, made_champions(ledger), unfit, to_come)
     champion, last = registry.version("champion"), reigning(ledger)
     if champion is None:
@@ -86,13 +88,13 @@ def _model(
 
 def _unfit(
     version: ModelVersion,
-    registry: Registry,
     warehouse: Warehouse,
     features: Mapping[str, str] | None,
+    damage: Callable[[ModelVersion], str | None],
 ) -> str | None:
-    """Why a version may not serve, or cannot be loaded; None if it may and can."""
+    """Why a version may not serve, or cannot be opened; None if it may and can."""
     lack = find_lack(version, features, warehouse.blessing)
-    return f"version {version.version} {lack}" if lack else _damage(version, registry)
+    return f"version {version.version} {lack}" if lack else damage(version)
 
 
 def _way_out(
@@ -116,12 +118,8 @@ def _way_out(
     return f"redeye night --day {to_come}"
 
 
-def _damage(version: ModelVersion, registry: Registry) -> str | None:
-    try:
-        registry.load(version)
-    except (GateRefused, DataError) as error:
-        return str(error)
-    return None
+def _damage(version: ModelVersion, registry: Registry, workers: Workers) -> str | None:
+    return find_damage(lambda: registry.fetch(version), workers)
 
 
 def _breach(run: ScoringRun, what: str, mending: str) -> Breach:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import date
 
 from pipelines.core.config import EvaluateParams
-from pipelines.core.contracts import Lake, Pages, Problem, Registry, Warehouse
+from pipelines.core.contracts import Lake, Pages, Problem, Registry, Warehouse, Workers
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.faults import reach
 from pipelines.core.records import (
-    Candidate,
     Candidates,
     Evaluation,
     FeatureTable,
@@ -27,15 +26,14 @@ from pipelines.methods.comparison import (
 )
 from pipelines.methods.coverage import check_test
 from pipelines.methods.examples import Examples, find_past, join_examples, read_past
-from pipelines.methods.importance import permutation_importance
 from pipelines.methods.leaks import day_check, feature_check, time_check
-from pipelines.methods.model import Model
 from pipelines.methods.plots import draw
 from pipelines.methods.reading import readings
 from pipelines.methods.rendezvous import find_feature_lack, find_lack
 from pipelines.methods.shuffle import shuffle_check, thinned
 from pipelines.methods.succession import look, made_champions
 from pipelines.methods.task import task_of
+from pipelines.methods.trial import Fits, hold_trial
 
 
 def evaluate(
@@ -48,38 +46,43 @@ def evaluate(
     registry: Registry,
     warehouse: Warehouse,
     pages: Pages,
+    workers: Workers,
 ) -> Evaluation:
     """How every contender does on the days since `first_test_day` whose outcomes are known.
 
     All are measured on the same events and the same resampled days, each by a fit that has not seen
-    them. A champion whose held-out fit has learned from one of these days, or that cannot score them,
-    is not compared, and the reason says so. Raises DataError when the days cannot tell models apart, or
+    them, in a process of its own; a candidate that does not answer costs only itself. A champion whose
+    held-out fit has learned from one of these days, or that cannot score them, is not compared, and the
+    reason says so. Raises GateRefused when no candidate answers; DataError when the days cannot tell models apart, or
     when a feature is there in training and not in them, or reversed. What the leak gate found stands
     beside the figures.
     """
+    workers.expect()
     examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
-    fits = {c.name: _load_both(registry, c) for c in candidates.candidates}
-    declared = feature_table.declared
-    champion = _opponent(registry, warehouse, candidates, declared)
-    lack = find_feature_lack(champion, declared) if champion else None
-    scores = {name: held_out.scores(examples.frame) for name, (_, held_out) in fits.items()}
+    champion = _opponent(registry, warehouse, candidates, feature_table.declared)
+    lack = find_feature_lack(champion, feature_table.declared) if champion else None
+    contenders, unread, obstacle = *_candidates(candidates, registry), ""
     try:
-        unseen = _unseen(champion, registry, candidates.first_test_day, lack)
-        scores[CHAMPION], obstacle = unseen.scores(examples.frame), ""
+        contenders[CHAMPION] = _unseen(champion, registry, candidates.first_test_day, lack)
     except (GateRefused, DataError) as error:
         obstacle = str(error)
-    task = task_of(problem.task)
-    scores |= baseline_scores(examples, candidates.baseline, problem, lake)
+    trial = hold_trial(contenders, candidates.chosen, examples, params.seed, workers)
+    if champion is not None and CHAMPION in trial.unanswered:
+        obstacle = f"version {champion.version} does not answer: {trial.unanswered.pop(CHAMPION)}"
+    unanswered = unread | trial.unanswered
+    _refuse_silence(candidates, unanswered)
+    scores = trial.scores | baseline_scores(examples, candidates.baseline, problem, lake)
     # The more comparisons, the rarer the tail.
     draws = params.resamples * len(candidates.candidates)
     found = compare(examples, scores, problem, (draws, params.seed))
+    alike = refits(candidates, trial.refits, found, examples, problem)
     evaluation = Evaluation(
         day=day,
         run_id=candidates.run_id,
         first_test_day=candidates.first_test_day,
         last_test_day=problem.last_mature_day(day),
         rows=len(examples.labels),
-        models=evaluated(candidates, champion, found, refits(fits, found, examples, problem)),
+        models=evaluated(candidates, champion, found, alike),
         chosen=candidates.chosen,
         champion=champion.version if champion else None,
         comparable=champion is not None and not obstacle,
@@ -87,9 +90,11 @@ def evaluate(
         outdated=bool(lack),
         task=examples.task,
         leaks=leaks,
+        unanswered=unanswered,
     )
-    drawn = {name: one for name, one in found.scored.items() if name != training_name(task)}
-    plots = draw(drawn, permutation_importance(fits[candidates.chosen][1], examples, params.seed))
+    training = training_name(task_of(problem.task))
+    drawn = {name: one for name, one in found.scored.items() if name != training}
+    plots = draw(drawn, trial.importance)
     for name, picture in plots.items():
         pages.write(name, picture)
     reach("evaluate.before_log")
@@ -129,21 +134,38 @@ def examine(
     )
 
 
-def _load_both(registry: Registry, candidate: Candidate) -> tuple[Model, Model]:
-    """The model that is to serve, and the held-out fit that is judged."""
-    version = registry.version(candidate.version)
-    if version is None:
+def _candidates(
+    candidates: Candidates, registry: Registry
+) -> tuple[dict[str, Fits], dict[str, str]]:
+    """The files of tonight's candidates, and why those of some cannot be had."""
+    fits, unread = {}, {}
+    for candidate in candidates.candidates:
+        version = registry.version(candidate.version)
+        if version is None:
+            raise GateRefused(
+                f"evaluate: version {candidate.version} ({candidate.name}) is gone from the registry; "
+                f"run train again"
+            )
+        registered = (candidate.sha256, candidate.held_out_sha256)
+        if (version.sha256, version.held_out_sha256) != registered:
+            raise GateRefused(
+                f"evaluate: version {candidate.version} ({candidate.name}) is not the one that training "
+                f"registered ({version.unreadable or 'its tags name another file'}); run train again"
+            )
+        try:
+            fits[candidate.name] = Fits(registry.fetch_held_out(version), registry.fetch(version))
+        except GateRefused as error:
+            unread[candidate.name] = str(error)
+    return fits, unread
+
+
+def _refuse_silence(candidates: Candidates, unanswered: Mapping[str, str]) -> None:
+    """Raise GateRefused when no candidate answers."""
+    if len(unanswered) == len(candidates.candidates):
+        told = "; ".join(f"{name}: {why}" for name, why in unanswered.items())
         raise GateRefused(
-            f"evaluate: version {candidate.version} ({candidate.name}) is gone from the registry; "
-            f"run train again"
+            f"evaluate {candidates.day}: no candidate answers ({told}); run train again"
         )
-    registered = (candidate.sha256, candidate.held_out_sha256)
-    if (version.sha256, version.held_out_sha256) != registered:
-        raise GateRefused(
-            f"evaluate: version {candidate.version} ({candidate.name}) is not the one that training "
-            f"registered ({version.unreadable or 'its tags name another file'}); run train again"
-        )
-    return registry.load(version), registry.load_held_out(version)
 
 
 def _opponent(
@@ -164,7 +186,7 @@ def _opponent(
 
 def _unseen(
     champion: ModelVersion | None, registry: Registry, first_test: date, lack: str | None
-) -> Model:
+) -> Fits:
     """The champion itself if it has not seen the test days, else its held-out fit if that has not.
 
     Raises GateRefused, with the reason, when there is none that can be judged.
@@ -174,9 +196,9 @@ def _unseen(
     if lack:
         raise GateRefused(f"version {champion.version} {lack}")
     if champion.trained_until < first_test:
-        return registry.load(champion)
+        return Fits(registry.fetch(champion))
     if champion.held_out_until is not None and champion.held_out_until < first_test:
-        return registry.load_held_out(champion)
+        return Fits(registry.fetch_held_out(champion))
     raise GateRefused(
         f"version {champion.version} has learned from days up to "
         f"{champion.held_out_until or champion.trained_until}, and the test begins on {first_test}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.core.config import PromoteParams
 from pipelines.core.contracts import Lake, ModelFile, Question, Registry, Reply, Warehouse, Workers
-from pipelines.core.errors import GateRefused
+from pipelines.core.errors import BusyError, GateRefused
 from pipelines.core.records import (
     Blessing,
     BlessingEntry,
@@ -41,8 +41,14 @@ def promote(
     Every candidate is judged for both blessings, so that a person may promote any that has them, and its
     evaluation is kept: it is what live answers are held against, should it be promoted. Nothing else
     writes blessings; MLflow's tags show them. Only a verdict moves an alias. A refusal is a verdict,
-    not an error.
+    not an error. Raises BusyError when the evaluation is of other candidates.
     """
+    if evaluation.run_id != candidates.run_id:
+        raise BusyError(
+            f"promote {candidates.day}: evaluation.json is of MLflow run {evaluation.run_id}, and "
+            f"candidates.json of {candidates.run_id}: another night of this day is at work; run "
+            f"`redeye evaluate --day {candidates.day}` when it is done"
+        )
     golden = lake.path(golden_day(feature_table.history))
     sound = _infra(params, candidates, golden, registry, workers)
     blessings = {}

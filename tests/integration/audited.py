@@ -14,7 +14,7 @@ from pipelines.methods.invariants import Verification
 from pipelines.methods.verify import Stores, verify
 from pipelines.methods.verify_night import NightLeft, Note
 from pipelines.problem import PROBLEM
-from tests.integration.serving import DAY, Serving
+from tests.integration.serving import DAY, MemoryWorkers, Serving
 
 SAID = (0.2, 0.4, 0.6)
 SAYING = replace(
@@ -58,6 +58,7 @@ class Audited(Serving):
             problem=SAYING,
             lake=self.lake,
             registry=self.registry,
+            workers=MemoryWorkers(self.registry),
             warehouse=self.warehouse,
             books=self.books,
             versions=self.versions,

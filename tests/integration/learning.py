@@ -21,9 +21,12 @@ from pipelines.adapters.registry import MlflowRegistry
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.adapters.workers import ProcessWorkers
 from pipelines.core.config import EvaluateParams, Places, PromoteParams, TrainParams
-from pipelines.core.contracts import Problem, Recipe, Table
+from pipelines.core.contracts import ModelFile, Problem, Recipe, Table
 from pipelines.core.records import Candidates, Evaluation, FeatureTable, Landed, Verdict
 from pipelines.methods.declare import FeatureSet
+from pipelines.methods.examples import Examples
+from pipelines.methods.model import Model, fit
+from pipelines.methods.modelfile import unpack
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.promote import promote
 from pipelines.stages.train import train
@@ -168,6 +171,26 @@ FLOORS: dict[str, dict[str, Any]] = {
 }
 
 
+WORKERS = ProcessWorkers(600, 8)  # one for all tests of a process: it imports once
+
+
+def fitted(name: str) -> Model:
+    """A recipe fitted on the rides of a day."""
+    made = rides(DAY).iloc[1:]
+    days = np.full(len(made), np.datetime64(DAY))
+    labels = (made["delay"] >= 10).to_numpy("float64")
+    known_at = made["known_at"].to_numpy("datetime64[us]")
+    schema: Any = {"wind": "number", "line": "category"}
+    examples = Examples(schema, made[list(schema)], labels, days, known_at)
+    (recipe,) = (one for one in PROBLEM.recipes if one.name == name)
+    return fit(recipe, examples, seed=1, threads=1)
+
+
+def load(file: ModelFile) -> Model:
+    """The model of a file, in this process: it is our own."""
+    return unpack(file.form, file.path.read_bytes())
+
+
 @cache
 def empty_store() -> Path:
     """An MLflow store without anything in it, made once: its migrations take seconds."""
@@ -271,6 +294,7 @@ class World:
             self.registry,
             self.warehouse,
             self.pages,
+            WORKERS,
         )
 
     def promote(self, candidates: Candidates, evaluation: Evaluation, **changes: Any) -> Verdict:
@@ -291,7 +315,7 @@ class World:
             self.lake,
             self.registry,
             self.warehouse,
-            ProcessWorkers(60, 8),
+            WORKERS,
         )
 
     def night(self, day: date = DAY, **changes: Any) -> Verdict:

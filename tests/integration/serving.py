@@ -161,7 +161,7 @@ class MemoryRegistry:
     def register(self, run_id: str, fitted: Fitted) -> ModelVersion:
         raise NotImplementedError
 
-    def load_held_out(self, version: ModelVersion) -> Model:
+    def fetch_held_out(self, version: ModelVersion) -> ModelFile:
         raise NotImplementedError
 
     def facts(self, run_id: str) -> Mapping[str, str] | None:
@@ -199,9 +199,6 @@ class MemoryRegistry:
             raise GateRefused(f"model version {version.version}: its file is damaged")
         return ModelFile(Path(version.version), "skops", version.sha256)
 
-    def load(self, version: ModelVersion) -> Model:
-        return self.models[version.version]
-
     def _answer(self) -> None:
         if self.down:
             raise RegistryAway("MLflow did not answer")
@@ -229,8 +226,11 @@ class MemoryWorkers:
                 yield question, Reply(fate, f"it was {fate}", 1.5, None)
                 continue
             model = self.registry.models[str(question.model.path)]
-            scores = model.scores(pq.read_table(question.table, partitioning=None).to_pandas())
-            yield question, Reply("answered", "", 0.5, scores)
+            table = question.table
+            if isinstance(table, Path):
+                table = pq.read_table(table, partitioning=None).to_pandas()
+            scores = None if table is None else model.scores(table)
+            yield question, Reply("answered", "", 0.5, scores, features=tuple(model.schema))
 
 
 @dataclass

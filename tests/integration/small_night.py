@@ -222,7 +222,10 @@ class Nights:
 
     @property
     def stores(self) -> Stores:
-        made = {name: self.services[name]() for name in ("lake", "warehouse", "books", "versions")}
+        made = {
+            name: self.services[name]()
+            for name in ("lake", "workers", "warehouse", "books", "versions")
+        }
         left = nights_left(self.places, self.graph)
         return Stores(problem=PROBLEM, registry=_Remembering(self), nights=left, **made)
 
@@ -318,8 +321,10 @@ def live_elsewhere(root: Path, url: str, days: Sequence[date], zone: str) -> Non
     live(root, url, days, STAGES, "")
 
 
-def live_on_a_full_disk(root: Path, url: str, days: Sequence[date], most_bytes: int) -> None:
-    """Scoring where no file may grow beyond so many bytes."""
+def live_on_a_full_disk(
+    root: Path, url: str, days: Sequence[date], stages: Sequence[str], most_bytes: int
+) -> None:
+    """Some stages where no file may grow beyond so many bytes."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-    live(root, url, days, ["score"], "")
+    live(root, url, days, stages, "")

@@ -35,7 +35,7 @@ from pipelines.methods.succession import (
 from pipelines.methods.task import BINARY
 from pipelines.methods.testset import Judged
 from pipelines.methods.verify_model import check_champion
-from tests.integration.serving import DAY, Serving
+from tests.integration.serving import DAY, MemoryWorkers, Serving
 from tests.integration.whole_night import Whole
 
 STAGES = read_graph(Path(__file__).parents[2] / "dvc.yaml").names
@@ -303,18 +303,20 @@ def test_verify_advises_no_command_that_repeats_the_refusal(serving: Serving, lo
     else:
         serving.registry.aliases["champion"] = "4"
     registry, warehouse = serving.registry, serving.warehouse
-    (breach,) = check_champion(registry, warehouse, None, DAY)
+    workers = MemoryWorkers(registry)
+    (breach,) = check_champion(registry, warehouse, None, DAY, workers)
 
     run(breach.next, serving)
 
     assert registry.aliases["champion"] == "2"
-    assert list(check_champion(registry, warehouse, None, DAY)) == []
+    assert list(check_champion(registry, warehouse, None, DAY, workers)) == []
 
 
 def test_when_no_version_may_serve_verify_names_a_night_with_its_day(serving: Serving) -> None:
     for version in ("1", "2", "3"):
         serving.registry.add(version, blessed=False)
-    (breach,) = check_champion(serving.registry, serving.warehouse, None, DAY)
+    workers = MemoryWorkers(serving.registry)
+    (breach,) = check_champion(serving.registry, serving.warehouse, None, DAY, workers)
 
     assert run(breach.next, serving) == "night"
 

@@ -29,7 +29,7 @@ from pipelines.methods.model import fit
 from pipelines.methods.modelfile import pack
 from pipelines.methods.succession import look, promote_by_hand, roll_back
 from pipelines.methods.tags import check_tags, mend_tags
-from tests.integration.learning import DAY, PROBLEM, World, empty_store, linear, rides, trees
+from tests.integration.learning import DAY, PROBLEM, World, empty_store, linear, load, rides, trees
 from tests.integration.serving import Serving, judged
 
 MODEL = "rides-late"
@@ -132,7 +132,7 @@ def test_a_file_that_is_not_the_one_that_was_judged_does_not_serve(world: World)
     verdict = world.night()
     champion = world.registry.version(verdict.version)
     assert champion is not None
-    changed = replace(world.registry.load(champion), shift=0.5)
+    changed = replace(load(world.registry.fetch(champion)), shift=0.5)
     source = world.registry._client.get_model_version(MODEL, champion.version).source
     (file,) = Path(source.removeprefix("file://")).glob("model.*")
     file.write_bytes(pack(changed))

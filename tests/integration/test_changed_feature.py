@@ -16,7 +16,6 @@ import pytest
 
 from pipelines.adapters.registry import MlflowRegistry
 from pipelines.adapters.warehouse import SqlWarehouse
-from pipelines.adapters.workers import ProcessWorkers
 from pipelines.core.config import Places
 from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.errors import GateRefused, MissingDay
@@ -27,8 +26,8 @@ from pipelines.methods.succession import Ways, find_ways, look, promote_by_hand,
 from pipelines.methods.verify_model import check_champion
 from pipelines.runner import Night
 from tests.integration import small_night
-from tests.integration.learning import linear
-from tests.integration.serving import Serving
+from tests.integration.learning import WORKERS, linear
+from tests.integration.serving import MemoryWorkers, Serving
 from tests.integration.small_night import REPOSITORY, Nights, Possible
 
 FIRST = date(2013, 1, 1)
@@ -102,7 +101,7 @@ class Learning(Nights):
             "problem": lambda: self.problem,
             "source": Rides,
             "registry": lambda: MlflowRegistry(places, self.problem),
-            "workers": lambda: ProcessWorkers(60, 8),
+            "workers": lambda: WORKERS,
             "validator": Possible,
             "code": lambda: {"git_commit": "abc", "lock_sha256": "def"},
         }
@@ -231,13 +230,14 @@ def test_no_door_lets_one_in_that_learned_from_another_declaration(serving: Serv
 
 def test_verify_says_that_the_champion_cannot_answer_and_what_helps(serving: Serving) -> None:
     registry, warehouse = serving.registry, serving.warehouse
-    assert list(check_champion(registry, warehouse, OLD, NIGHT)) == []
+    workers = MemoryWorkers(registry)
+    assert list(check_champion(registry, warehouse, OLD, NIGHT, workers)) == []
 
-    (breach,) = check_champion(registry, warehouse, NEW, NIGHT)
+    (breach,) = check_champion(registry, warehouse, NEW, NIGHT, workers)
 
     assert "version 2 learned from other declarations of said" in breach.what
     assert breach.next.startswith("redeye night")  # version 1 is no better
     registry.add("1", meanings=NEW)
-    assert [one.next for one in check_champion(registry, warehouse, NEW, NIGHT)] == [
+    assert [one.next for one in check_champion(registry, warehouse, NEW, NIGHT, workers)] == [
         "redeye rollback"
     ]

@@ -112,6 +112,31 @@ def test_a_stage_survives_a_full_disk(
     assert fail_the_nth(copy, stage, point, golden) == {point}
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_limit_on_the_size_of_files_ends_a_stage_in_a_sentence_and_nothing_half_written(
+    killer: Killer, stage: str, stages: dict[str, tuple[Path, dict[str, Any]]], tmp_path: Path
+) -> None:
+    before, golden = stages[stage]
+    codes = []
+    for most_bytes in (0, 500, 4096, 20_000, 100_000):
+        root = tmp_path / str(most_bytes)
+        shutil.copytree(before, root)
+        nights = Nights(root)
+
+        process = killer.context.Process(
+            target=live_on_a_full_disk, args=(root, nights.url, [TONIGHT], [stage], most_bytes)
+        )
+        process.start()
+        process.join()
+
+        codes.append(process.exitcode)
+        assert nights.broken() == {}
+        nights.run(TONIGHT, [stage])
+        assert nights.state() == golden
+    assert set(codes) <= {0, TemporaryError.exit_code}, codes
+    assert codes[0] == TemporaryError.exit_code
+
+
 @pytest.mark.parametrize("stage", ["score", "settle"])
 @pytest.mark.parametrize(
     "point", ["database.before_statement", "database.before_commit", "database.after_commit"]
@@ -239,7 +264,7 @@ def test_a_database_that_finds_the_disk_full_is_whole(
     database = nights.root / "var" / "redeye.db"
 
     process = killer.context.Process(
-        target=live_on_a_full_disk, args=(nights.root, nights.url, [TONIGHT], 4096)
+        target=live_on_a_full_disk, args=(nights.root, nights.url, [TONIGHT], ["score"], 4096)
     )
     process.start()
     process.join()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,19 +12,24 @@ import pandas as pd
 import pytest
 
 from pipelines.core.contracts import Problem, Recipe
-from pipelines.core.errors import ConfigError, DataError
+from pipelines.core.errors import BusyError, ConfigError, DataError, GateRefused
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
+from pipelines.methods.asking import find_damage
 from pipelines.methods.examples import Examples, find_past, read_past
 from pipelines.methods.metrics import METRICS, score_events
-from pipelines.methods.model import fit
+from pipelines.methods.model import Model, fit
+from pipelines.methods.modelfile import pack
 from pipelines.methods.promises import read_promises
+from tests.integration.hostile import DEEP, with_card
 from tests.integration.learning import (
     DAY,
     FIRST,
     PROBLEM,
     REGRESSION,
+    WORKERS,
     World,
     linear,
+    load,
     rides,
     trees,
     worth,
@@ -212,8 +217,8 @@ def test_both_fits_are_those_of_the_recipe_on_their_days_and_the_served_one_is_l
         version = world.registry.version(candidate.version)
         assert version is not None
         for examples, model in (
-            (known, world.registry.load(version)),
-            (early, world.registry.load_held_out(version)),
+            (known, load(world.registry.fetch(version))),
+            (early, load(world.registry.fetch_held_out(version))),
         ):
             again = fit(recipe, examples, 1, 1)
             assert np.array_equal(model.scores(known.frame), again.scores(known.frame))
@@ -235,7 +240,9 @@ def test_a_champion_that_has_seen_the_test_days_is_judged_by_its_held_out_fit(
     assert evaluation.comparable, evaluation.reason
     assert judged is not None
     found = examples_of(world, evaluation)
-    scored = score_events(found, world.registry.load_held_out(champion).scores(found.frame), worth)
+    scored = score_events(
+        found, load(world.registry.fetch_held_out(champion)).scores(found.frame), worth
+    )
     assert judged.metrics["log_loss"].mid == pytest.approx(
         METRICS["log_loss"].of(scored), rel=1e-12
     )
@@ -638,6 +645,18 @@ def test_a_recipe_that_cannot_be_fitted_or_kept_costs_itself_by_name(
     assert world.promote(candidates, world.evaluate(candidates)).outcome == "champion"
 
 
+def test_an_evaluation_of_other_candidates_decides_nothing(world: World) -> None:
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+
+    with pytest.raises(
+        BusyError, match="another night of this day is at work; run `redeye evaluate"
+    ):
+        world.promote(candidates, evaluation.model_copy(update={"run_id": "of another night"}))
+
+    assert world.registry.version("champion") is None
+
+
 def strict(schema: Mapping[str, str], seed: int, threads: int) -> Any:
     """It can be fitted and kept, and raises when it is asked about a line that it does not know."""
     return linear(schema, seed, threads).set_params(
@@ -664,6 +683,46 @@ def test_a_recipe_that_cannot_answer_the_fold_costs_itself_by_name(tmp_path: Pat
         "recipe 'strict': cannot be asked for scores (Val"
     )
     assert world.promote(candidates, world.evaluate(candidates)).outcome == "champion"
+
+
+def harmful(names: Collection[str], patch: pytest.MonkeyPatch) -> None:
+    """From now on, the files of these recipes' models harm who opens them; the registry vouches for them."""
+
+    def packed(model: Model) -> bytes:
+        return with_card(model, DEEP) if model.name in names else pack(model)
+
+    patch.setattr("pipelines.adapters.mlversion.pack", packed)
+
+
+def test_a_candidate_that_harms_who_opens_it_costs_only_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harmful({"trees"}, monkeypatch)
+    candidates = world.train()
+
+    evaluation = world.evaluate(candidates)
+    verdict = world.promote(candidates, evaluation)
+
+    assert "RecursionError" in evaluation.unanswered["trees"]
+    assert [one.name for one in evaluation.candidates] == ["linear"]
+    assert (verdict.outcome, verdict.candidate) == ("champion", "linear")
+    trees = world.registry.version(candidates.candidates[1].version)
+    assert trees is not None
+    judged = world.warehouse.blessing(trees)
+    assert judged is not None
+    assert "RecursionError" in judged.quality.reason
+    assert "RecursionError" in judged.infra.reason
+    assert "RecursionError" in (find_damage(lambda: world.registry.fetch(trees), WORKERS) or "")
+
+
+def test_when_no_candidate_can_be_opened_evaluate_says_why(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harmful({"linear", "trees"}, monkeypatch)
+    candidates = world.train()
+
+    with pytest.raises(GateRefused, match=r"linear: .*RecursionError.*trees: .*RecursionError"):
+        world.evaluate(candidates)
 
 
 def test_when_every_recipe_fails_the_night_says_so(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pipelines.core.contracts import Recipe
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Interval
 from pipelines.methods.golden import golden_day, golden_scores
-from tests.integration.learning import DAY, FIRST, REGRESSION, World, linear, trees
+from tests.integration.learning import DAY, FIRST, REGRESSION, World, linear, load, trees
 from tests.integration.test_learning import spoiled
 
 
@@ -63,7 +63,7 @@ def test_a_model_answers_after_loading_as_in_training(world: World) -> None:
     for candidate in candidates.candidates:
         version = world.registry.version(candidate.version)
         assert version is not None
-        model = world.registry.load(version)
+        model = load(world.registry.fetch(version))
         assert (model.task, model.bounds) == ("regression", (-20.0, 40.0))
         assert golden_scores(model, batch) == candidate.golden
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pipelines.core.contracts import ModelFile
 from pipelines.core.errors import DataError
 from pipelines.methods.lineage import Archive, tell_event, trace
 from pipelines.problem import PROBLEM
 from pipelines.story import show_story
-from tests.integration.serving import DAY, Serving
+from tests.integration.hostile import DEEP, with_card
+from tests.integration.learning import WORKERS, fitted
+from tests.integration.serving import DAY, MemoryWorkers, Serving
 
 KEY = f"{DAY}|UA|2|EWR|515"
 
@@ -25,7 +30,8 @@ def serving(tmp_path: Path) -> Serving:
 
 
 def archive(serving: Serving) -> Archive:
-    return Archive(PROBLEM, serving.lake, serving.registry, serving.warehouse)
+    workers = MemoryWorkers(serving.registry)
+    return Archive(PROBLEM, serving.lake, serving.registry, serving.warehouse, workers)
 
 
 def test_a_day_leads_back_to_the_model_and_to_the_very_features_that_were_scored(
@@ -118,3 +124,19 @@ def test_what_was_not_scored_is_refused_with_what_comes_near(serving: Serving) -
         tell_event(f"{DAY}|UA|2|EWR|516", trace(DAY, archive(serving)), archive(serving))
     with pytest.raises(DataError, match="nothing is published"):
         trace(DAY + timedelta(days=1), archive(serving))
+
+
+def test_a_model_that_harms_who_opens_it_leaves_the_answer_and_a_gap(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving.score(table=serving.features(said=(0.25, 0.5, 0.75)))
+    content = with_card(fitted("linear"), DEEP)
+    file = ModelFile(tmp_path / "model.skops", "skops", hashlib.sha256(content).hexdigest())
+    file.path.write_bytes(content)
+    monkeypatch.setattr(serving.registry, "fetch", lambda _: file)
+    kept = replace(archive(serving), workers=WORKERS)
+
+    event = tell_event(KEY, trace(DAY, kept), kept)
+
+    assert (event.score, event.gained) == (0.5, None)
+    assert "RecursionError" in event.gap

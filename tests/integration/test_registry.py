@@ -6,13 +6,13 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pipelines.adapters.registry import MlflowRegistry
@@ -25,12 +25,12 @@ from pipelines.core.errors import (
     RegistryAway,
     TemporaryError,
 )
+from pipelines.core.files import MOST_BYTES
 from pipelines.core.records import ModelVersion
-from pipelines.methods.examples import Examples
-from pipelines.methods.model import Model, fit
+from pipelines.methods.model import Model
 from pipelines.methods.modelfile import pack
 from pipelines.methods.tags import tags_of
-from tests.integration.learning import DAY, PROBLEM, empty_store, rides
+from tests.integration.learning import DAY, PROBLEM, empty_store, fitted, load, rides
 from tests.integration.serving import judged
 
 FACTS = {"git_commit": "abc123", "lock_sha256": "def", "seed": "1"}
@@ -60,14 +60,7 @@ class Shop:
 
 @pytest.fixture(scope="module")
 def models() -> tuple[Model, Model]:
-    made = rides(DAY).iloc[1:]
-    schema: Any = {"wind": "number", "line": "category"}
-    days = np.full(len(made), np.datetime64(DAY))
-    labels = (made["delay"] >= 10).to_numpy("float64")
-    known_at = made["known_at"].to_numpy("datetime64[us]")
-    examples = Examples(schema, made[["wind", "line"]], labels, days, known_at)
-    linear, trees = (fit(recipe, examples, seed=1, threads=1) for recipe in PROBLEM.recipes)
-    return linear, trees
+    return fitted("linear"), fitted("trees")
 
 
 @pytest.fixture
@@ -95,7 +88,7 @@ def version(request: pytest.FixtureRequest, shop: Shop) -> ModelVersion:
 def test_a_version_comes_back_and_scores_the_same_bits(shop: Shop, version: ModelVersion) -> None:
     made = next(model for model in shop.models if model.name == version.candidate)
 
-    loaded = shop.registry.load(version)
+    loaded = load(shop.registry.fetch(version))
 
     assert (loaded.scores(rides(DAY)) == made.scores(rides(DAY))).all()
     assert version.features == ("wind", "line")
@@ -157,12 +150,12 @@ def test_a_damaged_held_out_fit_judges_nothing_and_the_model_serves_on(
     shop: Shop, version: ModelVersion
 ) -> None:
     path = shop.file(version).with_stem("held_out")
-    whole = shop.registry.load_held_out(version)
+    whole = load(shop.registry.fetch_held_out(version))
     path.write_bytes(path.read_bytes()[:-1] + b"?")
 
     with pytest.raises(GateRefused, match="SHA-256"):
-        shop.registry.load_held_out(version)
-    assert shop.registry.load(version).trained_until == whole.trained_until
+        load(shop.registry.fetch_held_out(version))
+    assert load(shop.registry.fetch(version)).trained_until == whole.trained_until
 
 
 def test_mlflows_own_loader_understands_what_we_keep(shop: Shop, version: ModelVersion) -> None:
@@ -216,7 +209,7 @@ def test_a_swapped_file_is_refused(shop: Shop, version: ModelVersion) -> None:
     shop.file(version).write_bytes(pack(replace(other, name=version.candidate)))
 
     with pytest.raises(GateRefused, match="SHA-256"):
-        shop.registry.load(version)
+        load(shop.registry.fetch(version))
 
 
 def test_a_truncated_file_is_refused(shop: Shop, version: ModelVersion) -> None:
@@ -224,14 +217,14 @@ def test_a_truncated_file_is_refused(shop: Shop, version: ModelVersion) -> None:
     file.write_bytes(file.read_bytes()[:-1])
 
     with pytest.raises(GateRefused, match="SHA-256"):
-        shop.registry.load(version)
+        load(shop.registry.fetch(version))
 
 
 def test_a_missing_file_is_refused(shop: Shop, version: ModelVersion) -> None:
     shop.file(version).unlink()
 
     with pytest.raises(GateRefused, match="promote another version"):
-        shop.registry.load(version)
+        load(shop.registry.fetch(version))
 
 
 def test_a_deleted_version_is_refused(shop: Shop, version: ModelVersion) -> None:
@@ -239,7 +232,7 @@ def test_a_deleted_version_is_refused(shop: Shop, version: ModelVersion) -> None
 
     assert shop.registry.version(version.version) is None
     with pytest.raises(GateRefused, match="gone"):
-        shop.registry.load(version)
+        load(shop.registry.fetch(version))
 
 
 class Spring:
@@ -266,7 +259,7 @@ def test_a_pickle_is_refused_before_it_is_read_whatever_its_name_and_tags_say(
 
     assert forged is not None
     with pytest.raises(GateRefused, match="model file"):
-        shop.registry.load(forged)
+        load(shop.registry.fetch(forged))
     assert not (tmp_path / "sprung").exists()
 
 
@@ -283,7 +276,7 @@ def test_what_else_lies_in_the_folder_is_neither_read_nor_a_reason_to_refuse(
     beside.parent.mkdir(exist_ok=True)
     beside.write_bytes(pickle.dumps(Spring(beside.with_name("sprung"))))
 
-    loaded = shop.registry.load(version)
+    loaded = load(shop.registry.fetch(version))
 
     assert (loaded.scores(rides(DAY)) == shop.models[0].scores(rides(DAY))).all()
     assert not beside.with_name("sprung").exists()
@@ -304,7 +297,7 @@ def test_loading_with_mlflow_leaves_the_champion_where_it_is(
     folder = shop.file(version).parent
     assert (folder / "registered_model_meta").exists()  # MLflow's habit, not ours
     made = next(model for model in shop.models if model.name == version.candidate)
-    assert (shop.registry.load(version).scores(rides(DAY)) == made.scores(rides(DAY))).all()
+    assert (load(shop.registry.fetch(version)).scores(rides(DAY)) == made.scores(rides(DAY))).all()
     assert (by_alias.predict(rides(DAY)) == made.scores(rides(DAY))).all()
 
 
@@ -378,7 +371,7 @@ def test_what_somebody_else_registered_is_unblessed_and_not_loaded(shop: Shop) -
     assert (foreign.sha256, foreign.shown, foreign.unreadable) == ("", {}, "")
     assert foreign.trained_until.year == 9999
     with pytest.raises(GateRefused, match="not registered by Redeye"):
-        shop.registry.load(foreign)
+        load(shop.registry.fetch(foreign))
 
 
 def test_a_run_left_by_a_dead_process_is_ended_and_taken_up_again(shop: Shop) -> None:
@@ -450,10 +443,10 @@ def test_a_server_that_is_down_is_temporary_and_keeps_its_password_to_itself(sho
 @pytest.mark.usefixtures("impatient")
 def test_a_verified_copy_serves_while_the_server_is_down(shop: Shop, version: ModelVersion) -> None:
     with pytest.raises(TemporaryError):
-        down(shop.places).load(version)
-    expected = shop.registry.load(version).scores(rides(DAY))
+        load(down(shop.places).fetch(version))
+    expected = load(shop.registry.fetch(version)).scores(rides(DAY))
 
-    assert (down(shop.places).load(version).scores(rides(DAY)) == expected).all()
+    assert (load(down(shop.places).fetch(version)).scores(rides(DAY)) == expected).all()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -489,12 +482,32 @@ def test_a_damaged_record_of_the_champion_is_refused_in_a_sentence(
 
 @pytest.mark.usefixtures("impatient")
 def test_a_damaged_copy_does_not_serve(shop: Shop, version: ModelVersion) -> None:
-    shop.registry.load(version)
+    load(shop.registry.fetch(version))
     (copy,) = (shop.places.var / "models").iterdir()
     copy.write_bytes(b"rot")
 
     with pytest.raises(GateRefused, match="SHA-256"):
-        down(shop.places).load(version)
+        load(down(shop.places).fetch(version))
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, partial(os.symlink, "/dev/zero")])
+def test_an_artefact_that_is_no_file_is_refused_and_not_waited_for(
+    shop: Shop, version: ModelVersion, put: Callable[[Path], None]
+) -> None:
+    (file,) = (shop.places.var / "artifacts").rglob("model.[us]*")
+    file.unlink()
+    put(file)
+
+    with pytest.raises(GateRefused, match="it is no regular file; promote another version"):
+        shop.registry.fetch(version)
+
+
+def test_an_artefact_larger_than_may_be_read_is_refused(shop: Shop, version: ModelVersion) -> None:
+    (file,) = (shop.places.var / "artifacts").rglob("model.[us]*")
+    os.truncate(file, MOST_BYTES + 2**20)  # without a byte on the disk
+
+    with pytest.raises(GateRefused, match="it is larger than 4,096 MB; promote another version"):
+        shop.registry.fetch(version)
 
 
 def test_a_store_that_is_no_database_is_temporary(tmp_path: Path) -> None:

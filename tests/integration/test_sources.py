@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import resource
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -17,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from pipelines.adapters import filesource
 from pipelines.adapters.sources import open_source
 from pipelines.adapters.sqlsource import SqlSource
 from pipelines.core.contracts import Problem, Source, Table
@@ -471,3 +475,61 @@ def test_an_s3_without_credentials_is_a_matter_of_settings(
 
     with pytest.raises(ConfigError, match="set the AWS_\\* variables"):
         open_source(problem("s3://landing")).read("schedule", DAY)
+
+
+def no_file(path: Path, kind: str) -> None:
+    """Something at the path that is no file: to read it may never end."""
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(os.path.relpath(path))
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.symlink_to(path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "loop"])
+@pytest.mark.parametrize("name", [f"schedule/{DAY}.parquet", f"schedule/day={DAY}/a.csv"])
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    tmp_path: Path, name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a socket is short
+    (tmp_path / name).parent.mkdir(parents=True)
+    no_file(tmp_path / name, kind)
+
+    with pytest.raises(DataError, match="put the file itself there") as refused:
+        open_source(problem(str(tmp_path))).read("schedule", DAY)
+
+    assert not isinstance(refused.value, MissingDay)
+
+
+def test_a_parquet_file_that_unpacks_to_more_than_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    word = pa.array(["x" * 1_000_000])
+    places = pa.array(np.zeros(200_000, dtype="int32"))
+    rows = pa.table({"day": [DAY] * 200_000, "word": pa.DictionaryArray.from_arrays(places, word)})
+    content = io.BytesIO()
+    pq.write_table(rows, content, compression="zstd", store_schema=False)  # 200 GB in half a MB
+    put_below(tmp_path)(f"schedule/{DAY}.parquet", content.getvalue())
+    monkeypatch.setattr(filesource, "MEMORY_BYTES", 2**28)
+    limit = resource.getrlimit(resource.RLIMIT_AS)
+
+    with pytest.raises(DataError, match=r"unpack to more than 0\.25 GB; deliver the day in"):
+        open_source(problem(str(tmp_path))).read("schedule", DAY)
+
+    assert resource.getrlimit(resource.RLIMIT_AS) == limit
+
+
+def test_a_name_with_a_line_break_is_told_on_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "schedule" / f"day={DAY}"
+    folder.mkdir(parents=True)
+    (folder / "a\nb.parquet").write_bytes(b"PAR1")
+
+    with pytest.raises(DataError) as refused:
+        open_source(problem(str(tmp_path))).read("schedule", DAY)
+
+    assert "\n" not in str(refused.value)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from pipelines import cli, runner
@@ -17,7 +22,7 @@ from pipelines.commands import nights as command
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import Candidates, Evaluation, Record, Verdict
 from tests.integration.serving import MemoryNotifier
-from tests.integration.small_night import DAY, STAGES, Nights
+from tests.integration.small_night import DAY, REPOSITORY, STAGES, Nights
 
 LEARNING = ("train", "evaluate", "promote")
 
@@ -165,3 +170,68 @@ def test_a_message_that_cannot_be_sent_does_not_end_the_night(
 
     assert living.night() == 1
     assert SqlWarehouse(living.nights.url).published(DAY) is not None
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from pipelines.core.lifeline import watch_over
+watch_over()
+import pytest
+from tests.integration.test_unforeseen import Living, kill
+root, stage = Path(sys.argv[1]), sys.argv[2]
+with pytest.MonkeyPatch.context() as patch:
+    living = Living(root, patch)
+    living.ends = {stage: kill}
+    code = living.night()
+    (root / "sent.txt").write_text(repr(living.notifier.sent))
+sys.exit(code)
+"""
+
+
+def kill() -> None:
+    """As the kernel does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("stage", [*LEARNING, "nothing"])
+def test_a_learning_stage_that_is_killed_costs_itself(tmp_path: Path, stage: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path), stage],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    published = SqlWarehouse(f"sqlite:///{tmp_path}/var/redeye.db").published(DAY)
+    assert published is not None
+    assert (published.answered_by, published.model_version) == ("champion", "2")
+    if stage == "nothing":
+        assert done.returncode == 0
+        return
+    assert done.returncode == 1
+    told = f"{stage} {DAY}: its process was ended by SIGKILL, 2 times"
+    assert told in done.stderr
+    assert told in (tmp_path / "sent.txt").read_text()
+
+
+def test_the_process_that_watches_and_the_night_end_together() -> None:
+    for signum, code in ((signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)):
+        watcher = subprocess.Popen([sys.executable, "-c", SLEEPING], cwd=REPOSITORY, stdout=-1)
+        assert watcher.stdout is not None
+        child = psutil.Process(int(watcher.stdout.readline()))
+        watcher.send_signal(signum)
+
+        assert watcher.wait(60) == code
+        psutil.wait_procs([child], timeout=60)
+        assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+SLEEPING = """
+import os, sys, time
+from pipelines.core.lifeline import watch_over
+watch_over()
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""

@@ -502,7 +502,20 @@ def test_the_ledger_keeps_every_move_in_order_and_repeats_none(url: str) -> None
     for entry in (first, first, second, first):
         warehouse.append(entry)
 
-    assert warehouse.ledger() == [first, second, first]
+    assert warehouse.ledger() == [first, second, first.model_copy(update={"before": "2"})]
+
+
+def test_of_two_promotions_at_once_the_ledger_says_who_was_champion_between(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    for version in ("1", "2", "3"):  # the last two saw version 1 as champion
+        before = None if version == "1" else "1"
+        warehouse.append(LedgerEntry(version=version, before=before, actor="gate", reason="better"))
+
+    assert [(e.version, e.before) for e in warehouse.ledger()] == [
+        ("1", None),
+        ("2", "1"),
+        ("3", "2"),
+    ]
 
 
 def test_a_metric_measured_again_takes_the_place_of_the_first(url: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from pipelines.methods.examples import Examples
 from pipelines.methods.model import Form, Model, fit
 from pipelines.methods.modelfile import pack
 from pipelines.problem.model import RECIPES
+from tests.integration.hostile import DEEP, with_card
 
 SCHEMA: Mapping[str, Any] = {"wind": "number", "line": "category"}
 
@@ -58,17 +61,18 @@ def question(
     return Question(name or form, ModelFile(path, form, sha256 or true), table)
 
 
-def ask(*questions: Question, seconds: float = 60, memory_gb: float = 8) -> dict[str, Reply]:
-    with ProcessWorkers(seconds, memory_gb).ask(questions) as replies:
+def ask(*questions: Question, seconds: float = 600, memory_gb: float = 8) -> dict[str, Reply]:
+    workers = ProcessWorkers(seconds, memory_gb)
+    with closing(workers), workers.ask(questions) as replies:
         return {one.name: reply for one, reply in replies}
 
 
 def children() -> list[psutil.Process]:
-    """The processes that are being asked."""
+    """The processes that are being asked: children of the one that imports."""
     found = []
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            if "pipelines.adapters.worker" in child.cmdline():
+            if "pipelines.adapters.worker" in child.cmdline() and child.ppid() != os.getpid():
                 found.append(child)
     return found
 
@@ -199,20 +203,82 @@ def test_nobody_is_left_behind_when_the_first_answer_was_enough(
     asked = [question(tmp_path, table, pack(model), model.form, name=str(n)) for n in range(3)]
     before = children()
 
-    with ProcessWorkers(60, 8).ask(asked) as replies:
-        next(replies)
+    workers = ProcessWorkers(600, 8)
+    with closing(workers):
+        with workers.ask(asked) as replies:
+            next(replies)
 
-    assert children() == before
+        assert children() == before
 
 
 def test_the_models_are_at_work_while_the_one_who_asks_does_something_else(
-    tmp_path: Path, table: Path
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = a_model(RECIPES[0])
+    model, clock = a_model(RECIPES[0]), time.monotonic
+    workers = ProcessWorkers(600, 8)
+    asked = question(tmp_path, table, pack(model), model.form)
 
-    with ProcessWorkers(60, 8).ask([question(tmp_path, table, pack(model), model.form)]) as replies:
-        psutil.wait_procs(children(), timeout=60)
-        time.sleep(1)
+    with closing(workers), workers.ask([asked]) as replies:
+        while not children():
+            time.sleep(0.01)
+        psutil.wait_procs(children(), timeout=600)
+        monkeypatch.setattr(time, "monotonic", lambda: clock() + 601)
         (_, reply) = next(replies)
 
     assert reply.outcome == "answered"
+
+
+def test_models_that_are_asked_one_after_the_other_import_once(tmp_path: Path, table: Path) -> None:
+    model = a_model(RECIPES[0])
+    asked = question(tmp_path, table, pack(model), model.form)
+    workers = ProcessWorkers(600, 8)
+
+    with closing(workers):
+        parents = []
+        for _ in range(2):
+            with workers.ask([asked]) as replies:
+                assert [reply.outcome for _, reply in replies] == ["answered"]
+            parents += psutil.Process().children()
+
+    assert len(parents) == 2
+    assert parents[0] == parents[1]
+    assert not parents[0].is_running()
+
+
+def test_when_the_process_that_imports_is_killed_it_is_said_and_the_next_question_has_another(
+    tmp_path: Path, table: Path
+) -> None:
+    model = a_model(RECIPES[0])
+    asked = question(tmp_path, table, pack(model), model.form)
+    workers = ProcessWorkers(600, 8)
+
+    with closing(workers):
+        with workers.ask([asked]) as replies:
+            psutil.Process().children()[0].kill()
+            assert [reply.outcome for _, reply in replies] == ["crashed"]
+        with workers.ask([asked]) as replies:
+            assert [reply.outcome for _, reply in replies] == ["answered"]
+
+
+def test_a_frame_is_scored_as_the_file_of_its_rows(tmp_path: Path, table: Path) -> None:
+    model = a_model(RECIPES[0])
+    by_file = question(tmp_path, table, pack(model), model.form, name="file")
+    by_frame = replace(by_file, name="frame", table=frame())
+
+    replies = ask(by_file, by_frame, replace(by_file, name="opened", table=None))
+
+    assert replies["frame"].scores.tobytes() == replies["file"].scores.tobytes()  # type: ignore[union-attr]
+    assert replies["opened"].scores is None
+    assert replies["opened"].features == ("wind", "line")
+
+
+@pytest.mark.parametrize("form", ["ubj", "skops"])
+def test_a_card_that_nests_without_end_costs_its_own_process(
+    tmp_path: Path, table: Path, form: Form
+) -> None:
+    content = with_card(a_model(RECIPES[form == "ubj"]), DEEP)
+
+    reply = ask(question(tmp_path, table, content, form))[form]
+
+    assert reply.outcome == "crashed"
+    assert "RecursionError" in reply.reason

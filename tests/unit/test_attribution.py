@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.methods.attribution import contributions
+from pipelines.methods.attribution import Walks
 from pipelines.methods.model import Model
 
 FEATURES = ("wind", "rain", "noise")
@@ -29,6 +29,11 @@ def model(formula: Any) -> Model:
     schema = dict.fromkeys(FEATURES, "number")
     day = date(2013, 10, 1)
     return Model("m", "skops", schema, {}, day, Formula(formula), "regression", (-1e9, 1e9))  # type: ignore[arg-type]
+
+
+def contributions(one: Model, others: pd.DataFrame, event: pd.DataFrame) -> tuple[float, pd.Series]:
+    walks = Walks.of(list(one.schema), others, event)
+    return walks.contributions(one.scores(walks.rows))
 
 
 def frame(rows: int, seed: int = 1) -> pd.DataFrame:

@@ -71,6 +71,38 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
         lake.path(kept)
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def loop(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("put", [pipe, loop, device])
+@pytest.mark.parametrize("what", ["the rows", "the manifest"])
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    tmp_path: Path, put: Callable[[Path], None], what: str
+) -> None:
+    kept = LocalLake(tmp_path).write("raw/flights", DAY, rows(1))
+    path = tmp_path / kept.file
+    put(path if what == "the rows" else path.parent / "manifest.json")
+    lake = LocalLake(tmp_path)
+
+    with pytest.raises(DataError, match="cannot be read"):
+        lake.read(lake.find("raw/flights", DAY, DAY))
+
+    if what == "the rows":
+        assert lake.read([lake.write("raw/flights", DAY, rows(1))]) == rows(1)
+
+
 def test_a_damaged_manifest_is_refused_and_not_taken_for_an_empty_day(tmp_path: Path) -> None:
     lake = LocalLake(tmp_path)
     lake.write("raw/flights", DAY, rows(1))

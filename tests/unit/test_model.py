@@ -19,7 +19,7 @@ from pipelines.core.errors import ConfigError, DataError, GateRefused
 from pipelines.methods import modelfile
 from pipelines.methods.examples import Examples
 from pipelines.methods.golden import golden_scores
-from pipelines.methods.importance import permutation_importance
+from pipelines.methods.importance import Shuffled
 from pipelines.methods.model import Model, fit
 from pipelines.methods.modelfile import pack, unpack
 from pipelines.problem.model import RECIPES
@@ -153,7 +153,8 @@ def test_a_frame_without_a_feature_is_refused_by_name(model: Model) -> None:
 
 
 def test_the_feature_that_decides_is_the_most_important(model: Model) -> None:
-    importance = permutation_importance(model, some_examples(seed=3), seed=1)
+    shuffled = Shuffled.of(some_examples(seed=3), seed=1)
+    importance = shuffled.importance(model.scores(shuffled.rows))
 
     assert next(iter(importance)) == "speed"
     assert importance["speed"] > 0.05

@@ -8,6 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from pipelines.core.records import Finding, TableCheck, Validation
+from pipelines.core.visible import DISGUISING
 from pipelines.methods.page import render
 from pipelines.methods.suite import Suite
 from pipelines.methods.validation_page import LISTED_DAYS, view
@@ -54,6 +55,16 @@ def test_nothing_that_came_with_the_data_is_html() -> None:
     assert "<script" not in page
     assert 'onload="' not in page
     assert page.count("&lt;script&gt;") > 5
+
+
+def test_what_would_show_a_text_otherwise_is_visible() -> None:
+    sample = pa.table({"a\u202eb\x1b[2J\u200b": ["gpj.\u202eexe\x07"]})
+
+    page = a_page(a_check(DAY), samples={EVIL: sample})
+
+    assert "a\\u202eb\\u001b[2J\\u200b" in page
+    assert "gpj.\\u202eexe\\u0007" in page
+    assert not DISGUISING.search(page)
 
 
 def test_a_page_loads_nothing_from_elsewhere_and_forbids_it() -> None:
