@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from weakref import finalize
 
 from pipelines.adapters.worker import REPLY_BYTES, STARVED
 from pipelines.core.contracts import Question, Reply
@@ -88,6 +89,7 @@ class ProcessWorkers:
     def __init__(self, seconds: float, memory_gb: float) -> None:
         self._seconds, self._memory = seconds, int(memory_gb * 2**30)
         self._parent: _Parent | None = None
+        self._end: Callable[[], object] = lambda: None
         self._asked = 0
 
     def expect(self) -> None:
@@ -95,12 +97,14 @@ class ProcessWorkers:
         if self._parent is None or self._parent.process.poll() is not None:
             self.close()
             self._parent = _spawn()
+            ending = finalize(self, _end, self._parent)  # when nobody has this any more
+            ending.atexit = False
+            self._end = ending
 
     def close(self) -> None:
         """End what was started."""
-        if self._parent is not None:
-            _end(self._parent)
-            self._parent = None
+        self._end()
+        self._parent = None
 
     @contextmanager
     def ask(self, questions: Sequence[Question]) -> Iterator[Iterator[tuple[Question, Reply]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import pickle
@@ -228,21 +229,39 @@ def test_the_models_are_at_work_while_the_one_who_asks_does_something_else(
     assert reply.outcome == "answered"
 
 
+def processes() -> set[psutil.Process]:
+    """What this process has started and still runs; other tests' processes are among them."""
+    return set(psutil.Process().children())
+
+
 def test_models_that_are_asked_one_after_the_other_import_once(tmp_path: Path, table: Path) -> None:
     model = a_model(RECIPES[0])
     asked = question(tmp_path, table, pack(model), model.form)
-    workers = ProcessWorkers(600, 8)
+    workers, before = ProcessWorkers(600, 8), processes()
 
     with closing(workers):
         parents = []
         for _ in range(2):
             with workers.ask([asked]) as replies:
                 assert [reply.outcome for _, reply in replies] == ["answered"]
-            parents += psutil.Process().children()
+            parents.append(processes() - before)
 
-    assert len(parents) == 2
+    assert len(parents[0]) == 1
     assert parents[0] == parents[1]
-    assert not parents[0].is_running()
+    assert not any(one.is_running() for one in parents[0])
+
+
+def test_workers_that_nobody_has_any_more_leave_no_process() -> None:
+    before = processes()
+    workers = ProcessWorkers(600, 8)
+    workers.expect()
+    begun = processes() - before
+
+    del workers
+    gc.collect()
+
+    assert len(begun) == 1
+    assert not any(one.is_running() for one in begun)
 
 
 def test_when_the_process_that_imports_is_killed_it_is_said_and_the_next_question_has_another(
@@ -250,11 +269,12 @@ def test_when_the_process_that_imports_is_killed_it_is_said_and_the_next_questio
 ) -> None:
     model = a_model(RECIPES[0])
     asked = question(tmp_path, table, pack(model), model.form)
-    workers = ProcessWorkers(600, 8)
+    workers, before = ProcessWorkers(600, 8), processes()
 
     with closing(workers):
         with workers.ask([asked]) as replies:
-            psutil.Process().children()[0].kill()
+            (parent,) = processes() - before
+            parent.kill()
             assert [reply.outcome for _, reply in replies] == ["crashed"]
         with workers.ask([asked]) as replies:
             assert [reply.outcome for _, reply in replies] == ["answered"]
