@@ -358,7 +358,7 @@ def test_lost_discrimination_is_an_alarm_with_its_size(serving: Serving) -> None
     )
 
     (told,) = [alert for alert in report.alerts if "events apart less than was promised" in alert]
-    assert re.search(r"AUC 0\.[45]\d\d came on 7 settled days where 0\.[67]\d\d was promised", told)
+    assert re.search(r"AUC 0\.[45]\d\d came on 9 settled days where 0\.[67]\d\d was promised", told)
     assert "was promised</span>" in page
 
 

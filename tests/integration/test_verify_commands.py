@@ -26,6 +26,8 @@ from pipelines.core.records import FeatureTable
 from pipelines.methods.invariants import Breach
 from pipelines.methods.repair import Workshop, plan, repair
 from pipelines.methods.succession import look, promote_by_hand, roll_back
+from pipelines.methods.tags import tags_of
+from tests.integration.serving import judged
 from tests.integration.small_night import DAY, STAGES, FileVersions, Nights
 
 TONIGHT = DAY + timedelta(days=1)
@@ -219,8 +221,9 @@ def lose_alias(nights: Nights) -> None:
 
 
 def unbless(nights: Nights) -> None:
-    told = nights.registry.versions["2"].model_copy(update={"quality": False})
-    nights.registry.versions["2"] = told
+    refused = judged(nights.registry.versions["2"], passed=False)
+    nights.services["warehouse"]().bless(refused)
+    nights.registry.show("2", tags_of(refused))
 
 
 def lose_record(nights: Nights) -> None:
