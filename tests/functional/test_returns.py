@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -89,6 +90,8 @@ def test_ten_nights_are_right_once_the_delay_is_declared_as_it_was_advised(
     published = clone.rows("SELECT day, event_key, score FROM prediction_current")
     said = pd.DataFrame(published, columns=["day", "event_key", "score"])
     said = said.loc[said["day"] <= str(NIGHTS[-1])]
+    verdict = json.loads((clone.root / "runs" / str(FIRST) / "verdict.json").read_text())
+    assert verdict["outcome"] == "champion"
     true = world.assign(
         event_key=[
             f"{d}|{s}|{n}"

@@ -157,3 +157,13 @@ def test_the_environment_decides_where_things_are(tmp_path: Path) -> None:
 )
 def test_the_settings_of_the_other_problems_are_complete(params: Path) -> None:
     assert read_params(params).problem == "pipelines.problem"
+
+
+def test_labels_that_take_two_weeks_need_no_setting_of_their_own() -> None:
+    """What the nights of test_returns.py show, they show with the project's own settings."""
+    ours, shop = (
+        read_params(path).model_dump(exclude={"day"})
+        for path in (PARAMS, PROBLEMS / "returns" / "params.yaml")
+    )
+
+    assert shop == ours
