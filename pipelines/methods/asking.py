@@ -42,12 +42,18 @@ def _refusal(reply: Reply, rows: int) -> str:
     return f"it gave {bad} scores that are no finite numbers" if bad else ""
 
 
+def ask_one(question: Question, workers: Workers) -> Reply:
+    """What came of a single question."""
+    with workers.ask([question]) as replies:
+        ((_, reply),) = replies
+    return reply
+
+
 def find_damage(fetch: Callable[[], ModelFile], workers: Workers) -> str | None:
     """Why a model's file cannot be fetched or opened; None when it can."""
     try:
         file = fetch()
     except (GateRefused, DataError) as error:
         return str(error)
-    with workers.ask([Question("model", file, None)]) as replies:
-        ((_, reply),) = replies
+    reply = ask_one(Question("model", file, None), workers)
     return None if reply.outcome == "answered" else reply.reason

@@ -13,6 +13,7 @@ import pandas as pd
 from pipelines.core.contracts import Lake, Problem, Question, Registry, Warehouse, Workers
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import BlessingEntry, ModelVersion, Partition, ScoringRun
+from pipelines.methods.asking import ask_one
 from pipelines.methods.attribution import Walks
 from pipelines.methods.events import event_keys
 
@@ -129,8 +130,7 @@ def _attributed(event: Event, version: str | None, lineage: Lineage, archive: Ar
 
 
 def _ask(question: Question, names: list[str], workers: Workers) -> np.ndarray:
-    with workers.ask([question]) as replies:
-        ((_, reply),) = replies
+    reply = ask_one(question, workers)
     if reply.scores is None:
         raise DataError(f"{question.name}, asked again, does not answer: {reply.reason}")
     if list(reply.features) != names:
