@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-from pipelines.core.lifeline import watch_over
+from pipelines.core.supervisor import supervise
 
 QUIET = {
     # Threads that spin while they wait make training several times slower on shared cores.
@@ -43,7 +43,7 @@ def run() -> None:
     # that locks are released and files half written are removed.
     signal.signal(signal.SIGTERM, _stop)
     if sys.argv[1:2] == ["night"]:
-        watch_over()  # from here on in a child
+        supervise()  # from here on in a child
     from pipelines.cli import main
 
     code = main(sys.argv[1:], os.environ)

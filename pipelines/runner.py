@@ -23,8 +23,8 @@ from pipelines.core.errors import ConfigError, DataError, RedeyeError, Temporary
 from pipelines.core.faults import reach
 from pipelines.core.files import append_line, read_regular, write_whole
 from pipelines.core.graph import Graph
-from pipelines.core.lifeline import given_up, mark
 from pipelines.core.records import ARTEFACTS, Record
+from pipelines.core.supervisor import given_up, mark_stage
 from pipelines.unforeseen import translate
 
 log = logging.getLogger("redeye")
@@ -45,7 +45,7 @@ class Night:
     def run(self, stage: str) -> Record:
         """Run one stage and keep its record. What the stage raises is logged, kept and raised again."""
         started = time.monotonic()
-        mark(stage)
+        mark_stage(stage)
         log.info("%s %s started", self.day, stage)
         try:
             record = self._call(stage)
@@ -61,7 +61,7 @@ class Night:
         write_whole(self.folder / f"{self._stem(stage)}.json", record.to_json().encode())
         reach("stage.after_record")
         self._note(stage, time.monotonic() - started, None)
-        mark("")
+        mark_stage("")
         return record
 
     def give_up(self, stage: str, why: str) -> RedeyeError:

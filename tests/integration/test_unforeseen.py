@@ -175,8 +175,8 @@ def test_a_message_that_cannot_be_sent_does_not_end_the_night(
 KILLED = """
 import sys
 from pathlib import Path
-from pipelines.core.lifeline import watch_over
-watch_over()
+from pipelines.core.supervisor import supervise
+supervise()
 import pytest
 from tests.integration.test_unforeseen import Living, kill
 root, stage = Path(sys.argv[1]), sys.argv[2]
@@ -230,8 +230,8 @@ def test_the_process_that_watches_and_the_night_end_together() -> None:
 
 SLEEPING = """
 import os, sys, time
-from pipelines.core.lifeline import watch_over
-watch_over()
+from pipelines.core.supervisor import supervise
+supervise()
 print(os.getpid(), flush=True)
 time.sleep(600)
 """

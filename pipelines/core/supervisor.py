@@ -1,4 +1,4 @@
-"""A night's process under the eyes of another: a stage that the kernel ends costs the stage, not the night.
+"""A night's process and its supervisor: a stage that the kernel kills costs the stage, not the night.
 
 What memory that runs out, or a library that crashes, does to a process no `except` can catch. So the
 command is run in a child; when a signal ends it, the next child runs the night again, whose stages know
@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from types import FrameType
 
-TRIES = 2  # as often as a scheduler tries what nobody foresaw
+TRIES = 2  # as many as Airflow gives a stage that failed unexpectedly
 PR_SET_PDEATHSIG = 1
 NAME_BYTES = 64
 
@@ -23,7 +23,7 @@ _running: mmap.mmap | None = None  # the name of the stage, as the child has wri
 _given_up: dict[str, str] = {}
 
 
-def mark(stage: str) -> None:
+def mark_stage(stage: str) -> None:
     """Say which stage runs now."""
     if _running is not None:
         _running[:] = stage.encode()[:NAME_BYTES].ljust(NAME_BYTES, b"\0")
@@ -34,19 +34,19 @@ def given_up() -> dict[str, str]:
     return dict(_given_up)
 
 
-def watch_over() -> None:
+def supervise() -> None:
     """Go on in a child, and in another one when a signal ended it; this process ends as the last did."""
-    global _running  # noqa: PLW0603  what a process is under whose eyes is a fact of the process
+    global _running  # noqa: PLW0603  whether a process is supervised is a fact of the process
     _running = mmap.mmap(-1, NAME_BYTES)
     killed: Counter[str] = Counter()
     while True:
-        mark("")
+        mark_stage("")
         sys.stdout.flush()
         sys.stderr.flush()
-        watcher = os.getpid()
+        supervisor = os.getpid()
         child = os.fork()
         if child == 0:
-            _end_with(watcher)
+            _die_with(supervisor)
             return
         code, stopped = _wait(child)
         if code >= 0 or stopped:
@@ -55,17 +55,18 @@ def watch_over() -> None:
         how = f"its process was ended by {signal.Signals(-code).name}"
         killed[stage] += 1
         if not stage or killed[stage] > TRIES:
-            os.write(2, f"redeye night: {how}, outside of any stage; run it again\n".encode())
+            where = f"in {stage}" if stage else "outside of any stage"
+            os.write(2, f"redeye night: {how}, {where}; run it again\n".encode())
             os._exit(1)
         if killed[stage] == TRIES:
             _given_up[stage] = f"{how}, {TRIES} times; see how much memory the machine has left"
 
 
-def _end_with(watcher: int) -> None:
-    """End this process when the watcher is killed."""
+def _die_with(supervisor: int) -> None:
+    """End this process when the supervisor is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != watcher:  # it was killed before
+        if os.getppid() != supervisor:  # it was killed before
             os._exit(1)
 
 
