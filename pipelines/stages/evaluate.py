@@ -24,6 +24,7 @@ from pipelines.methods.comparison import (
     refits,
     training_name,
 )
+from pipelines.methods.contender_scores import FitFiles, score_contenders
 from pipelines.methods.coverage import check_test
 from pipelines.methods.examples import Examples, find_past, join_examples, read_past
 from pipelines.methods.leaks import day_check, feature_check, time_check
@@ -33,7 +34,6 @@ from pipelines.methods.rendezvous import find_feature_lack, find_lack
 from pipelines.methods.shuffle import shuffle_check, thinned
 from pipelines.methods.succession import look, made_champions
 from pipelines.methods.task import task_of
-from pipelines.methods.trial import Fits, hold_trial
 
 
 def evaluate(
@@ -53,29 +53,30 @@ def evaluate(
     All are measured on the same events and the same resampled days, each by a fit that has not seen
     them, in a process of its own; a candidate that does not answer costs only itself. A champion whose
     held-out fit has learned from one of these days, or that cannot score them, is not compared, and the
-    reason says so. Raises GateRefused when no candidate answers; DataError when the days cannot tell models apart, or
-    when a feature is there in training and not in them, or reversed. What the leak gate found stands
-    beside the figures.
+    reason says so. What the leak gate found stands beside the figures. Raises GateRefused when no
+    candidate answers; DataError when the days cannot tell models apart, or when a feature is there in
+    training and not in them, or reversed.
     """
     workers.expect()
     examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
     champion = _opponent(registry, warehouse, candidates, feature_table.declared)
     lack = find_feature_lack(champion, feature_table.declared) if champion else None
-    contenders, unread, obstacle = *_candidates(candidates, registry), ""
+    contenders, unread = _candidates(candidates, registry)
+    obstacle = ""
     try:
         contenders[CHAMPION] = _unseen(champion, registry, candidates.first_test_day, lack)
     except (GateRefused, DataError) as error:
         obstacle = str(error)
-    trial = hold_trial(contenders, candidates.chosen, examples, params.seed, workers)
-    if champion is not None and CHAMPION in trial.unanswered:
-        obstacle = f"version {champion.version} does not answer: {trial.unanswered.pop(CHAMPION)}"
-    unanswered = unread | trial.unanswered
-    _refuse_silence(candidates, unanswered)
-    scores = trial.scores | baseline_scores(examples, candidates.baseline, problem, lake)
+    given = score_contenders(contenders, candidates.chosen, examples, params.seed, workers)
+    if champion is not None and CHAMPION in given.unanswered:
+        obstacle = f"version {champion.version} does not answer: {given.unanswered.pop(CHAMPION)}"
+    unanswered = unread | given.unanswered
+    _refuse_no_answers(candidates, unanswered)
+    scores = given.scores | baseline_scores(examples, candidates.baseline, problem, lake)
     # The more comparisons, the rarer the tail.
     draws = params.resamples * len(candidates.candidates)
     found = compare(examples, scores, problem, (draws, params.seed))
-    alike = refits(candidates, trial.refits, found, examples, problem)
+    alike = refits(candidates, given.refits, found, examples, problem)
     evaluation = Evaluation(
         day=day,
         run_id=candidates.run_id,
@@ -94,7 +95,7 @@ def evaluate(
     )
     training = training_name(task_of(problem.task))
     drawn = {name: one for name, one in found.scored.items() if name != training}
-    plots = draw(drawn, trial.importance)
+    plots = draw(drawn, given.importance)
     for name, picture in plots.items():
         pages.write(name, picture)
     reach("evaluate.before_log")
@@ -136,7 +137,7 @@ def examine(
 
 def _candidates(
     candidates: Candidates, registry: Registry
-) -> tuple[dict[str, Fits], dict[str, str]]:
+) -> tuple[dict[str, FitFiles], dict[str, str]]:
     """The files of tonight's candidates, and why those of some cannot be had."""
     fits, unread = {}, {}
     for candidate in candidates.candidates:
@@ -153,13 +154,15 @@ def _candidates(
                 f"registered ({version.unreadable or 'its tags name another file'}); run train again"
             )
         try:
-            fits[candidate.name] = Fits(registry.fetch_held_out(version), registry.fetch(version))
+            fits[candidate.name] = FitFiles(
+                registry.fetch_held_out(version), registry.fetch(version)
+            )
         except GateRefused as error:
             unread[candidate.name] = str(error)
     return fits, unread
 
 
-def _refuse_silence(candidates: Candidates, unanswered: Mapping[str, str]) -> None:
+def _refuse_no_answers(candidates: Candidates, unanswered: Mapping[str, str]) -> None:
     """Raise GateRefused when no candidate answers."""
     if len(unanswered) == len(candidates.candidates):
         told = "; ".join(f"{name}: {why}" for name, why in unanswered.items())
@@ -186,7 +189,7 @@ def _opponent(
 
 def _unseen(
     champion: ModelVersion | None, registry: Registry, first_test: date, lack: str | None
-) -> Fits:
+) -> FitFiles:
     """The champion itself if it has not seen the test days, else its held-out fit if that has not.
 
     Raises GateRefused, with the reason, when there is none that can be judged.
@@ -196,9 +199,9 @@ def _unseen(
     if lack:
         raise GateRefused(f"version {champion.version} {lack}")
     if champion.trained_until < first_test:
-        return Fits(registry.fetch(champion))
+        return FitFiles(registry.fetch(champion))
     if champion.held_out_until is not None and champion.held_out_until < first_test:
-        return Fits(registry.fetch_held_out(champion))
+        return FitFiles(registry.fetch_held_out(champion))
     raise GateRefused(
         f"version {champion.version} has learned from days up to "
         f"{champion.held_out_until or champion.trained_until}, and the test begins on {first_test}"

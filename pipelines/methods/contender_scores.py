@@ -1,4 +1,4 @@
-"""Everybody's scores of the test days, each model asked in its limited process."""
+"""The scores of the test days by every contender, each model asked in its limited process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHUFFLED = "shuffled"
 
 
 @dataclass(frozen=True)
-class Fits:
+class FitFiles:
     """The files of a contender: of the fit that is judged, and of a candidate's refit that is to serve."""
 
     judged: ModelFile
@@ -24,8 +24,8 @@ class Fits:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What everybody said of the test days, by name; `unanswered` are those who did not, and why."""
+class ContenderScores:
+    """Scores of the test days by contender; `unanswered` are those that gave none, and why."""
 
     scores: dict[str, np.ndarray]
     refits: dict[str, np.ndarray]
@@ -33,13 +33,13 @@ class Trial:
     unanswered: dict[str, str]
 
 
-def hold_trial(
-    contenders: Mapping[str, Fits],
+def score_contenders(
+    contenders: Mapping[str, FitFiles],
     chosen: str,
     examples: Examples,
     seed: int,
     workers: Workers,
-) -> Trial:
+) -> ContenderScores:
     """Ask every fit about the examples; who does not answer for one of its fits costs only itself."""
     shuffled, days = Shuffled.of(examples, seed), len(np.unique(examples.days))
     frame = examples.frame[list(examples.schema)]
@@ -64,4 +64,4 @@ def hold_trial(
 
     scored = answers.scores.get(SHUFFLED)
     importance = {} if scored is None else shuffled.importance(scored)
-    return Trial(of("judged"), of("refit"), importance, unanswered)
+    return ContenderScores(of("judged"), of("refit"), importance, unanswered)
