@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import Interval
-from pipelines.methods.bootstrap import RESAMPLES, day_weights
 from pipelines.methods.drift import chance_index, count_bins, spread_blocks, stability_index
-from pipelines.methods.promises import Promise, find_lost
-from pipelines.methods.quality import Worth, score_rows
+from pipelines.methods.promises import Promise, find_lost, live_metric
+from pipelines.methods.quality import Worth
 from pipelines.methods.task import Task
 
 
@@ -118,10 +117,7 @@ def _moved(before: pd.DataFrame, recent: pd.DataFrame, limits: Limits) -> float 
 def _lost(recent: pd.DataFrame, judge: tuple[Worth, Task, Promise]) -> Interval | None:
     worth, task, promise = judge
     known = recent.loc[recent["label"].notna()]
-    days = pd.factorize(known["day"])[0]
-    scored = score_rows(known, worth, task, days)
-    if scored.n_days < 2 or task.overfit not in promise:
+    if known["day"].nunique() < 2 or task.overfit not in promise:
         return None
-    weights = day_weights(scored.n_days, RESAMPLES, 0)
-    live = task.metrics[task.overfit].measure(scored, weights)
-    return find_lost(promise[task.overfit], live, scored.n_days, floor=0.0)
+    live, n_days = live_metric(known, task.overfit, (worth, task))
+    return find_lost(promise[task.overfit], live, n_days, floor=0.0)

@@ -16,17 +16,14 @@ from pipelines.methods.task import Task
 PREFIX = "promised "
 SURE = 0.99  # of an interval; it is asked every night, so 95 in 100 would be too few
 WIDTH = 1.96  # standard errors, at least, from the middle of a promise to the end of its interval
-ENOUGH = (
-    7  # days: of fewer, too many pairs of events are of one day, and rank otherwise than a month's
-)
-FADED = (
-    0.25  # share of the discrimination beyond chance that was promised: 0.70 promised, 0.65 came
-)
+# Days: of fewer, too many pairs of events are of one day, and rank otherwise than a month's.
+ENOUGH = 7
+# Share of the discrimination beyond chance that was promised: 0.70 promised, 0.65 came.
+FADED = 0.25
 
 Promise = Mapping[str, Interval]  # metric → its interval on the test days
-Promises = Mapping[
-    str, Promise
-]  # of versions; one that was promoted before they were kept has none
+# Of versions; one that was promoted before they were kept has none.
+Promises = Mapping[str, Promise]
 
 
 def promise_of(version: str) -> str:
@@ -55,6 +52,18 @@ def read_promises(measured: pd.DataFrame) -> Promises:
         span = Interval(low=low, mid=value, high=high)
         found.setdefault(subject.removeprefix(PREFIX), {})[metric] = span
     return found
+
+
+def live_metric(
+    known: pd.DataFrame, metric: str, judge: tuple[Worth, Task]
+) -> tuple[np.ndarray, int]:
+    """A metric of settled answers, of which there must be some: the number itself and then one a resample
+    of their days; and how many days they are of.
+    """
+    worth, task = judge
+    scored = score_rows(known, worth, task, pd.factorize(known["day"])[0])
+    weights = day_weights(scored.n_days, RESAMPLES, 0)
+    return task.metrics[metric].measure(scored, weights), scored.n_days
 
 
 def find_lost(
@@ -105,22 +114,20 @@ def find_faded(known: pd.DataFrame, promises: Promises, judge: tuple[Worth, Task
     Several versions have promised what their means are, weighed by their events; their test days were
     nearly the same, so the interval is the mean of theirs.
     """
-    worth, task = judge
+    _, task = judge
     spans = {
         version: promise[task.skill]
         for version, promise in promises.items()
         if task.skill in promise
     }
     mine = known.loc[known["model_version"].isin(list(spans))]
-    days = pd.factorize(mine["day"])[0]
-    if len(mine) == 0 or days.max() + 1 < ENOUGH:
+    if mine["day"].nunique() < ENOUGH:
         return NOTHING
     shares = mine["model_version"].value_counts(normalize=True)
     low, mid, high = (
         float(sum(share * getattr(spans[str(one)], end) for one, share in shares.items()))
         for end in ("low", "mid", "high")
     )
-    scored = score_rows(mine, worth, task, days)
-    live = task.metrics[task.skill].measure(scored, day_weights(scored.n_days, RESAMPLES, 0))
-    lost = find_lost(Interval(low=low, mid=mid, high=high), live, scored.n_days, task.unskilled)
-    return Faded(scored.n_days, mid, float(live[0]), lost)
+    live, n_days = live_metric(mine, task.skill, judge)
+    lost = find_lost(Interval(low=low, mid=mid, high=high), live, n_days, task.unskilled)
+    return Faded(n_days, mid, float(live[0]), lost)
