@@ -46,9 +46,8 @@ class Book:
     runs: Mapping[str, ScoringRun] = field(default_factory=dict)  # every one that was begun
     kept: Mapping[str, Rows] = field(default_factory=dict)  # answers of every run, by its id
     current: Rows | None = None  # what consumers see
-    altered: tuple[
-        str, ...
-    ] = ()  # contenders whose scores beside the published run are not what they gave
+    # Contenders whose scores beside the published run are not what they gave.
+    altered: tuple[str, ...] = ()
     first_known_at: datetime | None = None  # the earliest outcome of the day's events
     quarantined: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict

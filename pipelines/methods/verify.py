@@ -84,9 +84,9 @@ def _champion(stores: Stores) -> Iterator[Breach]:
     declared = meanings(stores.problem)
     nights = [*stores.books.days(), *(night.day for night in stores.nights)]
     to_come = max(nights, default=stores.problem.first_day) + timedelta(days=1)
-    stores_of = (stores.registry, stores.warehouse)
-    yield from check_champion(*stores_of, declared, to_come, stores.workers)
-    yield from check_tags(*stores_of)
+    registry, warehouse = stores.registry, stores.warehouse
+    yield from check_champion(registry, warehouse, declared, to_come, stores.workers)
+    yield from check_tags(registry, warehouse)
 
 
 def _ask_books(

@@ -113,13 +113,10 @@ def _gaps(scores: pd.DataFrame, day: date, warehouse: Warehouse) -> list[Gap]:
 
     A published day without events has no scores.
     """
-    days = {*scores.loc[scores["answers"], "day"], day}
-    absent = (
-        first + timedelta(days=n)
-        for first, last in find_gaps(days)
-        for n in range((last - first).days + 1)
-    )
-    return find_gaps(days | {one for one in absent if warehouse.published(one) is not None})
+    scored = {*scores.loc[scores["answers"], "day"], day}
+    first = min(scored)
+    others = {first + timedelta(days=n) for n in range((day - first).days)} - scored
+    return find_gaps(scored | {one for one in others if warehouse.published(one) is not None})
 
 
 def _promises(scores: pd.DataFrame, warehouse: Warehouse) -> Promises:
