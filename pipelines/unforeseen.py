@@ -6,8 +6,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.core.errors import ConfigError, RedeyeError
-from pipelines.core.files import open_private
+from pipelines.core.errors import ConfigError, RedeyeError, TemporaryError
+from pipelines.core.files import append_line
 from pipelines.core.masking import mask
 
 YOURS = "pipelines.problem."
@@ -34,11 +34,9 @@ def _keep_traceback(error: Exception, command: str, folder: Path | None) -> str:
     path = folder / "crash.log"
     told = "".join(traceback.format_exception(error))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(path, "a", opener=open_private) as file:
-            file.write(mask(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {command}\n{told}\n"))
-    except OSError as failed:
-        return f"its traceback cannot be kept ({type(failed).__name__})"
+        append_line(path, mask(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {command}\n{told}"))
+    except TemporaryError as failed:
+        return f"its traceback cannot be kept ({type(failed.__cause__).__name__})"
     return f"the traceback is in {path}; report it to whoever maintains Redeye"
 
 

@@ -22,9 +22,9 @@ from pipelines.core.files import read_regular, write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.methods.model import Form
 from pipelines.methods.modelfile import check_sha256
+from pipelines.methods.tags import TAG_LENGTH
 
 ALIASES = ("champion", "challenger", "canary", "previous-champion")
-TAG_LENGTH = 4000
 PAGE = 1000  # versions in one answer
 CHAMPION = "champion.json"
 

@@ -70,7 +70,7 @@ def _see_promotion(redeye: Redeye, as_json: bool) -> None:
         "refusal": throne.refusal,
         "new": throne.entry.model_dump() if throne.entry else None,
         "challenger": waiting(registry, warehouse, declared, serving),
-        "mended": [f"version {m.version}: {m.what}" for m in mend_tags(registry, warehouse)],
+        "mended": [*map(str, mend_tags(registry, warehouse))],
     }
     for mended in told["mended"]:
         typer.echo(f"{mended}; the tags were written anew", err=True)

@@ -75,7 +75,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a file, whole or not at all; raises TemporaryError."""
+    """Add a line, or several, to a file, whole or not at all; raises TemporaryError."""
     content = line.encode() + b"\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

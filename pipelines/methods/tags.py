@@ -11,7 +11,7 @@ from pipelines.methods.invariants import Breach
 
 QUALITY, INFRA = "redeye.quality", "redeye.infra"
 SHOWN = (QUALITY, f"{QUALITY}.reason", INFRA, f"{INFRA}.reason")  # the tags, for people alone
-LONGEST = 4000  # characters of a tag
+TAG_LENGTH = 4000  # characters
 UNJUDGED = "no blessing of this version and file stands in the warehouse, so it may not serve"
 
 
@@ -23,11 +23,14 @@ class Contradiction:
     what: str
     tags: Mapping[str, str]
 
+    def __str__(self) -> str:
+        return f"version {self.version}: {self.what}"
+
 
 def tags_of(entry: BlessingEntry) -> dict[str, str]:
     """What MLflow is to show of a judgement; the reasons first: what says `passed` always says why."""
     told = {QUALITY: entry.quality, INFRA: entry.infra}
-    reasons = {f"{name}.reason": one.reason[:LONGEST] for name, one in told.items()}
+    reasons = {f"{name}.reason": one.reason[:TAG_LENGTH] for name, one in told.items()}
     words = {name: "passed" if one.passed else "refused" for name, one in told.items()}
     return reasons | words
 

@@ -62,7 +62,7 @@ def promote(
     warehouse.measure(evaluation.day, make_promises(evaluation, served))
     taken_down = served - {serving.version if serving else ""}
     verdict = judge(evaluation, params, blessings, frozenset(taken_down))
-    mended = tuple(f"version {one.version}: {one.what}" for one in mend_tags(registry, warehouse))
+    mended = tuple(map(str, mend_tags(registry, warehouse)))
     return _enact(verdict, registry, warehouse).model_copy(update={"mended": mended})
 
 
