@@ -130,9 +130,8 @@ class Card:
 def storm(world: World, night: Sequence[Kept], kills: int, chance: random.Random) -> Card:
     """Kill stages of the night so many times."""
     card, started = Card(world.name), time.monotonic()
-    rest = chance.sample(
-        night, len(night)
-    )  # each stage once, and then those more often that are quick
+    # Each stage once, and then those more often that are quick.
+    rest = chance.sample(night, len(night))
     while card.kills.total() < kills:
         weights = [1 / one.seconds for one in night]
         kept = rest.pop() if rest else chance.choices(night, weights)[0]

@@ -37,9 +37,8 @@ class Seen:
     approved: frozenset[Who]  # of those who answer
     broken: tuple[str, ...]
     ledger: tuple[tuple[str, str], ...] = ()
-    files: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # of each dataset, by checksum
+    # Of each dataset, by checksum.
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def unapproved(self, approved: Collection[Who]) -> int:
         """Rows of a version that was not proven, or of nobody."""

@@ -33,7 +33,12 @@ if TYPE_CHECKING:
 
 FORMATS = ("parquet", "csv")
 MEMORY_BYTES = 8 * 2**30  # that one file may unpack to
-NO_FILE = (errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.ENXIO)  # what no other time will mend
+NO_FILE = (
+    errno.EINVAL,
+    errno.EFBIG,
+    errno.ELOOP,
+    errno.ENXIO,
+)  # errors that do not pass by themselves
 
 
 class Files(Protocol):

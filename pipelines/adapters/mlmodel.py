@@ -20,7 +20,7 @@ from pipelines.methods.modelfile import TRUSTED
 SERVED, HELD_OUT = "model", "held_out"  # the model that serves, and the fit that was judged
 FORMS: dict[str, Form] = {"model.ubj": "ubj", "model.skops": "skops"}
 LOADER = "pipelines.adapters.pyfunc"
-BELOW = re.compile(r"\A(/[0-9A-Za-z_-][0-9A-Za-z_.-]*)+\Z")  # a path that climbs nowhere
+BELOW = re.compile(r"\A(/[0-9A-Za-z_-][0-9A-Za-z_.-]*)+\Z")  # a path without `..`
 LOGGED = re.compile(r"\Am-[0-9a-f]{32}\Z")  # MLflow's name of a logged model
 
 

@@ -183,7 +183,11 @@ def _other_rows(run: ScoringRun, rows: pd.DataFrame) -> list[str]:
     who = rows["contender"].ne(run.answered_by) | (
         rows["model_version"].fillna("").ne(run.model_version or "")
     )
-    return [f"{who.sum()} rows tell of others"] if run.rollout is None and who.any() else []
+    return (
+        [f"{who.sum()} rows name another contender or version"]
+        if run.rollout is None and who.any()
+        else []
+    )
 
 
 def move(

@@ -27,7 +27,7 @@ def golden_day(history: Sequence[Partition]) -> Partition:
 
 def golden_scores(model: Model, batch: pd.DataFrame) -> tuple[float, ...]:
     """The model's scores of rows spread evenly over the batch."""
-    return tuple(_spread(model.asked(batch)).tolist())
+    return tuple(_spread(model.checked_scores(batch)).tolist())
 
 
 def furthest(scores: np.ndarray, golden: Sequence[float]) -> float:

@@ -68,9 +68,9 @@ class Model:
         scores = np.asarray(raw, dtype="float64")
         return rounded(TASKS[self.task].shifted(scores, self.shift) if self.shift else scores)
 
-    def asked(self, frame: pd.DataFrame) -> np.ndarray:
+    def checked_scores(self, frame: pd.DataFrame) -> np.ndarray:
         """The scores, while the model is made; raises RecipeError when its estimator does not give them."""
-        with costs_itself(self.name, "asked for scores"):
+        with _recipe_errors(self.name, "asked for scores"):
             scores = self.scores(frame)
             if scores.shape != (len(frame),):
                 raise ValueError(f"scores of shape {scores.shape} for {len(frame)} rows")
@@ -114,7 +114,7 @@ def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
     from threadpoolctl import threadpool_limits
 
     task = TASKS[examples.task]
-    with costs_itself(recipe.name, "fitted"):
+    with _recipe_errors(recipe.name, "fitted"):
         estimator = recipe.build(examples.schema, seed, threads)
     form = _form(recipe, estimator, task)
     vocabulary = {
@@ -128,16 +128,16 @@ def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
         recipe.name, form, examples.schema, vocabulary, until, estimator, task.name, bounds
     )
     # Sums in another order give other bits: with one BLAS thread a model is the same on any machine.
-    with costs_itself(recipe.name, "fitted"), threadpool_limits(limits=1, user_api="blas"):
+    with _recipe_errors(recipe.name, "fitted"), threadpool_limits(limits=1, user_api="blas"):
         estimator.fit(model.inputs(examples.frame), examples.labels.astype(task.dtype))
     return replace(model, estimator=estimator.get_booster()) if form == "ubj" else model
 
 
 @contextmanager
-def costs_itself(recipe: str, what: str) -> Iterator[None]:
-    """Whatever an estimator raises, as one sentence; XGBoost only warns of a setting it has not got.
+def _recipe_errors(recipe: str, what: str) -> Iterator[None]:
+    """Raise whatever an estimator raises as RecipeError; XGBoost only warns of a setting it has not got.
 
-    `what` could not be done to it: it was to be fitted, or asked for scores.
+    `what` cannot be done to the recipe: it is in the sentence.
     """
     advice = "correct the recipe in your problem"
     try:

@@ -28,7 +28,7 @@ def recalibrated(model: Model, examples: Examples, n_days: int) -> Model:
     last = np.datetime64(model.trained_until)
     recent = examples.days > last - np.timedelta64(n_days, "D")
     days = len(np.unique(examples.days[recent]))
-    scores = model.asked(examples.frame.loc[recent])
+    scores = model.checked_scores(examples.frame.loc[recent])
     full = level_shift(TASKS[model.task], scores, float(examples.labels[recent].mean()))
     return replace(model, shift=full * days / (days + PRIOR_DAYS))
 

@@ -57,7 +57,7 @@ def fit_both(
 
 def _training_loss(model: Model, examples: Examples, problem: Problem) -> dict[str, float]:
     """Loss on the very events it was fitted on, and what the test days' is compared with."""
-    scored = score_events(examples, model.asked(examples.frame), problem.worth)
+    scored = score_events(examples, model.checked_scores(examples.frame), problem.worth)
     task = TASKS[examples.task]
     names = dict.fromkeys((task.loss, task.overfit))
     return {f"train_{name}": task.metrics[name].of(scored) for name in names}

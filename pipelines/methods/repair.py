@@ -30,8 +30,8 @@ from pipelines.methods.verify import Stores
 from pipelines.methods.verify_book import check_book
 from pipelines.methods.verify_lake import (
     aside_untold,
+    count_unexplained,
     datasets,
-    mute_rows,
     relied_upon,
     stray_outcomes,
     unconserved,
@@ -253,7 +253,7 @@ def _misjudged(shop: Workshop) -> Iterator[Mend]:
         kinds = ("raw", "accepted", "quarantine")
         raw, accepted, aside = (lake.revisions(f"{kind}/{table}", *between) for kind in kinds)
         wrong = {last.day for last, _ in unconserved(raw, accepted, aside)}
-        wrong |= {day for day, revisions in aside.items() if _is_mute(shop, revisions[-1])}
+        wrong |= {day for day, revisions in aside.items() if _is_unexplained(shop, revisions[-1])}
         for day in sorted(wrong):
             for one in (*accepted.get(day, ())[-1:], *aside.get(day, ())[-1:]):
                 if one.there and not one.file.startswith("raw/"):
@@ -267,9 +267,9 @@ def _misjudged(shop: Workshop) -> Iterator[Mend]:
                     )
 
 
-def _is_mute(shop: Workshop, aside: Partition) -> bool:
+def _is_unexplained(shop: Workshop, aside: Partition) -> bool:
     whole = aside.there and shop.attic.path(aside).exists() and _is_whole(shop, aside)
-    return whole and bool(mute_rows(shop.stores.lake.read([aside])))
+    return whole and bool(count_unexplained(shop.stores.lake.read([aside])))
 
 
 def _logs(stores: Stores) -> Iterator[Mend]:

@@ -68,7 +68,7 @@ def _ranks(examples: Examples, problem: Problem, first_test: date) -> float | No
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a few days may lack a feature altogether
         scores = Attempts(problem.recipes).first(
-            lambda one: fit(one, lesson, seed=0, threads=1).asked(test.frame)
+            lambda one: fit(one, lesson, seed=0, threads=1).checked_scores(test.frame)
         )
     return rank(scores, test.labels > test.labels.mean())
 

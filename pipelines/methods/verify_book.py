@@ -71,7 +71,11 @@ def _whole(book: Book) -> Iterator[Breach]:
     elif now.checksum != run.checksum:
         yield _breach("I3", book, f"the scores of run {run.run_id} are not those it published")
     elif run.rollout is None and now.rows and now.by != ((run.answered_by, run.model_version),):
-        yield _breach("I3", book, f"rows of run {run.run_id} tell of others than {run.answered_by}")
+        yield _breach(
+            "I3",
+            book,
+            f"rows of run {run.run_id} name another contender or version than {run.answered_by}",
+        )
 
 
 def _repeatable(book: Book) -> Iterator[Breach]:

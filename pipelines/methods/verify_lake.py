@@ -141,9 +141,9 @@ def check_aside(
         rows = _read(lake, revisions[-1])
         if rows is None:
             continue
-        mute = mute_rows(rows)
-        if mute:
-            yield _aside(shelf, day, f"{mute} rows do not say why they are there")
+        unexplained = count_unexplained(rows)
+        if unexplained:
+            yield _aside(shelf, day, f"{unexplained} rows do not say why they are there")
         elif aside_untold(lake, revisions[-1], accepted.get(day, ()), told.get(day, {})):
             what = f"{rows.num_rows} rows, the warehouse tells of {dict(told.get(day, {}))}"
             yield _aside(shelf, day, what)
@@ -228,7 +228,7 @@ def _read(lake: Lake, partition: Partition) -> pa.Table | None:
         return None
 
 
-def mute_rows(rows: pa.Table) -> int:
+def count_unexplained(rows: pa.Table) -> int:
     """How often a row that was put aside does not say its rule or its reason."""
     told = [rows[name].to_pylist() for name in ("rule", "reason") if name in rows.column_names]
     return 2 * int(rows.num_rows) - sum(bool(one) for said in told for one in said)

@@ -126,7 +126,7 @@ def _choose(
     weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)
 
     def tried(recipe: Recipe) -> Samples:
-        scores = fit_recipe(recipe, early, params).asked(late.frame)
+        scores = fit_recipe(recipe, early, params).checked_scores(late.frame)
         return measure(score_events(late, scores, problem.worth), weights)
 
     samples = attempts.each(tried)
