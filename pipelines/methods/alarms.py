@@ -12,7 +12,7 @@ from pipelines.methods.course import Limits
 from pipelines.methods.drift import Drift
 from pipelines.methods.gaps import Gap, spell_gaps
 from pipelines.methods.maturity import Missing
-from pipelines.methods.promises import FADED
+from pipelines.methods.promises import LOST_SHARE
 from pipelines.methods.quality import middle
 from pipelines.methods.standing import CHAMPION, Standing
 from pipelines.methods.succession import Ways
@@ -282,12 +282,12 @@ def live_alarms(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
             live.wasted,
             kind="worth less than nothing",
         )
-    yield from _faded(night, watched, ways)
+    yield from _lost_discrimination(night, watched, ways)
 
 
-def _faded(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
-    found, words = watched.faded, watched.task.metrics[watched.task.skill].words
-    if found.is_faded and found.lost is not None:
+def _lost_discrimination(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
+    found, words = watched.discrimination, watched.task.metrics[watched.task.skill].words
+    if found.is_lost and found.lost is not None:
         lost = found.lost
         yield Alarm(
             "lost discrimination",
@@ -295,7 +295,7 @@ def _faded(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
             f"{found.n_days} settled days where {found.promised:.3f} was promised; of what that is beyond "
             f"chance {lost.mid:.0%} is lost ({lost.low:.0%} to {lost.high:.0%}).",
             _instead(night, ways, "it tells events apart no more"),
-            lost.mid / FADED,
+            lost.mid / LOST_SHARE,
             kind="lost discrimination",
         )
 

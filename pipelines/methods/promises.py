@@ -19,7 +19,7 @@ WIDTH = 1.96  # standard errors, at least, from the middle of a promise to the e
 # Days: of fewer, too many pairs of events are of one day, and rank otherwise than a month's.
 ENOUGH = 7
 # Share of the discrimination beyond chance that was promised: 0.70 promised, 0.65 came.
-FADED = 0.25
+LOST_SHARE = 0.25
 
 Promise = Mapping[str, Interval]  # metric → its interval on the test days
 # Of versions; one that was promoted before they were kept has none.
@@ -88,7 +88,7 @@ def find_lost(
 
 
 @dataclass(frozen=True)
-class Faded:
+class Discrimination:
     """How well published answers told events apart lately, against what their versions promised.
 
     `lost` is the share of what was promised beyond chance; None: too few days, or no promise.
@@ -100,15 +100,17 @@ class Faded:
     lost: Interval | None
 
     @property
-    def is_faded(self) -> bool:
+    def is_lost(self) -> bool:
         """Whether surely less is told apart than was promised, and less by an amount that matters."""
-        return self.lost is not None and self.lost.low > 0 and self.lost.mid >= FADED
+        return self.lost is not None and self.lost.low > 0 and self.lost.mid >= LOST_SHARE
 
 
-NOTHING = Faded(0, float("nan"), float("nan"), None)
+NOTHING = Discrimination(0, float("nan"), float("nan"), None)
 
 
-def find_faded(known: pd.DataFrame, promises: Promises, judge: tuple[Worth, Task]) -> Faded:
+def compare_discrimination(
+    known: pd.DataFrame, promises: Promises, judge: tuple[Worth, Task]
+) -> Discrimination:
     """Published answers of settled events, of those versions whose promise is known.
 
     Several versions have promised what their means are, weighed by their events; their test days were
@@ -130,4 +132,4 @@ def find_faded(known: pd.DataFrame, promises: Promises, judge: tuple[Worth, Task
     )
     live, n_days = live_metric(mine, task.skill, judge)
     lost = find_lost(Interval(low=low, mid=mid, high=high), live, n_days, task.unskilled)
-    return Faded(n_days, mid, float(live[0]), lost)
+    return Discrimination(n_days, mid, float(live[0]), lost)

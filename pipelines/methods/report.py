@@ -28,7 +28,7 @@ def view(night: Night, watched: Watched, incidents: Sequence[Incident]) -> dict[
         "metrics": {name: metric.words for name, metric in watched.task.metrics.items()},
         "promised": _promised(night, watched),
         "unpromised": _unpromised(night, watched),
-        "faded": watched.faded,
+        "discrimination": watched.discrimination,
         "means": _means(watched),
         "off": watched.live.apart >= 1,
         "live": watched.live,

@@ -26,7 +26,7 @@ from pipelines.methods.drift import Drift
 from pipelines.methods.gaps import Gap
 from pipelines.methods.live import Live, find_live
 from pipelines.methods.maturity import Missing, Ripeness, find_missing, maturity
-from pipelines.methods.promises import Faded, Promises, find_faded
+from pipelines.methods.promises import Discrimination, Promises, compare_discrimination
 from pipelines.methods.quality import Quality, Worth, published_quality, subject
 from pipelines.methods.reconcile import Reconciled, estimate_day, reconcile
 from pipelines.methods.slices import Slice, find_slices
@@ -68,7 +68,7 @@ class Watched:
     scores: pd.Series  # of the day
     known: pd.DataFrame  # published scores of recent days with a label
     live: Live  # these scores against what came
-    faded: Faded  # … and against what their versions promised
+    discrimination: Discrimination  # … and against what their versions promised
     promises: Promises  # of the versions that were asked lately
     quality: Sequence[Quality]  # of these days
     standings: Sequence[Standing]  # on these days: of what was published, then of each contender
@@ -130,7 +130,7 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
         scores=tonight.loc[tonight["answers"], "score"],
         known=known,
         live=find_live(known, problem),
-        faded=find_faded(known, seen.promises, (worth, task)),
+        discrimination=compare_discrimination(known, seen.promises, (worth, task)),
         promises=seen.promises,
         quality=published_quality(lately, worth, task),
         standings=standings(lately, worth, task),

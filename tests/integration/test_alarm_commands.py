@@ -23,7 +23,7 @@ from pipelines.methods.diagnose import Diagnosis
 from pipelines.methods.drift import Drift
 from pipelines.methods.live import Live
 from pipelines.methods.maturity import Missing
-from pipelines.methods.promises import NOTHING, Faded
+from pipelines.methods.promises import NOTHING, Discrimination
 from pipelines.methods.standing import Standing
 from pipelines.methods.succession import (
     Ways,
@@ -79,7 +79,7 @@ def watched(**found: object) -> Any:
         "drifted": (),
         "limits": SimpleNamespace(days=7, psi=0.25),
         "live": Live(7, None, 0.0, None, 0.0),
-        "faded": NOTHING,
+        "discrimination": NOTHING,
         "gaps": (),
         "newest": None,
         "unfitted": {},
@@ -144,7 +144,7 @@ CASES: dict[Kind, tuple[Any, Any]] = {
     "worth less than nothing": (night(**GOOD), watched(live=Live(7, None, 0.0, SPAN, 3.0))),
     "lost discrimination": (
         night(**GOOD),
-        watched(faded=Faded(9, 0.7, 0.6, Interval(low=0.3, mid=0.5, high=0.7))),
+        watched(discrimination=Discrimination(9, 0.7, 0.6, Interval(low=0.3, mid=0.5, high=0.7))),
     ),
     "drift": (night(**GOOD), watched(drifted=(FEATURE,))),
 }

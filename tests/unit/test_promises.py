@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.core.records import Interval
 from pipelines.methods.bootstrap import day_weights, interval, measure
-from pipelines.methods.promises import ENOUGH, NOTHING, find_faded, read_promises
+from pipelines.methods.promises import ENOUGH, NOTHING, compare_discrimination, read_promises
 from pipelines.methods.quality import score_rows
 from pipelines.methods.task import BINARY, REGRESSION, Task
 from pipelines.problem.value import value
@@ -59,9 +59,9 @@ def worlds(count: int, days: int, skill: float, task: Task = BINARY) -> list[tup
             live = lived(days, 1000 + seed, task, skill)
         start, promises = live["day"].min(), {"3": promise(test, task)}
         nights = [
-            find_faded(
+            compare_discrimination(
                 live.loc[live["day"] < start + timedelta(days=n)], promises, (value, task)
-            ).is_faded
+            ).is_lost
             for n in range(ENOUGH, days + 1, 3)
         ]
         found.append((any(nights), nights[-1]))
@@ -80,7 +80,9 @@ def test_scores_that_tell_nothing_any_more_are_an_alarm_in_every_world(task: Tas
 
 
 def test_a_loss_has_a_size_and_an_interval() -> None:
-    found = find_faded(lived(28, 7, skill=0.0), {"3": promise(lived(28, 1))}, (value, BINARY))
+    found = compare_discrimination(
+        lived(28, 7, skill=0.0), {"3": promise(lived(28, 1))}, (value, BINARY)
+    )
 
     assert found.lost is not None
     assert found.promised > 0.65
@@ -94,10 +96,12 @@ def test_a_week_is_the_least_and_a_version_without_a_promise_is_compared_with_no
     other = lived(20, 2, skill=0.0).assign(model_version="4")
     nobody = lived(20, 2, skill=0.0).assign(model_version=None)  # the baseline promises nothing
 
-    found = [find_faded(rows, known, (value, BINARY)) for rows in (short, other, nobody)]
+    found = [
+        compare_discrimination(rows, known, (value, BINARY)) for rows in (short, other, nobody)
+    ]
 
     assert found == [NOTHING] * 3
-    assert not NOTHING.is_faded
+    assert not NOTHING.is_lost
 
 
 def test_versions_that_took_turns_are_held_against_the_mean_of_their_promises() -> None:
@@ -106,16 +110,18 @@ def test_versions_that_took_turns_are_held_against_the_mean_of_their_promises() 
     span = promise(lived(28, 1))["auc"]
     low = Interval(low=span.low - 0.04, mid=span.mid - 0.04, high=span.high - 0.04)
 
-    found = find_faded(rows, {"3": {"auc": span}, "4": {"auc": low}}, (value, BINARY))
+    found = compare_discrimination(rows, {"3": {"auc": span}, "4": {"auc": low}}, (value, BINARY))
 
     assert found.promised == pytest.approx(span.mid - 0.03)
-    assert not found.is_faded
+    assert not found.is_lost
 
 
 def test_who_promised_nothing_has_nothing_to_lose() -> None:
     chance = {"auc": Interval(low=0.49, mid=0.55, high=0.61)}
 
-    assert find_faded(lived(20, 3, skill=0.0), {"3": chance}, (value, BINARY)).lost is None
+    assert (
+        compare_discrimination(lived(20, 3, skill=0.0), {"3": chance}, (value, BINARY)).lost is None
+    )
 
 
 def test_promises_are_read_from_the_metrics_of_their_subject() -> None:
