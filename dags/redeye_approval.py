@@ -3,8 +3,9 @@ question stands under *Required Actions*, if a challenger waits. *Approve* makes
 ledger names who did; *Reject*, or a day without an answer, changes nothing. Unpause this DAG to use
 it; the alias in MLflow goes on working.
 
-**When it fails**, the last line of the red task's log says why: exit 4, the version may not serve (any
-more); 75, MLflow did not answer, clear the task when it does.
+What may pass by itself (exit 5 busy, 75 MLflow does not answer) is tried again three times: an approval
+is not lost to one bad moment. **When it fails**, the last line of the red task's log says why: exit 4, the
+version may not serve (any more); 75, MLflow did not answer, clear the task when it does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from airflow.sdk import DAG
 from doors import approval
 from pipelines.core.typed import as_sent
 
-POLICY = {"owner": "redeye", "retries": 0, "retry_delay": timedelta(seconds=10)}
+POLICY = {"owner": "redeye", "retries": 3, "retry_delay": timedelta(seconds=10)}
 
 with DAG("redeye_approval", schedule="0 13 * * *", start_date=datetime(2013, 1, 1, tzinfo=UTC),
          catchup=False, max_active_runs=1, is_paused_upon_creation=True, default_args=POLICY,

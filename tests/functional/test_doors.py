@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hook import Hook, listening
-from world import FIRST, THIRD, World, registry_of
+from world import FIRST, THIRD, World, copy_version, registry_of
 
 from infra.api import ENDED, Api
 from infra.machine import Machine
@@ -54,8 +54,11 @@ def patient(api: Api, ready: Callable[[], bool], what: str) -> None:
 
 
 def ended(api: Api, run: str) -> str:
-    """The state in which a run ends."""
+    """The state in which a run ends; of a red one, what its red tasks said is printed."""
     patient(api, lambda: api.call("GET", run)["state"] in ENDED, "the end of the run")
+    for task in api.tasks(run):
+        if task["state"] == "failed":
+            print(task["task_id"], api.failure(run, task))
     return str(api.call("GET", run)["state"])
 
 
@@ -140,15 +143,7 @@ def test_people_are_told_once_of_a_promotion_that_was_refused(
     world: World, blessed: str, api: Api, aliases: Any
 ) -> None:
     champion = champion_of(aliases)
-    copied = aliases.get_model_version(MODEL, blessed)  # with the tags that say `passed`
-    made = aliases.create_model_version(
-        MODEL,
-        source=copied.source,
-        run_id=copied.run_id,
-        model_id=copied.tags["model_id"],
-        tags=copied.tags,
-    )
-    other = str(made.version)  # the same file under a number that nobody judged
+    other = copy_version(aliases, MODEL, blessed)  # its tags say `passed`, and nobody judged it
     aliases.set_registered_model_alias(MODEL, "champion", other)
     told = len(Hook.heard)
 

@@ -33,6 +33,19 @@ def registry_of(root: Path) -> Any:
     return mlflow.MlflowClient(tracking_uri=store, registry_uri=store)
 
 
+def copy_version(client: Any, model: str, number: str) -> str:
+    """Register the file of a version again, with all that its tags say; the number of the copy."""
+    found = client.get_model_version(model, number)
+    made = client.create_model_version(
+        model,
+        source=found.source,
+        run_id=found.run_id,
+        model_id=found.tags["model_id"],
+        tags=found.tags,
+    )
+    return str(made.version)
+
+
 class World:
     """A root of its own, and the command."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
+from world import copy_version
 
 from pipelines.adapters.mlmodel import locate
 from pipelines.adapters.mlversion import read_version
@@ -116,16 +117,10 @@ def test_the_same_number_and_file_in_another_store_is_another_version(
 
 def test_a_blessed_file_under_a_number_that_nobody_judged_does_not_serve(world: World) -> None:
     client, blessed = world.registry._client, world.night().version
-    copied = client.get_model_version(MODEL, blessed)
-    made = client.create_model_version(
-        MODEL,
-        source=copied.source,
-        run_id=copied.run_id,
-        model_id=copied.tags["model_id"],
-        tags=copied.tags,
-    )
 
-    refused_everywhere(world, str(made.version), "nobody has judged this version and file")
+    copied = copy_version(client, MODEL, blessed)
+
+    refused_everywhere(world, copied, "nobody has judged this version and file")
 
 
 def test_a_file_that_is_not_the_one_that_was_judged_does_not_serve(world: World) -> None:

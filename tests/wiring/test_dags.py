@@ -163,6 +163,14 @@ def test_policy_is_written_out(any_dag: DAG) -> None:
         assert task.owner == "redeye"
 
 
+def test_an_approval_is_not_lost_to_one_bad_moment_of_the_database_or_mlflow(
+    bag: BundleDagBag,
+) -> None:
+    tries = {task.task_id: task.retries for task in bag.dags["redeye_approval"].tasks}
+
+    assert tries == {"propose": 3, "approve": 0, "promote": 3}
+
+
 def test_a_command_in_airflows_texts_works_as_it_stands(bag: BundleDagBag) -> None:
     question = bag.dags["redeye_approval"].get_task("approve").body
     texts = [question, *(dag.doc_md or "" for dag in bag.dags.values())]
