@@ -16,6 +16,7 @@ import resource
 import select
 import signal
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def main() -> int:
     gc.disable()  # it forks, and what it imports stays until the end
     _import_what_takes_long()
     gc.freeze()
-    print("{}", flush=True)  # noqa: T201  it is ready: the parent reads it
+    print(json.dumps({"ready": time.time()}), flush=True)  # noqa: T201  the parent reads it
     children: dict[int, int] = {}
     rest = b""
     while True:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 POLL_SECONDS = 0.01
 GRACE_SECONDS = 2.0
+READY_SECONDS = 300.0  # for importing what models need, which is no model's fault
 ON_ITS_OWN = "its process ended with"
 
 
@@ -40,7 +41,9 @@ class _Parent:
 
     process: subprocess.Popen[bytes]
     told: IO[bytes]
-    ready: bool = False
+    begun: float
+    ready: float | None = None  # since it was heard that all is imported
+    imported: float = 0.0  # when that was, on the clock of files
     ended: dict[int, int] = field(default_factory=dict)  # question → exit code of its child
     _rest: bytes = b""
 
@@ -61,9 +64,19 @@ class _Parent:
             self.process.wait()
         *lines, self._rest = (self._rest + said).split(b"\n")
         for order in map(json.loads, lines):
-            self.ready = True
-            if order:
+            if "ready" in order:
+                self.ready, self.imported = time.monotonic(), order["ready"]
+            else:
                 self.ended[order["number"]] = order["code"]
+
+    def spent(self, child: _Child) -> float:
+        """Seconds that a child has had, since the libraries are there."""
+        now = time.monotonic()
+        return now - max(child.started, now if self.ready is None else self.ready)
+
+    def is_too_slow(self) -> bool:
+        """Whether what models need is not imported in READY_SECONDS."""
+        return self.ready is None and time.monotonic() - self.begun > READY_SECONDS
 
 
 @dataclass
@@ -82,8 +95,9 @@ class _Child:
 class ProcessWorkers:
     """A process for each question; all of them at once.
 
-    `seconds` is how long each may take for the rows of a day, from its question to its answer;
-    `memory_gb` its address space. The process that starts them stays for the next questions.
+    `seconds` is how long each may take for the rows of a day, from its question to its answer, once the
+    libraries are imported; `memory_gb` its address space. The process that imports them and starts the
+    others stays for the next questions.
     """
 
     def __init__(self, seconds: float, memory_gb: float) -> None:
@@ -175,12 +189,15 @@ class ProcessWorkers:
                 parent.listen(POLL_SECONDS)
 
     def _reply(self, child: _Child, parent: _Parent) -> Reply:
-        took = time.monotonic() - child.started
         if child.number in parent.ended:
-            return _read(child, parent.ended.pop(child.number), took)
+            return _read(child, parent)
+        took = parent.spent(child)
         if parent.process.poll() is not None:
             return _death(parent.told, parent.process.returncode, took)
         parent.send({"end": child.number})
+        if parent.is_too_slow():
+            why = f"the libraries of models were not imported after {READY_SECONDS:g} s"
+            return Reply("late", why, took, None)
         return Reply("late", f"it had not answered after {child.seconds:g} s", took, None)
 
 
@@ -211,16 +228,19 @@ def _is_over(child: _Child, parent: _Parent) -> bool:
     return (
         child.number in parent.ended
         or parent.process.poll() is not None
-        or time.monotonic() - child.started > child.seconds
+        or parent.spent(child) > child.seconds
+        or parent.is_too_slow()
     )
 
 
-def _read(child: _Child, code: int, took: float) -> Reply:
+def _read(child: _Child, parent: _Parent) -> Reply:
     import numpy as np
 
+    code, took = parent.ended.pop(child.number), time.monotonic() - child.started
     try:
         # Whoever asks may have been busy when the answer came.
-        took = min(took, max(0.0, child.reply.stat().st_mtime - child.began))
+        began = max(child.began, parent.imported)
+        took = min(took, max(0.0, child.reply.stat().st_mtime - began))
         reply = json.loads(_some(child.reply, REPLY_BYTES))
         if reply["outcome"] == "crashed":
             return _crash(reply["reason"], took)
@@ -267,7 +287,7 @@ def _spawn() -> _Parent:
         env={**environ, "OMP_WAIT_POLICY": "PASSIVE"},
         start_new_session=True,  # so that the whole of it can be killed
     )
-    return _Parent(process, told)
+    return _Parent(process, told, time.monotonic())
 
 
 def _end(parent: _Parent) -> None:

@@ -94,12 +94,54 @@ def test_scores_are_those_of_the_model_bit_by_bit(tmp_path: Path, table: Path) -
 def test_who_takes_too_long_is_ended(tmp_path: Path, table: Path) -> None:
     model = a_model(RECIPES[0])
     before = children()
+    pq.write_table(pa.concat_tables([pa.Table.from_pandas(frame())] * 5000), table)
 
-    reply = ask(question(tmp_path, table, pack(model), model.form), seconds=0.05)["skops"]
+    reply = ask(question(tmp_path, table, pack(model), model.form), seconds=0.01)["skops"]
 
     assert (reply.outcome, reply.scores) == ("late", None)
-    assert reply.reason == "it had not answered after 0.05 s"
+    assert reply.reason == "it had not answered after 0.01 s"
     assert children() == before
+
+
+def test_the_import_of_the_libraries_is_not_taken_from_a_models_time(
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, clock = a_model(RECIPES[0]), time.monotonic
+    asked, before = question(tmp_path, table, pack(model), model.form), processes()
+    workers, passed = ProcessWorkers(200, 8), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + passed[0])
+
+    with closing(workers):
+        workers.expect()
+        (parent,) = processes() - before
+        parent.suspend()
+        with workers.ask([asked]) as replies:
+            passed[0] = 201.0
+            threading.Timer(1.0, parent.resume).start()
+            (_, reply) = next(replies)
+
+    assert (reply.outcome, reply.reason) == ("answered", "")
+    assert reply.seconds < 200
+
+
+def test_libraries_that_are_never_imported_are_told_after_a_time_of_their_own(
+    tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = a_model(RECIPES[0])
+    asked, before = question(tmp_path, table, pack(model), model.form), processes()
+    workers = ProcessWorkers(1e6, 8)
+    monkeypatch.setattr("pipelines.adapters.workers.READY_SECONDS", 0.2)
+
+    with closing(workers):
+        workers.expect()
+        (parent,) = processes() - before
+        parent.suspend()
+        with workers.ask([asked]) as replies:
+            (_, reply) = next(replies)
+
+    assert reply.outcome == "late"
+    assert reply.reason == "the libraries of models were not imported after 0.2 s"
+    assert not parent.is_running()
 
 
 def test_who_needs_too_much_memory_is_told_so(tmp_path: Path, table: Path) -> None:
