@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from notify import TellFailure
 from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.graph import Stage
-from stage import GRAPH, CommandOperator, StageOperator, asked_of
+from stage import GRAPH, CommandOperator, StageOperator, asked_of, failing
 
 PLANNING = timedelta(minutes=5)
 DAY_TEXT = "The day whose events are scored; a scheduled run knows its own."
@@ -75,13 +75,14 @@ class Tally(BaseOperator):
 
     def execute(self, context: Any) -> None:
         run, instance = context["dag_run"], context["ti"]
-        days = instance.xcom_pull(task_ids="plan") or []
         states = instance.get_task_states(run.dag_id, run_ids=[run.run_id], task_group_id="days")
-        failed = sorted(
-            _stage_of_day(name, days)
-            for name, state in states.get(run.run_id, {}).items()
-            if state == "failed"
-        )
+        with failing():
+            days = instance.xcom_pull(task_ids="plan") or []
+            failed = sorted(
+                _stage_of_day(name, days)
+                for name, state in states.get(run.run_id, {}).items()
+                if state == "failed"
+            )
         self.log.info("%d days, %d failed stages", len(days), len(failed))
         if failed:
             raise AirflowFailException(f"failed: {', '.join(failed)}; their logs say what to do")

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from pipelines.core.typed import as_sent
 from pipelines.core.visible import visible
-from stage import CommandOperator
+from stage import CommandOperator, failing
 
 MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&:$]")
 TIMEOUT = timedelta(minutes=5)
@@ -43,13 +43,16 @@ class Propose(CommandOperator):
     """Gives the challenger that waits for a decision; without one, the rest is skipped."""
 
     def execute(self, context: Any) -> dict[str, Any]:
-        told = json.loads(self.command(context))
-        if told["challenger"] is None:
-            raise AirflowSkipException("no challenger waits for a decision")
-        found = told["challenger"]
-        # What MLflow says is no markup of ours: a link or a picture in it would be one to Airflow.
-        words = {name: as_text(found[name]) for name in ("candidate", "reason")}
-        return {"serving": told["serving"], **found, **words}
+        answer = self.command(context)
+        with failing():
+            told = json.loads(answer)
+            found = told["challenger"]
+            if found is None:
+                raise AirflowSkipException("no challenger waits for a decision")
+            # What MLflow says is no markup of ours: a link or a picture in it would be one to Airflow.
+            words = {name: as_text(found[name]) for name in ("candidate", "reason")}
+            facts = {name: str(found[name]) for name in ("version", "trained_until")}
+            return {"serving": told["serving"], **facts, **words}
 
     def _argv(self, context: Any) -> list[str]:  # noqa: ARG002  every command's
         return ["redeye", "promote", "--json"]

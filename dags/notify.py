@@ -9,7 +9,7 @@ from airflow.sdk import BaseNotifier
 
 from command import Command
 from pipelines.core.errors import RedeyeError
-from stage import REPOSITORY, night_of, stage_environ
+from stage import REPOSITORY, night_of, stage_environ, understood
 
 
 class TellFailure(BaseNotifier):
@@ -34,5 +34,6 @@ def alert_argv(context: Any) -> list[str]:
     """The command for a task that failed: its stage, its night, and the last thing it said."""
     run, stage = context["dag_run"], context["ti"].task_id
     said = str(context.get("exception") or "it was killed, or ran out of time")
-    day = night_of(run.conf or {}, run.partition_key)
+    with understood():
+        day = night_of(run.conf or {}, run.partition_key)
     return ["redeye", "alert", f"--day={day}", f"--stage={stage}", f"--sentence={said}"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pipelines.core.errors import (
     UsageError,
 )
 from pipelines.core.graph import Stage, read_chain
+from pipelines.core.visible import visible
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 GRAPH = read_chain(REPOSITORY / "dvc.yaml")
@@ -41,16 +43,18 @@ class CommandOperator(BaseOperator):
         self.command(context)
 
     def command(self, context: Any) -> str:
-        """Run the command, line by line into the task's log: the last one. Raises what fits its exit code."""
+        """Run the command, line by line into the task's log: its answer. Raises what fits its exit code."""
         try:
-            ending = self._run(self._argv(context))
+            with understood():
+                argv = self._argv(context)
+            ending = self._run(argv)
         except RedeyeError as error:
             ending = Ending(error.exit_code, str(error))
         if ending.exit_code:
             told = {"exit_code": ending.exit_code, "sentence": ending.sentence}
             context["ti"].xcom_push("failure", told)
             raise failure(ending, context["ti"].try_number)
-        return ending.sentence
+        return ending.answer
 
     def _run(self, argv: list[str]) -> Ending:
         self.log.info("$ %s", " ".join(argv))
@@ -98,6 +102,32 @@ class StageOperator(CommandOperator):
         if self.stage.name not in backfill.stages:
             raise AirflowSkipException("not among the chosen stages")
         return self.stage.argv(str(parse_day(self.day))) + backfill.options(self.stage.name)
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """While what a run or an earlier task told is read: raises UsageError for what cannot be that.
+
+    Whoever reaches Airflow's API or its database may have written it.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"what this task was told, by its run or by an earlier task, cannot be read "
+            f"({type(error).__name__}: {visible(' '.join(str(error).split()))[:60]}); clear the run from its "
+            f"first task, or start another"
+        ) from error
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """As `understood`, where no command is run: ends the task, which does not get better by itself."""
+    try:
+        with understood():
+            yield
+    except UsageError as error:
+        raise failure(Ending(error.exit_code, str(error)), 1) from error
 
 
 def asked_of(context: Any) -> dict[str, object]:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from chain import GRAPH, Plan
+from chain import GRAPH, Plan, Tally
 from command import Command, Ending, find_executable
 from pipelines.core.backfill import Backfill
+from notify import alert_argv
 from pipelines.core.errors import ConfigError, UsageError
 from stage import StageOperator, failure, night_of, stage_environ
 
@@ -195,7 +196,7 @@ def test_a_command_is_heard_line_by_line_while_it_runs() -> None:
 
     assert [line for _, line in heard] == ["one", "two"]
     assert heard[1][0] - heard[0][0] > 0.4
-    assert ending == Ending(0, "two")
+    assert ending == Ending(0, "two", "two")
 
 
 def test_the_error_of_a_command_is_its_own_sentence_not_the_noise_after_it(tmp_path: Path) -> None:
@@ -205,7 +206,56 @@ def test_the_error_of_a_command_is_its_own_sentence_not_the_noise_after_it(tmp_p
 
     ending = Command([str(script), "train"], tmp_path, os.environ).follow(lambda _: None)
 
-    assert ending == Ending(3, "redeye train: no rows; land some")
+    assert ending == Ending(3, "redeye train: no rows; land some", "bye")
+
+
+@pytest.mark.parametrize("last", ["print('{}')", "print('{}', end='')"])
+def test_what_a_library_warns_of_after_the_answer_is_not_the_answer(last: str) -> None:
+    heard: list[str] = []
+    warn = "print('UserWarning: {}[', file=sys.stderr, flush=True)"
+
+    ending = program(f"import sys\nprint('first')\n{last}\nsys.stdout.flush()\n{warn}").follow(
+        heard.append
+    )
+
+    assert ending.answer == "{}"
+    assert sorted(heard) == ["UserWarning: {}[", "first", "{}"]
+
+
+MALFORMED: list[Any] = [[], ["day"], "2013-10-01", 7, {"day": {"a": 1}}, {"from": 1, "to": [2]}]
+
+
+@pytest.mark.parametrize("conf", MALFORMED)
+@pytest.mark.parametrize("told", ["night", "backfill", "plan"])
+def test_a_malformed_conf_ends_a_task_in_one_sentence(conf: Any, told: str) -> None:
+    pushed: dict[str, Any] = {}
+    instance = SimpleNamespace(xcom_push=pushed.__setitem__, try_number=1)
+    operator = Plan(task_id="plan") if told == "plan" else task("score", "x" * (told != "night"))
+    operator.day = None if told == "night" else "2013-10-01"  # type: ignore[union-attr]
+
+    with pytest.raises(AirflowFailException, match=r"\Aexit 2: .{20,}\Z"):
+        operator.execute(run(conf) | {"ti": instance})
+
+    assert pushed["failure"]["exit_code"] == 2
+
+
+def test_the_failure_of_a_run_with_a_malformed_conf_is_told_without_a_traceback() -> None:
+    context = run(["day"]) | {"ti": SimpleNamespace(task_id="score")}
+
+    with pytest.raises(UsageError, match=r"unknown parameter|cannot be read"):
+        alert_argv(context)
+
+
+@pytest.mark.parametrize("plan", [7, [], {"a": 1}, ["2013-10-01"]])
+def test_a_tally_of_a_malformed_plan_ends_in_one_sentence(plan: Any) -> None:
+    instance = SimpleNamespace(
+        xcom_pull=lambda task_ids: plan,  # noqa: ARG005  Airflow calls it so
+        get_task_states=lambda *_, **__: {"r": {"days.score_3": "failed"}},
+    )
+    context = {"dag_run": SimpleNamespace(dag_id="d", run_id="r"), "ti": instance}
+
+    with pytest.raises(AirflowFailException, match=r"\Aexit 2: what this task was told"):
+        Tally(task_id="tally").execute(context)
 
 
 def test_words_of_a_command_are_never_read_by_a_shell(tmp_path: Path) -> None:
