@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import Connection, Table, delete, func, or_, select, union
 
 from pipelines.adapters import keeping, publishing
-from pipelines.adapters.database import Database, frame
+from pipelines.adapters.database import Database, frame, plain_frame
 from pipelines.adapters.schema import (
     contender_run,
     fence,
@@ -192,13 +192,13 @@ def _runs(connection: Connection, day: date) -> dict[str, ScoringRun]:
 def _kept(connection: Connection, day: date) -> dict[str, Rows]:
     names = ("run_id", "event_key", "score", "contender", "model_version")
     answers = _of(prediction, day, *names).where(prediction.c.answers)
-    found = _frame(connection, answers)
+    found = plain_frame(connection.execute(answers))
     return {str(run): _rows(rows) for run, rows in found.groupby("run_id", sort=True)}
 
 
 def _current(connection: Connection, day: date) -> Rows:
     names = ("run_id", "event_key", "score", "answered_by", "model_version")
-    found = _frame(connection, _of(prediction_current, day, *names))
+    found = plain_frame(connection.execute(_of(prediction_current, day, *names)))
     return _rows(found.rename(columns={"answered_by": "contender"}))
 
 
@@ -220,11 +220,6 @@ def _quarantined(connection: Connection, day: date) -> dict[str, dict[str, int]]
     for row in connection.execute(_of(quarantine_log, day)).mappings():
         kept.setdefault(row["table_name"], {})[row["rule"]] = row["rows"]
     return kept
-
-
-def _frame(connection: Connection, query: Any) -> pd.DataFrame:
-    result = connection.execute(query)
-    return pd.DataFrame.from_records(result.all(), columns=list(result.keys()))
 
 
 def _rows(found: pd.DataFrame) -> Rows:

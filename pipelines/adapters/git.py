@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.core.errors import BusyError, ConfigError, TemporaryError
+from pipelines.core.files import scratch_folder
 
 NOBODY = "0" * 40
 TRIES = 20  # how often somebody else may be faster in moving the branch
@@ -110,7 +110,7 @@ class Branch:
 
     def _tree(self, before: str | None, files: Mapping[str, str]) -> str:
         """The tree of `before` with these files, made in an index of its own."""
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder() as folder:
             index = {"GIT_INDEX_FILE": f"{folder}/index"}
             if before:
                 self._run(["read-tree", before], extra=index)

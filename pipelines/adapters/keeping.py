@@ -75,7 +75,8 @@ def _beside(database: Database, run: ScoringRun, one: Fared) -> pd.DataFrame:
     with database.read() as connection:
         answers = select(prediction.c.event_key).where(*_of(run, one), prediction.c.answers)
         answered = set(connection.execute(answers).scalars())
-    return one.predictions.loc[~one.predictions["event_key"].isin(answered)]
+    keys = one.predictions["event_key"].astype(object)  # to look up other texts takes minutes
+    return one.predictions.loc[~keys.isin(answered)]
 
 
 def _keep_scores(database: Database, run: ScoringRun, one: Fared, scores: pd.DataFrame) -> bool:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +15,7 @@ from pipelines.adapters.mlmodel import HELD_OUT, write_folder
 from pipelines.adapters.mlrun import measure
 from pipelines.core.contracts import Fitted
 from pipelines.core.faults import reach
+from pipelines.core.files import scratch_folder
 from pipelines.core.masking import mask
 from pipelines.core.records import ModelVersion
 from pipelines.methods.modelfile import pack
@@ -45,10 +44,10 @@ def keep_version(client: Any, name: str, run_id: str, fitted: Fitted) -> Any:
     logged = client.create_logged_model(
         run.info.experiment_id, name=model.name, source_run_id=run_id
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        write_folder(Path(scratch), model, content, logged.model_id, run_id)
-        (Path(scratch) / f"{HELD_OUT}.{held_out.form}").write_bytes(held_out_content)
-        client.log_model_artifacts(logged.model_id, scratch)
+    with scratch_folder() as scratch:
+        write_folder(scratch, model, content, logged.model_id, run_id)
+        (scratch / f"{HELD_OUT}.{held_out.form}").write_bytes(held_out_content)
+        client.log_model_artifacts(logged.model_id, str(scratch))
     client.finalize_logged_model(logged.model_id, "READY")
     grouped = {f"{model.name}/{metric}": number for metric, number in fitted.metrics.items()}
     measure(client, run_id, grouped, logged.model_id)

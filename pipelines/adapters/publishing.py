@@ -116,6 +116,7 @@ def _stage(database: Database, run: ScoringRun, rows: pd.DataFrame) -> bool:
 
 def _missing(rows: pd.DataFrame, staged: pd.DataFrame) -> pd.DataFrame | None:
     """The rows that are not staged yet; None if others are staged than these."""
+    rows = rows.astype({"event_key": object})  # as staged: to look up other texts takes minutes
     of_event = rows.set_index("event_key")
     if not of_event.index.is_unique:
         return rows.head(0)  # for the audit to refuse

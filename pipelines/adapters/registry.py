@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
@@ -18,7 +17,7 @@ from pipelines.core.config import Places
 from pipelines.core.contracts import Fitted, ModelFile, Problem
 from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
 from pipelines.core.faults import reach
-from pipelines.core.files import read_regular, write_whole
+from pipelines.core.files import read_regular, scratch_folder, write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.methods.model import Form
 from pipelines.methods.modelfile import check_sha256
@@ -75,14 +74,14 @@ class MlflowRegistry:
         complete: bool = False,
     ) -> None:
         """Add metrics, and files such as plots by their name, to a run; `complete` ends it."""
-        with answering(self._places), tempfile.TemporaryDirectory() as scratch:
+        with scratch_folder() as scratch, answering(self._places):
             measure(self._client, run_id, metrics)
             for name, content in files.items():
-                path = Path(scratch) / name
+                path = scratch / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
             if files:
-                self._client.log_artifacts(run_id, scratch)
+                self._client.log_artifacts(run_id, str(scratch))
             if complete:
                 self._client.set_terminated(run_id, "FINISHED")
                 self._client.set_tag(run_id, COMPLETE, "yes")
@@ -183,8 +182,8 @@ class MlflowRegistry:
         When the registry does not answer, a copy that was proven before serves.
         """
         try:
-            with answering(self._places), tempfile.TemporaryDirectory() as scratch:
-                form, content = self._fetch(version, Path(scratch))
+            with scratch_folder() as scratch, answering(self._places):
+                form, content = self._fetch(version, scratch)
         except TemporaryError:
             copy = self._copies.find(version)
             if copy is None:
@@ -194,8 +193,8 @@ class MlflowRegistry:
 
     def fetch_held_out(self, version: ModelVersion) -> ModelFile:
         """The file of a version's held-out fit, proven likewise."""
-        with answering(self._places), tempfile.TemporaryDirectory() as scratch:
-            form, content = self._fetch(version, Path(scratch), HELD_OUT)
+        with scratch_folder() as scratch, answering(self._places):
+            form, content = self._fetch(version, scratch, HELD_OUT)
         return self._keep(form, content, version.held_out_sha256)
 
     def _keep(self, form: Form, content: bytes, sha256: str) -> ModelFile:

@@ -12,7 +12,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +23,7 @@ from weakref import finalize
 from pipelines.adapters.worker import REPLY_BYTES, STARVED
 from pipelines.core.contracts import Question, Reply
 from pipelines.core.errors import TemporaryError
+from pipelines.core.files import scratch_file, scratch_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,8 +132,8 @@ class ProcessWorkers:
         self.expect()
         parent = self._parent
         assert parent is not None  # noqa: S101  for the type checker: it was just started
-        with tempfile.TemporaryDirectory(prefix="redeye-ask-") as scratch:
-            waiting = self._put(questions, parent, Path(scratch))
+        with scratch_folder() as scratch:
+            waiting = self._put(questions, parent, scratch)
             try:
                 yield self._replies(waiting, parent)
             finally:
@@ -277,7 +277,7 @@ def _crash(why: str, took: float) -> Reply:
 
 
 def _spawn() -> _Parent:
-    told = tempfile.TemporaryFile()  # noqa: SIM115  _end closes it
+    told = scratch_file()  # _end closes it
     environ = {key: os.environ[key] for key in INHERITED if key in os.environ}
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines.adapters.worker"],

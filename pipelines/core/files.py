@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader, FileIO
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 from pipelines.core.errors import TemporaryError
@@ -43,6 +47,32 @@ def refuse_large(size: int, path: str | Path, most: int = MOST_BYTES) -> None:
     """Raise OSError when a file has more bytes than `most`."""
     if size > most:
         raise OSError(errno.EFBIG, f"it is larger than {most / 2**20:,.0f} MB", str(path))
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for the time of the context. Raises TemporaryError when none can be made."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="redeye-")
+    except OSError as error:
+        raise _no_scratch(error) from error
+    with folder as name:
+        yield Path(name)
+
+
+def scratch_file() -> IO[bytes]:
+    """A file without a name, gone when it is closed. Raises TemporaryError when none can be made."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise _no_scratch(error) from error
+
+
+def _no_scratch(error: OSError) -> TemporaryError:
+    return TemporaryError(
+        f"no temporary file can be written ({error.strerror or error}); make room, or set TMPDIR to a folder "
+        f"that has some, and run the same command again"
+    )
 
 
 def open_private(name: str | Path, flags: int) -> int:

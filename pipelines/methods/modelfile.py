@@ -23,6 +23,7 @@ TRUSTED = frozenset({"numpy.dtype"})
 # The library of each form, and how many numbers of its version must be those of the training:
 # XGBoost promises that later versions read a model, scikit-learn promises it to its own version only.
 LIBRARY: dict[Form, tuple[str, int]] = {"ubj": ("xgboost", 1), "skops": ("scikit-learn", 2)}
+UNPACKED_BYTES = 2 * 2**30  # of an archive
 
 
 def pack(model: Model) -> bytes:
@@ -136,11 +137,20 @@ def _unpack_estimator(content: bytes) -> tuple[str, Callable[[], Any]]:
             return skops.io.loads(content, trusted=sorted(TRUSTED))
 
     with _skops_refusals():
+        _refuse_bomb(content)
         foreign = set(skops.io.get_untrusted_types(data=content)) - TRUSTED
         if foreign:
             raise _refused(f"it holds {sorted(foreign)}, which no model may")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return archive.read(f"{CARD}.json").decode(), load
+
+
+def _refuse_bomb(content: bytes) -> None:
+    """Before anything is unpacked: readers take no more of a member than the directory says it has."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > UNPACKED_BYTES:
+        raise _refused(f"it unpacks to more than {UNPACKED_BYTES / 2**20:,.0f} MB")
 
 
 @contextmanager

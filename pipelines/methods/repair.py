@@ -9,7 +9,6 @@ was ever published is changed or removed.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,7 +18,7 @@ from typing import Literal
 from pipelines.core.books import Attic, Book, Books
 from pipelines.core.contracts import Validator, Workers
 from pipelines.core.errors import BusyError, DataError, GateRefused
-from pipelines.core.files import write_whole
+from pipelines.core.files import scratch_folder, write_whole
 from pipelines.core.records import Partition, Record
 from pipelines.methods.answer import Desk
 from pipelines.methods.invariants import Breach, Verification
@@ -333,9 +332,9 @@ def _serving(stores: Stores) -> set[str]:
 
 def _restore(stores: Stores, wanted: list[Mend]) -> None:
     """Bring raw files back from the newest version that has them as they were."""
-    with tempfile.TemporaryDirectory(prefix="redeye-repair-") as scratch:
+    with scratch_folder() as scratch:
         for number, version in enumerate(entry["version"] for entry in stores.versions.log()):
-            folder = Path(scratch) / str(number)
+            folder = scratch / str(number)
             stores.versions.checkout(version, folder)
             wanted = [step for step in wanted if not _taken(folder, step)]
             shutil.rmtree(folder)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import resource
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
+from pipelines.adapters.workers import ProcessWorkers
 from pipelines.core.errors import RedeyeError, TemporaryError
-
+from pipelines.core.files import scratch_file, scratch_folder
+from pipelines.methods.verify import verify
 from pipelines.runner import run_chain
-from tests.integration.whole_night import Whole
+from tests.integration.whole_night import PROBLEM, Whole
 
 LIMITS = (0, 500, 4096, 20_000, 100_000, 1_000_000)
 DAY = date(2013, 10, 1)
@@ -73,7 +78,25 @@ def test_a_limit_on_the_size_of_files_ends_learning_and_watching_in_a_sentence(
     for stage, ended in codes.items():
         assert set(ended) <= {0, TemporaryError.exit_code}, (stage, ended)
         assert ended[0] == TemporaryError.exit_code, (stage, ended)
-    assert whole.broken() == {}
     registry = whole.services["registry"]()
+    stores = replace(whole.stores, registry=registry, problem=PROBLEM)
+    assert verify(stores).broken == ()
     assert [one.version for one in registry.registered()] == ["1", "2"]
     assert list(tmp_path.rglob("*.tmp")) == []
+
+
+def test_without_a_temporary_folder_a_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object, **__: object) -> object:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    for make in ("TemporaryDirectory", "TemporaryFile"):
+        monkeypatch.setattr(tempfile, make, none)
+
+    with pytest.raises(TemporaryError, match="TMPDIR"), scratch_folder():
+        pass
+    with pytest.raises(TemporaryError, match="TMPDIR"):
+        scratch_file()
+    with pytest.raises(TemporaryError, match="TMPDIR"):
+        ProcessWorkers(60, 8).expect()

@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from pydantic import BaseModel
@@ -29,7 +26,7 @@ from pipelines.core.records import (
 from pipelines.core.visible import visible
 from pipelines.methods.page import render
 from pipelines.methods.slices import Slice
-from pipelines.methods.suite import Rule, Suite
+from pipelines.methods.suite import Suite
 from pipelines.methods.task import Task
 from pipelines.methods.validation_page import view
 from pipelines.stages import monitor as stage
@@ -87,9 +84,7 @@ def said(value: Any, word: str) -> Any:
         fields = type(value).model_fields
         free = [name for name in fields if not _is_choice(fields[name].annotation)]
         return value.model_copy(update={name: said(getattr(value, name), word) for name in free})
-    if isinstance(value, Task):
-        return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type | Task):
         names = [one.name for one in dataclasses.fields(value) if one.init]
         return dataclasses.replace(value, **{name: said(getattr(value, name), word) for name in names})  # fmt: skip
     if isinstance(value, Mapping):
@@ -161,7 +156,13 @@ def verdict() -> Verdict:
 
 def validation() -> Validation:
     finding = Finding(
-        table="t", day=DAY, rule="column(x)", severity="critical", rows=1, observed="o", expected="e"
+        table="t",
+        day=DAY,
+        rule="column(x)",
+        severity="critical",
+        rows=1,
+        observed="o",
+        expected="e",
     )
     check = TableCheck(
         table="t", day=DAY, landed=9, accepted=8, quarantined=1, passed=False, source="s"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,9 +13,11 @@ import numpy as np
 import pytest
 
 from pipelines import summary
-from pipelines.core.contracts import Outcome, Question, Reply
+from pipelines.adapters.workers import ProcessWorkers
+from pipelines.core.contracts import ModelFile, Outcome, Question, Reply
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, Publication, Verdict
+from tests.integration.hostile import BOMBS
 from tests.integration.serving import DAY, Judge, MemoryWorkers, Serving
 
 
@@ -201,6 +205,31 @@ def test_a_champion_that_gives_no_probabilities_does_not_answer(
 
     assert publication.answered_by == "previous-champion"
     assert "3 scores that are no probabilities" in publication.reason
+
+
+@pytest.mark.parametrize(
+    ("bomb", "why"),
+    [
+        ("a schema of 16 GB", "it unpacks to more than 2,048 MB"),
+        ("an array that says it has 2^50 numbers", "it needs more memory than it may use"),
+        ("a booster that nests without end", "its process ended with signal SIGSEGV"),
+    ],
+)
+def test_when_every_model_file_unpacks_without_end_the_baseline_answers_and_says_why(
+    serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bomb: str, why: str
+) -> None:
+    form, content = BOMBS[bomb]
+    (tmp_path / "bomb").write_bytes(content)
+    file = ModelFile(tmp_path / "bomb", form, hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(serving.registry, "fetch", lambda _: file)
+    workers = ProcessWorkers(600, 8)
+
+    with closing(workers):
+        serving.workers = workers  # type: ignore[assignment]
+        publication = serving.score()
+
+    assert publication.answered_by == "baseline"
+    assert publication.reason.count(why) == 2  # of the champion, and of the one before
 
 
 def test_a_champion_whose_features_are_gone_does_not_answer(serving: Serving) -> None:

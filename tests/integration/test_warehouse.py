@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy import Connection, Row, create_engine, make_url, text
 
 from pipelines.adapters import publishing
-from pipelines.adapters.database import Database
+from pipelines.adapters.database import Database, frame
 from pipelines.adapters.warehouse import SqlWarehouse
 from pipelines.core.config import find_places
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
@@ -665,3 +665,20 @@ def test_an_experiment_has_tables_of_its_own_beside_productions(postgresql: str)
     assert ask(own, "SHOW lock_timeout") == [("0",)]  # of a connection that is not ours
     with Database(own).read() as connection:
         assert connection.execute(text("SHOW lock_timeout")).scalar() == "30s"
+
+
+def test_rows_are_read_without_asking_each_for_what_it_has_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/redeye.db"
+    publish(url, some_predictions())
+
+    def asked(row: object, name: str) -> object:
+        raise AssertionError(f"{type(row).__name__} was asked for {name}")
+
+    with Database(url).read() as connection:
+        result = connection.execute(text("SELECT day, event_key, score FROM prediction"))
+        monkeypatch.setattr(Row, "__getattr__", asked)
+        found = frame(result)
+
+    assert found["event_key"].tolist() == some_predictions()["event_key"].tolist()

@@ -28,7 +28,7 @@ from pipelines.methods.examples import Examples
 from pipelines.methods.model import Form, Model, fit
 from pipelines.methods.modelfile import pack
 from pipelines.problem.model import RECIPES
-from tests.integration.hostile import DEEP, with_card
+from tests.integration.hostile import BOMBS, DEEP, with_card
 
 SCHEMA: Mapping[str, Any] = {"wind": "number", "line": "category"}
 
@@ -344,3 +344,23 @@ def test_a_card_that_nests_without_end_costs_its_own_process(
 
     assert reply.outcome == "crashed"
     assert "RecursionError" in reply.reason
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_model_file_that_unpacks_without_end_costs_its_own_process(
+    tmp_path: Path, table: Path, bomb: str
+) -> None:
+    form, content = BOMBS[bomb]
+    mine = psutil.Process().memory_info().rss
+    good = a_model(RECIPES[0])
+    asked = question(tmp_path, table, content, form, name="bomb")
+
+    replies = ask(asked, question(tmp_path, table, pack(good), good.form, name="good"))
+
+    assert len(content) < 32 * 2**20
+    assert replies["bomb"].outcome in ("refused", "crashed", "out of memory")
+    assert replies["bomb"].reason.strip()
+    assert ("unpacks to more than 2,048 MB" in replies["bomb"].reason) == bomb.endswith("of 16 GB")
+    assert "\n" not in replies["bomb"].reason
+    assert replies["good"].outcome == "answered"
+    assert psutil.Process().memory_info().rss < mine + 2**30

@@ -17,8 +17,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from chain import GRAPH, Plan, Tally
 from command import Command, Ending, find_executable
-from pipelines.core.backfill import Backfill
 from notify import alert_argv
+from pipelines.core.backfill import Backfill
 from pipelines.core.errors import ConfigError, UsageError
 from stage import StageOperator, failure, night_of, stage_environ
 
@@ -249,7 +249,7 @@ def test_the_failure_of_a_run_with_a_malformed_conf_is_told_without_a_traceback(
 @pytest.mark.parametrize("plan", [7, [], {"a": 1}, ["2013-10-01"]])
 def test_a_tally_of_a_malformed_plan_ends_in_one_sentence(plan: Any) -> None:
     instance = SimpleNamespace(
-        xcom_pull=lambda task_ids: plan,  # noqa: ARG005  Airflow calls it so
+        xcom_pull=lambda task_ids: plan,
         get_task_states=lambda *_, **__: {"r": {"days.score_3": "failed"}},
     )
     context = {"dag_run": SimpleNamespace(dag_id="d", run_id="r"), "ti": instance}
