@@ -17,7 +17,7 @@ def bless(database: Database, entry: BlessingEntry) -> None:
     """Add an entry; one that is equal to the last of the same version and file is not repeated."""
     with database.write(alone="blessings") as connection:
         if _last(connection, *(getattr(entry, name) for name in OF)) != entry:
-            connection.execute(blessing.insert().values(entry.model_dump()))
+            connection.execute(blessing.insert().values(entry.model_dump(mode="json")))
 
 
 def blessing_of(database: Database, version: ModelVersion) -> BlessingEntry | None:

@@ -17,9 +17,9 @@ from pipelines.core.contracts import Fitted
 from pipelines.core.faults import reach
 from pipelines.core.files import scratch_folder
 from pipelines.core.masking import mask
-from pipelines.core.records import ModelVersion
+from pipelines.core.records import Learned, ModelVersion
 from pipelines.methods.modelfile import pack
-from pipelines.methods.tags import SHOWN
+from pipelines.methods.tags import SHOWN, learned_tags
 
 # What a version's facts can be. MLflow takes any text for a tag, from anybody who reaches it.
 NUMBER = re.compile(r"\A[1-9][0-9]{0,17}\Z")
@@ -76,19 +76,16 @@ def facts_of(fitted: Fitted) -> dict[str, str]:
 
 
 def _tags(fitted: Fitted, content: bytes, held_out: bytes) -> dict[str, str]:
-    model, meanings = fitted.model, fitted.meanings
-    learned = {name: meanings[name] for name in model.schema if name in meanings}
-    features = json.dumps(list(model.schema))
-    return {
-        "candidate": model.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "trained_until": model.trained_until.isoformat(),
-        "features": features,
-        "features_sha256": hashlib.sha256(features.encode()).hexdigest(),
-        "features_declared": json.dumps(learned),
-        "held_out_sha256": hashlib.sha256(held_out).hexdigest(),
-        "held_out_until": fitted.held_out.trained_until.isoformat(),
-    }
+    model = fitted.model
+    learned = Learned(
+        candidate=model.name,
+        trained_until=model.trained_until,
+        features=tuple(model.schema),
+        meanings=fitted.learned_meanings,
+        held_out_sha256=hashlib.sha256(held_out).hexdigest(),
+        held_out_until=fitted.held_out.trained_until,
+    )
+    return {"sha256": hashlib.sha256(content).hexdigest(), **learned_tags(learned)}
 
 
 class _FlawError(ValueError):
@@ -105,12 +102,17 @@ def read_version(found: Any, store: str, model: str) -> ModelVersion:
     try:
         return ModelVersion(version=number, store=store, model=model, **_facts(found))
     except (_FlawError, ValidationError) as flaw:
-        nothing = {"candidate": "unknown", "run_id": "", "sha256": "", "features": ()}
+        tags = found.tags if isinstance(found.tags, dict) else {}
+        told = {name: tags[name] for name in SHOWN if name in tags and _is_readable(tags[name])}
+        sha256 = str(tags.get("sha256", ""))
+        nothing = {"candidate": "unknown", "run_id": "", "features": ()}
         return ModelVersion(
             version=number,
             store=store,
             model=model,
             trained_until=date.max,
+            sha256=sha256 if SHA256.match(sha256) else "",
+            shown=told,
             unreadable=str(flaw) if isinstance(flaw, _FlawError) else "it holds what is no text",
             **nothing,
         )
@@ -149,6 +151,10 @@ def _text(name: object, value: object) -> str:
     if not isinstance(value, str) or not _is_text(value):
         raise _FlawError(f"{_spelled(name)} is {_spelled(value)}, which is no text")
     return value
+
+
+def _is_readable(value: object) -> bool:
+    return isinstance(value, str) and _is_text(value)
 
 
 def _is_text(value: str) -> bool:

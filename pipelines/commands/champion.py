@@ -73,7 +73,7 @@ def _see_promotion(redeye: Redeye, as_json: bool) -> None:
         "mended": [*map(str, mend_tags(registry, warehouse))],
     }
     for mended in told["mended"]:
-        typer.echo(f"{mended}; the tags were written anew", err=True)
+        typer.echo(mended, err=True)
     typer.echo(json.dumps(told) if as_json else f"champion: version {told['serving'] or 'none'}")
     if throne.refusal and throne.champion:
         sentence = (
@@ -92,9 +92,10 @@ def waiting(
     serving: ModelVersion | None,
 ) -> dict[str, Any] | None:
     """The challenger that a person may promote, with the gate's reason; None when there is none."""
-    from pipelines.methods.rendezvous import find_lack
+    from pipelines.methods.rendezvous import as_blessed, find_lack
 
-    challenger = registry.version("challenger")
+    named = registry.version("challenger")
+    challenger = named and as_blessed(named, warehouse.blessing)
     if challenger is None or (serving and challenger.version == serving.version):
         return None
     blessing = warehouse.blessing(challenger)

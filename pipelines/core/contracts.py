@@ -270,6 +270,11 @@ class Fitted:
     metrics: Mapping[str, float]
     meanings: Mapping[str, str]  # hashes of the declarations of the features, by their names
 
+    @property
+    def learned_meanings(self) -> dict[str, str]:
+        """Those of the features that the model reads."""
+        return {name: self.meanings[name] for name in self.model.schema if name in self.meanings}
+
 
 class Registry(Protocol):
     """Where nights are logged, and where model versions and their aliases live."""

@@ -117,6 +117,17 @@ class FeatureTable(Record):
         return {name: self.meanings.get(name, "") for name in self.names}
 
 
+class Learned(Record):
+    """What a registered version learned from, as training knew it; MLflow's tags of it are for people."""
+
+    candidate: str  # its recipe
+    trained_until: date  # last day that the model which serves has seen
+    features: tuple[str, ...]
+    meanings: dict[str, str]  # feature → hash of its declaration
+    held_out_sha256: str  # of the file of the fit that its evidence comes from …
+    held_out_until: date  # … and the last day that one learned from
+
+
 class Candidate(Record):
     """A model trained tonight."""
 
@@ -129,6 +140,15 @@ class Candidate(Record):
     golden: tuple[float, ...]  # its scores of rows of the golden batch, as training computed them
     seconds: float
     metrics: dict[str, float]
+    features: tuple[str, ...] = ()  # that it reads; none: an older record
+    meanings: dict[str, str] = {}  # feature → hash of the declaration that it learned from
+
+    @property
+    def learned(self) -> Learned | None:
+        """What its version is to be held against; None when the record is too old to know."""
+        names = Learned.model_fields.keys() - {"candidate"}
+        known = {name: getattr(self, name) for name in names}
+        return Learned(candidate=self.name, **known) if self.features else None
 
 
 class Candidates(Record):
@@ -263,6 +283,7 @@ class BlessingEntry(Record):
     infra: Blessing  # loaded from the registry, it answered as in training
     evidence: dict[str, JsonValue]  # an Evidence, as the program that judged wrote it
     actor: str
+    learned: Learned | None = None  # None: judged by a program that did not keep it
 
     @property
     def lacking(self) -> tuple[str, ...]:

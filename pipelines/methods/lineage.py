@@ -16,6 +16,7 @@ from pipelines.core.records import BlessingEntry, ModelVersion, Partition, Scori
 from pipelines.methods.asking import ask_one
 from pipelines.methods.attribution import Walks
 from pipelines.methods.events import event_keys
+from pipelines.methods.rendezvous import as_blessed
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def trace(day: date, archive: Archive) -> Lineage:
             f"predictions {day}: nothing is published for {archive.problem.name} on this day; "
             f"`redeye status --day {day}` says what the night did"
         )
-    model = archive.registry.version(run.model_version) if run.model_version else None
+    model = _version(run.model_version, archive)
     kept = archive.lake.revisions("features", day, day).get(day, ())
     features = next((one for one in kept if one.sha256 == run.features_sha256), None)
     facts = (archive.registry.facts(model.run_id) or {}) if model else {}
@@ -105,7 +106,7 @@ def _attributed(event: Event, version: str | None, lineage: Lineage, archive: Ar
     if lineage.features is None:
         raise DataError("the features that were scored are not in the lake any more")
     registry = archive.registry
-    model = registry.version(version) if version else None
+    model = _version(version, archive)
     if model is None:
         raise DataError(f"{event.answered_by} is no model that the registry has")
     frame = archive.lake.read([lineage.features]).to_pandas()
@@ -127,6 +128,11 @@ def _attributed(event: Event, version: str | None, lineage: Lineage, archive: Ar
         gained={str(name): float(gain) for name, gain in gained.items()},
         again=float(scores[: len(frame)][mine][0]),
     )
+
+
+def _version(number: str | None, archive: Archive) -> ModelVersion | None:
+    found = archive.registry.version(number) if number else None
+    return found and as_blessed(found, archive.warehouse.blessing)
 
 
 def _ask(question: Question, names: list[str], workers: Workers) -> np.ndarray:

@@ -75,6 +75,7 @@ def line_up(
     the registry's aliases stand for now, `features` the hashes of today's declarations. A model that stands twice is asked once.
     """
     turns: list[Turn] = []
+    models = {name: model and as_blessed(model, blessings) for name, model in models.items()}
     for name in (*schedule, *(n for n in models if n not in schedule)):
         contender, scheduled = Contender(name, models.get(name)), name in schedule
         if name == BASELINE:
@@ -97,7 +98,7 @@ def without_registry(
     was proven then, and the baseline. `why` is told when there is none.
     """
     if remembered and "champion" in schedule:
-        champion = Contender("champion", remembered)
+        champion = Contender("champion", as_blessed(remembered, blessings))
         first = Turn(champion, refuse_model(champion, features, blessings))
     else:
         first = Turn(Contender(schedule[0], None), why)
@@ -152,7 +153,15 @@ def find_lack(
         )
     if blessing.lacking:
         return f"is not blessed for {' and '.join(blessing.lacking)}"
-    return None if features is None else find_feature_lack(model, features)
+    return None if features is None else find_feature_lack(as_blessed(model, blessings), features)
+
+
+def as_blessed(model: ModelVersion, blessings: Blessings) -> ModelVersion:
+    """The version with what the warehouse knows that it learned from, in place of what its tags say."""
+    entry = None if model.unreadable else blessings(model)
+    if entry is None or entry.learned is None:
+        return model
+    return model.model_copy(update=dict(entry.learned))
 
 
 def find_feature_lack(model: ModelVersion, features: Mapping[str, str]) -> str | None:

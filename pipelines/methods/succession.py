@@ -16,7 +16,7 @@ from pipelines.core.contracts import Registry, Warehouse
 from pipelines.core.errors import GateRefused, RegistryAway, UsageError
 from pipelines.core.faults import reach
 from pipelines.core.records import LedgerEntry, ModelVersion
-from pipelines.methods.rendezvous import find_lack
+from pipelines.methods.rendezvous import as_blessed, find_lack
 
 MADE = ("promoted", "rolled back")  # the entries that made a version champion
 
@@ -56,9 +56,10 @@ def look(
     Looking again changes nothing. Raises TemporaryError when the registry does not answer.
     """
     ledger = warehouse.ledger()
-    last, champion = reigning(ledger), registry.version("champion")
-    if champion is None:
+    last, named = reigning(ledger), registry.version("champion")
+    if named is None:
         return _vacant(ledger, registry, warehouse)
+    champion = as_blessed(named, warehouse.blessing)
     if champion.version == last:
         # It was proven when it came; its number may stand on another file since, or another store's.
         lack = find_lack(champion, None, warehouse.blessing)
@@ -99,7 +100,7 @@ def _last_good(
     for number in dict.fromkeys(reversed(made_champions(ledger))):
         found = registry.version(number)
         if found and find_lack(found, None, warehouse.blessing) is None:
-            return found
+            return as_blessed(found, warehouse.blessing)
     return None
 
 

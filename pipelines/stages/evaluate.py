@@ -30,7 +30,7 @@ from pipelines.methods.examples import Examples, find_past, join_examples, read_
 from pipelines.methods.leaks import day_check, feature_check, time_check
 from pipelines.methods.plots import draw
 from pipelines.methods.reading import readings
-from pipelines.methods.rendezvous import find_feature_lack, find_lack
+from pipelines.methods.rendezvous import as_blessed, find_feature_lack, find_lack
 from pipelines.methods.shuffle import shuffle_check, thinned
 from pipelines.methods.succession import look, made_champions
 from pipelines.methods.task import task_of
@@ -183,7 +183,7 @@ def _opponent(
     if champion is None or champion.version not in tonight:
         return champion
     before = (one for one in reversed(made_champions(warehouse.ledger())) if one not in tonight)
-    there = filter(None, map(registry.version, before))
+    there = [as_blessed(one, warehouse.blessing) for one in map(registry.version, before) if one]
     return next((one for one in there if not find_lack(one, None, warehouse.blessing)), None)
 
 

@@ -95,6 +95,7 @@ def _bless(
         infra=infra,
         evidence=evidence.model_dump(mode="json"),
         actor="gate",
+        learned=candidate.learned,
     )
     warehouse.bless(entry)
     registry.show(candidate.version, tags_of(entry))
@@ -141,7 +142,7 @@ def _fetch(params: PromoteParams, candidate: Candidate, registry: Registry) -> M
     version = registry.version(candidate.version)
     if version is None:
         raise GateRefused("the version is gone from the registry; run train again")
-    if version.sha256 != candidate.sha256:
+    if version.unreadable or version.sha256 != candidate.sha256:
         raise GateRefused(
             f"{candidate.name}: version {version.version} is not the file that training registered "
             f"({version.unreadable or 'its tag sha256 is another'}); run train again"

@@ -27,6 +27,7 @@ from pipelines.methods.rendezvous import (
     Contender,
     Fared,
     Turn,
+    as_blessed,
     first_that_can,
     line_up,
     refuse_model,
@@ -106,7 +107,8 @@ def _named(
     """
     if params.model == "current":
         return None
-    contender = Contender(NAMED, registry.version(params.model))
+    named = registry.version(params.model)
+    contender = Contender(NAMED, named and as_blessed(named, warehouse.blessing))
     refusal = refuse_model(contender, table.declared, warehouse.blessing)
     if refusal:
         raise GateRefused(

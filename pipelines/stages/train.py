@@ -93,6 +93,8 @@ def train(
                 golden=kept_scores[name],
                 seconds=fits.seconds,
                 metrics=metrics,
+                features=tuple(fits.model.schema),
+                meanings=kept.learned_meanings,
             )
         )
     dictionary = page(problem, known.schema).encode()

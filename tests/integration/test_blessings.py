@@ -34,6 +34,7 @@ from tests.integration.learning import DAY, PROBLEM, World, empty_store, linear,
 from tests.integration.serving import Serving, judged
 
 MODEL = "rides-late"
+FEATURES = {"wind": "", "hour": "", "line": ""}
 PASSED = {"redeye.quality": "passed", "redeye.infra": "passed"}
 
 
@@ -277,6 +278,75 @@ def test_a_night_of_learning_goes_on_whatever_was_typed(world: World, tag: str) 
     assert again.version != first.version
     assert again.outcome == "champion"
     assert world.registry.version("champion") == world.registry.version(again.version)
+
+
+TYPED = {
+    "trained_until": ["2012-01-01", "2100-01-01", None],
+    "held_out_until": ["2012-01-01", None],
+    "held_out_sha256": ["ab" * 32, None],
+    "features": ['["heard"]', "[]", None],
+    "features_declared": ['{"wind": "0123456789abcdef"}', None],
+    "candidate": ["trees", None],
+}
+
+
+@pytest.mark.parametrize(("tag", "value"), [(t, v) for t, vs in TYPED.items() for v in vs])
+def test_a_changed_tag_of_what_was_learned_is_told_and_mended_and_changes_nothing_else(
+    world: World, tag: str, value: str | None
+) -> None:
+    first = world.night()
+    right = world.registry.version(first.version)
+    later = world.train(DAY + timedelta(days=1))
+    before = (look(world.registry, world.warehouse, FEATURES).serving, world.evaluate(later))
+    client = world.registry._client
+    if value is None:
+        client.delete_model_version_tag(MODEL, first.version, tag)
+    else:
+        client.set_model_version_tag(MODEL, first.version, tag, value)
+
+    throne = look(world.registry, world.warehouse, FEATURES)
+    assert throne.refusal is None
+    assert throne.serving is not None
+    assert before[0] is not None
+    assert throne.serving.model_copy(update={"shown": before[0].shown}) == before[0]
+    assert world.evaluate(later) == before[1]
+    (breach,) = check_tags(world.registry, world.warehouse)
+    assert breach.where == f"tags of version {first.version}"
+    assert f"{tag} {'is missing' if value is None else 'says ' + value[:20]}" in breach.what
+    (mended,) = mend_tags(world.registry, world.warehouse)
+    assert str(mended).endswith("; the tags were written anew")
+    assert world.registry.version(first.version) == right
+
+
+@pytest.mark.parametrize("tag", [*MALFORMED, "features_declared", "held_out_until", "candidate"])
+def test_a_malformed_tag_of_a_mere_challenger_is_told_and_mended(world: World, tag: str) -> None:
+    first = world.night()
+    world.registry.point("challenger", first.version)
+    right = world.registry.version(first.version)
+    type_tags(world, first.version, {tag: MALFORMED.get(tag, "\u202e[")})
+
+    (breach,) = check_tags(world.registry, world.warehouse)
+    (mended,) = mend_tags(world.registry, world.warehouse)
+
+    assert f"it cannot be read: the tag {tag} is" in breach.what
+    assert str(mended).endswith("; the tags were written anew")
+    assert world.registry.version(first.version) == right
+    assert mend_tags(world.registry, world.warehouse) == []
+
+
+def test_a_malformed_tag_of_a_version_that_nobody_judged_is_told_with_what_to_do(
+    world: World,
+) -> None:
+    version = noise(world)
+    type_tags(world, version, {"trained_until": "soon"})
+
+    (told,) = map(str, mend_tags(world.registry, world.warehouse))
+
+    assert told == (
+        f"version {version}: it cannot be read: the tag trained_until is soon; "
+        f"correct it in MLflow, or delete it there"
+    )
+    assert list(check_tags(world.registry, world.warehouse)) == []
 
 
 def test_the_files_of_a_version_are_those_of_its_experiment(world: World) -> None:
