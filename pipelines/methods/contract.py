@@ -15,6 +15,10 @@ from pipelines.core.contracts import RuleResult
 from pipelines.methods.suite import Suite
 
 DAY = "day"
+TEXT_BYTES = (
+    2**16
+)  # of a value; a longer one is no category, and would be copied into every page and model
+KEY_BYTES = 300  # of a part of an event's name: databases index names of 2,700 bytes at most
 
 
 def conform(
@@ -70,6 +74,18 @@ def stray_numbers(rows: pa.Table) -> list[RuleResult]:
         )
         for name in columns
     ]
+
+
+def long_texts(rows: pa.Table, key: Collection[str]) -> list[RuleResult]:
+    """Texts that no database could index, in columns of the key, or that are no values at all."""
+    results = []
+    for field in rows.schema:
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            most = KEY_BYTES if field.name in key else TEXT_BYTES
+            wrong = _values(pc.greater(pc.binary_length(rows.column(field.name)), most))
+            limit = f"at most {most:,} bytes"
+            results.append(_by_row(f"length({field.name})", wrong, "a longer text", limit))
+    return results
 
 
 def off_calendar(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +18,7 @@ from pipelines.methods.task import BINARY, Task
 Worth = Callable[[np.ndarray, np.ndarray], np.ndarray]
 PUBLISHED = "published"  # the answers that consumers got, whoever gave them
 BLOCKS = 20  # of a day's events, drawn as a whole
+LONGEST = 100  # characters of a value in a slice's name
 VALUES = 30  # of a column that quality is sliced by, the most frequent ones
 
 
@@ -77,7 +79,15 @@ def _whole_and_slices(
     for column, value, places in each_slice(rows, slices):
         metrics = measure(rows.iloc[places], worth, task, blocks[places])
         told = {key: amount for key, amount in metrics.items() if key in few}
-        yield f" {column}={value}", told
+        yield f" {slice_name(column, value)}", told
+
+
+def slice_name(column: str, value: object) -> str:
+    """What a slice is called, such as `origin=EWR`; a long value by its beginning and its checksum."""
+    text = str(value)
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}…{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{column}={text}"
 
 
 def each_slice(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipelines.core.records import Interval
 from pipelines.methods.bootstrap import RESAMPLES, day_weights, interval
-from pipelines.methods.quality import Worth, each_slice, score_rows
+from pipelines.methods.quality import Worth, each_slice, score_rows, slice_name
 from pipelines.methods.residuals import bias
 from pipelines.methods.task import Task
 
@@ -47,7 +47,7 @@ def find_slices(
             scored = score_rows(rows, worth, task, days)
             weights = day_weights(scored.n_days, RESAMPLES, seed=0)
             gap = interval(bias(scored, weights), scored.n_days)
-            found.append(Slice(f"{column}={value}", len(rows), gap))
+            found.append(Slice(slice_name(column, value), len(rows), gap))
     return sorted(found, key=lambda one: -_sureness(one.gap))
 
 

@@ -22,7 +22,7 @@ from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.faults import reach
 from pipelines.core.records import Landed, Partition, Validation
 from pipelines.methods.additions import Additions
-from pipelines.methods.contract import conform, lacking, off_calendar, stray_numbers
+from pipelines.methods.contract import conform, lacking, long_texts, off_calendar, stray_numbers
 from pipelines.methods.door import (
     Door,
     accept,
@@ -135,8 +135,9 @@ def _open(door: Door, raw: Partition, additions: Additions) -> Arrival:
     if door.suite is None or not contract:
         return Arrival(raw, landed, landed, ())
     stray = stray_numbers(conformed)
+    long = long_texts(conformed, door.needs)
     off = off_calendar(conformed, door.suite, raw.day, door.cutoff)
-    return Arrival(raw, landed, conformed, (*results, *stray, *off))
+    return Arrival(raw, landed, conformed, (*results, *stray, *long, *off))
 
 
 def _keep(lake: Lake, warehouse: Warehouse, door: Door, arrival: Arrival) -> Judgement:

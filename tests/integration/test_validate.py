@@ -324,6 +324,31 @@ def test_nan_and_infinities_are_put_aside_and_never_accepted(night: Night) -> No
     }
 
 
+def test_cells_of_ten_megabytes_are_put_aside_and_seen_cut(night: Night) -> None:
+    good, huge = night.rows("schedule", DAY), "x" * 10_000_000
+    for column, place in (("tailnum", 0), ("carrier", 1), ("dest", 2)):
+        values = good.column(column).to_pylist()
+        values[place] = huge if column != "carrier" else "c" * 301
+        good = good.set_column(good.column_names.index(column), column, pa.array(values))
+    night.land("schedule", DAY, good)
+
+    validation = night.run()
+
+    assert check_of(validation, "schedule", DAY).quarantined == 3
+    assert {
+        rule for rules in night.desk.counts[DAY, "schedule"] for rule in rules.split(" + ")
+    } >= {
+        "length(carrier)",
+        "length(dest)",
+        "length(tailnum)",
+    }
+    accepted = night.get("accepted/schedule", DAY)
+    assert accepted is not None
+    assert pc.max(pc.binary_length(accepted.column("tailnum"))).as_py() < 10
+    assert len(night.desk.page) < 100_000
+    assert len(validation.to_json()) < 1_000_000
+
+
 def test_a_table_delivered_twice_over_keeps_each_event_once(night: Night) -> None:
     good = night.rows("schedule", DAY)
     night.land("schedule", DAY, pa.concat_tables([good, good.slice(0, 30)]))

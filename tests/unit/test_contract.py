@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.methods.contract import conform, off_calendar, stray_numbers
+from pipelines.methods.contract import conform, long_texts, off_calendar, stray_numbers
 from pipelines.methods.suite import Suite
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -117,6 +117,17 @@ def test_nan_and_infinities_are_no_numbers_but_a_missing_value_may_be() -> None:
 
     assert (result.rule, result.severity) == ("finite(temp)", "warning")
     assert result.bad_rows == (1, 3, 4)
+
+
+def test_a_text_that_no_index_holds_is_named_and_one_that_no_value_has() -> None:
+    texts = ["a", None, "x" * 300, "é" * 151, "x" * 65_536, "x" * 65_537]
+    rows = pa.table({"key": texts, "note": pa.array(texts, pa.large_string()), "n": range(6)})
+
+    key, note = long_texts(rows, {"key": "a part of the key"})
+
+    assert (key.rule, key.severity, key.expected) == ("length(key)", "warning", "at most 300 bytes")
+    assert key.bad_rows == (3, 4, 5)
+    assert (note.rule, note.bad_rows) == ("length(note)", (5,))
 
 
 def test_rows_of_another_day_and_instants_outside_the_day_are_named() -> None:
