@@ -49,11 +49,12 @@ def _chapters(problem: Problem, kinds: Mapping[str, str]) -> Iterator[str]:
 
 def _complete(problem: Problem) -> Iterator[str]:
     """Which days histories of the outcomes leave out."""
-    days = problem.label_maturity_days
-    if days:
+    count = problem.label_maturity_days
+    days, earlier = ("day", "a day") if count == 1 else (f"{count} days", f"{count} days")
+    if count:
         yield (
-            f"What is of `{problem.outcomes}` leaves out the last {days} days before the cutoff, whose "
-            f"outcomes are not complete: there a window of 7 days ends {days} days earlier.\n"
+            f"What is of `{problem.outcomes}` leaves out the last {days} before the cutoff, whose "
+            f"outcomes are not complete: there a window of 7 days ends {earlier} earlier.\n"
         )
 
 

@@ -31,4 +31,5 @@ PROBLEM = Problem(
     recipes=RECIPES,
     value=value,
     slices=("origin", "carrier"),
+    label_maturity_days=1,  # the late land after midnight more often; a night later all is known
 )

@@ -51,7 +51,9 @@ def test_a_chapter_without_features_is_left_out() -> None:
 
 
 def test_a_reader_learns_which_days_histories_of_outcomes_leave_out() -> None:
-    told = page(replace(PROBLEM, label_maturity_days=14))
+    told, of_a_day, at_once = (page(replace(PROBLEM, label_maturity_days=n)) for n in (14, 1, 0))
 
     assert "What is of `flights` leaves out the last 14 days before the cutoff" in told
-    assert "leaves out" not in page(PROBLEM)
+    assert "leaves out the last day before the cutoff" in of_a_day
+    assert "ends a day earlier" in of_a_day
+    assert "leaves out" not in at_once

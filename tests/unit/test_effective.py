@@ -29,14 +29,15 @@ def maturing(days: int) -> Problem:
 
 
 def test_without_a_maturity_every_number_is_what_params_yaml_says() -> None:
+    problem = maturing(0)
     yesterday = DAY - timedelta(days=1)
 
-    assert gap_days(PARAMS.train, PROBLEM) == PARAMS.train.gap_days
-    assert corrections_days(PARAMS.ingest, PROBLEM) == PARAMS.ingest.corrections_days
+    assert gap_days(PARAMS.train, problem) == PARAMS.train.gap_days
+    assert corrections_days(PARAMS.ingest, problem) == PARAMS.ingest.corrections_days
     week_before = DAY - timedelta(days=PARAMS.settle.lookback_days)
-    assert settled_days(DAY, PARAMS.settle, PROBLEM) == (week_before, yesterday)
+    assert settled_days(DAY, PARAMS.settle, problem) == (week_before, yesterday)
     month_before = DAY - timedelta(days=PARAMS.monitor.lookback_days)
-    assert judged_days(DAY, PARAMS.monitor, PROBLEM) == (month_before, yesterday)
+    assert judged_days(DAY, PARAMS.monitor, problem) == (month_before, yesterday)
 
 
 @given(MATURITIES, st.integers(0, 10), st.integers(1, 60))

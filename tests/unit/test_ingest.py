@@ -25,7 +25,7 @@ DAY = date(2020, 1, 10)
 NEXT = DAY + timedelta(days=1)
 PARAMS = IngestParams(history_days=5, corrections_days=2)
 TABLES = (Table("schedule", "events"), Table("flights", "facts"), Table("planes", "slow"))
-TOY: Problem = replace(PROBLEM, first_day=FIRST, tables=TABLES)
+TOY: Problem = replace(PROBLEM, first_day=FIRST, tables=TABLES, label_maturity_days=0)
 
 
 @dataclass
