@@ -13,7 +13,7 @@ from pipelines.core.records import Landed, Partition, Publication
 from pipelines.methods.invariants import Verification
 from pipelines.methods.verify import Stores, verify
 from pipelines.methods.verify_night import NightLeft, Note
-from pipelines.problem import PROBLEM
+from tests.integration.flights import PROBLEM
 from tests.integration.serving import DAY, MemoryWorkers, Serving
 
 SAID = (0.2, 0.4, 0.6)

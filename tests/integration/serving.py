@@ -44,10 +44,10 @@ from pipelines.core.records import (
 from pipelines.methods.model import Model
 from pipelines.methods.suite import Suite
 from pipelines.methods.tags import tags_of
-from pipelines.problem import PROBLEM
 from pipelines.stages.monitor import monitor
 from pipelines.stages.score import score
 from pipelines.stages.settle import settle
+from tests.integration.flights import PROBLEM
 
 DAY = date(2013, 10, 1)
 SCHEDULE = ["champion", "previous-champion", "canary", "baseline"]

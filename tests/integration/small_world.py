@@ -17,9 +17,9 @@ from pipelines.core.config import FeatureParams
 from pipelines.core.contracts import Engine, Problem, RuleResult
 from pipelines.core.records import FeatureTable, Validation
 from pipelines.methods.suite import Suite
-from pipelines.problem import PROBLEM
 from pipelines.problem.tables import DAILY, SLOW
 from pipelines.stages.features import features
+from tests.integration.flights import PROBLEM
 
 ZONE = "America/New_York"
 MEASURES = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure"]

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from pipelines.core.errors import ConfigError
-from pipelines.problem import PROBLEM
 from tests.integration.audited import Audited, an_audited_world
+from tests.integration.flights import PROBLEM
 from tests.integration.serving import DAY, Serving
 
 OTHER = replace(PROBLEM, key=("carrier", "flight", "origin"))

@@ -19,7 +19,7 @@ from small_world import World
 
 from pipelines.methods.declare import Column, FeatureSet, History, Window
 from pipelines.methods.history import WEIGHED, Measure
-from pipelines.problem import PROBLEM
+from tests.integration.flights import PROBLEM
 
 N_DAYS = 9
 ZONES = {  # each with a day about which the clocks, or the calendar, do something odd

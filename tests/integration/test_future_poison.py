@@ -15,8 +15,8 @@ from pipelines.adapters.sources import open_source
 from pipelines.core.config import read_params
 from pipelines.core.contracts import Problem
 from pipelines.core.errors import MissingDay
-from pipelines.problem import PROBLEM
 from pipelines.services import load_problem
+from tests.integration.flights import PROBLEM
 
 FIRST, DAY = date(2013, 2, 10), date(2013, 3, 12)  # the 28 days between hold the spring's short day
 OWN_DAYS = 3  # of the problem's own source

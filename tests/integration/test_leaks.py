@@ -37,8 +37,8 @@ from pipelines.adapters.engine import DuckEngine
 from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.methods.declare import Column, Crowd, Latest, Window
-from pipelines.problem import PROBLEM
 from pipelines.problem.features import FEATURES, hour
+from tests.integration.flights import PROBLEM
 
 DAY = date(2013, 3, 12)  # two days after the clocks were put forward
 BACK = 3  # earlier days, whose tables must not know this one either

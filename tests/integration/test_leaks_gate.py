@@ -22,10 +22,10 @@ from pipelines.core.records import Candidate, Candidates, LeakCheck
 from pipelines.methods import examples
 from pipelines.methods.events import event_keys
 from pipelines.methods.split import Split
-from pipelines.problem import PROBLEM
 from pipelines.problem.features import FEATURES, arrival_hour, clock_minutes, hour
 from pipelines.stages import evaluate as stage
 from pipelines.stages import train
+from tests.integration.flights import PROBLEM
 
 DAY, TEST_DAYS, LESSON_DAYS = date(2013, 6, 1), 28, 7
 FIRST_TEST, FIRST = DAY - timedelta(days=TEST_DAYS), DAY - timedelta(days=44)

@@ -12,8 +12,8 @@ import pytest
 from pipelines.core.contracts import ModelFile
 from pipelines.core.errors import DataError
 from pipelines.methods.lineage import Archive, tell_event, trace
-from pipelines.problem import PROBLEM
 from pipelines.story import show_story
+from tests.integration.flights import PROBLEM
 from tests.integration.hostile import DEEP, with_card
 from tests.integration.learning import WORKERS, fitted
 from tests.integration.serving import DAY, MemoryWorkers, Serving

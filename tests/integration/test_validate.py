@@ -20,9 +20,9 @@ from pipelines.core.config import ValidateParams
 from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Landed, Partition, TableCheck, Validation
-from pipelines.problem import PROBLEM
 from pipelines.problem.source import Feed
 from pipelines.stages.validate import validate
+from tests.integration.flights import PROBLEM
 
 EXPECTATIONS = Path(__file__).parents[2] / "expectations"
 DAY = date(2013, 10, 1)

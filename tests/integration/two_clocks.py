@@ -17,9 +17,9 @@ from pipelines.core.config import IngestParams, ValidateParams
 from pipelines.core.contracts import Problem
 from pipelines.core.errors import MissingDay
 from pipelines.core.records import FeatureTable, Landed, Validation
-from pipelines.problem import PROBLEM
 from pipelines.stages.ingest import ingest
 from pipelines.stages.validate import validate
+from tests.integration.flights import PROBLEM
 
 FIRST = date(2013, 9, 25)
 NIGHTS = [FIRST + timedelta(days=34 + n) for n in range(9)]  # over the end of daylight saving time
