@@ -62,6 +62,7 @@ class Command:
             heard = True
             while heard or self._process.poll() is None:
                 ready = [key.fd for key, _ in selector.select(timeout=0.2)]
+                ready.sort(key=lambda pipe: pipe == self._out)  # what is warned of stands before
                 ended = [pipe for pipe in ready if not self._hear(pipe, say)]
                 for pipe in ended:
                     selector.unregister(pipe)
