@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipelines.methods.bootstrap import day_weights, interval
-from pipelines.methods.metrics import BINS, Scored, calibration_error
+from pipelines.metrics.bootstrap import day_weights, interval
+from pipelines.metrics.classification import BINS, Scored, calibration_error
 
 DAYS, CENTRE, LIMIT, RESAMPLES = 28, -1.5, 0.03, 300
 SIZES = (300, 672, 3000, 20_000)

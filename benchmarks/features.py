@@ -23,8 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.__main__ import settle_in
-from pipelines.adapters.engine import DuckEngine
-from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.engines.duckdb import DuckEngine
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import FeatureParams
 from pipelines.core.contracts import RuleResult
 from pipelines.core.records import FeatureTable, Validation

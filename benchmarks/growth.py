@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from features import Easy
 
-from pipelines.adapters.engine import DuckEngine
-from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.engines.duckdb import DuckEngine
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import FeatureParams
 from pipelines.core.records import Validation
 from pipelines.problem import PROBLEM

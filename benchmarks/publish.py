@@ -112,7 +112,7 @@ def enlarge(root: Path, day: date, rows: int) -> None:
     import numpy as np
     import pyarrow as pa
 
-    from pipelines.adapters.lake import LocalLake
+    from pipelines.adapters.lake.lake import LocalLake
     from pipelines.core.records import FeatureTable
 
     lake = LocalLake(root / "data")
@@ -135,7 +135,7 @@ def enlarge(root: Path, day: date, rows: int) -> None:
 
 def ours(day: date, schedule: list[str]) -> None:
     from pipelines.__main__ import settle_in
-    from pipelines.services import open_redeye
+    from pipelines.app.services import open_redeye
 
     settle_in()
     redeye = open_redeye(os.environ)
@@ -207,9 +207,9 @@ def booster(root: Path, booster_of):
 
 def five_contenders(root: Path, day: date) -> dict[str, list[float]]:
     """What is waited for when five answer: each alone, and all of them at once."""
+    from pipelines.app.services import open_redeye
     from pipelines.core.contracts import Question
     from pipelines.core.records import FeatureTable
-    from pipelines.services import open_redeye
 
     services = open_redeye(os.environ).services
     registry, workers, lake = (services[name]() for name in ("registry", "workers", "lake"))
@@ -235,9 +235,9 @@ def flip(day: date) -> float:
     """Seconds to move a day's pointer to another run that is staged; the median of there and back."""
     import pandas as pd
 
-    from pipelines.adapters import publishing
-    from pipelines.adapters.database import Database
-    from pipelines.services import open_redeye
+    from pipelines.adapters.database import publishing
+    from pipelines.adapters.database.engine import Database
+    from pipelines.app.services import open_redeye
 
     run = open_redeye(os.environ).services["warehouse"]().published(day)
     database = Database(os.environ["REDEYE_DATABASE_URL"])

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from command import Command, Ending
 from pipelines.core.backfill import Backfill, refuse_unknown
-from pipelines.core.day import parse_day
+from pipelines.core.dates import parse_day
 from pipelines.core.errors import (
     BusyError,
     ConfigError,

@@ -32,9 +32,9 @@ from infra.settings import REPOSITORY
 from infra.storm import HEAVY, Lives, Seen, Who
 from pipelines.__main__ import settle_in
 from pipelines.core.config import EXPERIMENT, find_places, read_params
-from pipelines.core.day import parse_day
+from pipelines.core.dates import parse_day
 from pipelines.core.errors import RedeyeError, UsageError
-from pipelines.core.faults import VARIABLE
+from pipelines.core.fault_injection import VARIABLE
 from pipelines.core.graph import read_chain
 
 DATABASE = "REDEYE_DATABASE_URL"

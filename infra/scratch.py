@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import URL, NullPool, Table, create_engine, exc, func, select, text
 
 from infra.database import serve
-from pipelines.adapters import migration
-from pipelines.adapters.connection import hide, parse_url, shown
-from pipelines.adapters.schema import metadata, prediction_current
+from pipelines.adapters.database import migration
+from pipelines.adapters.database.connection import hide, parse_url, shown
+from pipelines.adapters.database.tables import metadata, prediction_current
 from pipelines.core.errors import ConfigError, TemporaryError
 
 

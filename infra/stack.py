@@ -24,13 +24,13 @@ from infra.machine import Machine, require_free
 from infra.patience import Patience
 from infra.running import Stack, check_alive, read_stack, stop_stack
 from infra.settings import LOGIN, LOOPBACK, REPOSITORY, open_home, open_secrets
+from pipelines.app.services import open_redeye
 from pipelines.commands.app import check_day
 from pipelines.core.backfill import Backfill
 from pipelines.core.config import EXPERIMENT, find_places
-from pipelines.core.day import parse_day
+from pipelines.core.dates import parse_day
 from pipelines.core.errors import BusyError, ConfigError, RedeyeError, TemporaryError
 from pipelines.core.graph import read_chain
-from pipelines.services import open_redeye
 
 CONSOLE = Console(stderr=True, highlight=False)
 

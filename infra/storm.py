@@ -14,9 +14,9 @@ from pathlib import Path
 from signal import SIGKILL
 from typing import Any, ClassVar, cast
 
+from pipelines.app.services import Redeye, open_redeye, stores_of
 from pipelines.core.errors import RedeyeError, TemporaryError
-from pipelines.core.faults import ANY, VARIABLE, counted
-from pipelines.services import Redeye, open_redeye, stores_of
+from pipelines.core.fault_injection import ANY, VARIABLE, counted
 
 HEAVY = (  # imported once, so that a life costs what it does, not what it imports
     *("pipelines.cli", "pandas", "pyarrow.parquet", "sqlalchemy", "duckdb", "dvc.repo"),
@@ -169,7 +169,7 @@ def _look(
 
 
 def _glanced(redeye: Redeye, _environ: Mapping[str, str], day: date) -> Seen:
-    from pipelines.methods.verify_book import check_book
+    from pipelines.audit.verify_book import check_book
 
     problem, warehouse, books = (
         redeye.services[name]() for name in ("problem", "warehouse", "books")
@@ -189,8 +189,8 @@ def _glanced(redeye: Redeye, _environ: Mapping[str, str], day: date) -> Seen:
 
 
 def _seen(redeye: Redeye, environ: Mapping[str, str], day: date) -> Seen:
-    from pipelines.methods.verify import verify
-    from pipelines.methods.verify_lake import datasets
+    from pipelines.audit.verify import verify
+    from pipelines.audit.verify_lake import datasets
 
     seen, stores = _glanced(redeye, environ, day), stores_of(redeye, environ)
     answered = {(row[2], row[3]) for row in seen.rows.values()}
@@ -209,7 +209,7 @@ def _seen(redeye: Redeye, environ: Mapping[str, str], day: date) -> Seen:
 
 def _is_approved(redeye: Redeye, answered_by: str, number: str | None) -> bool:
     """Whether a version may serve, or it is the baseline that answered."""
-    from pipelines.methods.rendezvous import find_lack
+    from pipelines.serving.rendezvous import find_lack
 
     if number is None:
         return answered_by == "baseline"

@@ -12,16 +12,18 @@ from rich.logging import RichHandler
 
 from pipelines.commands.app import app, data_app
 from pipelines.core.config import find_places
-from pipelines.core.day import parse_day
+from pipelines.core.crash import translate
+from pipelines.core.dates import parse_day
 from pipelines.core.errors import RedeyeError
-from pipelines.core.faults import VARIABLE, arm
+from pipelines.core.fault_injection import VARIABLE, arm
 from pipelines.core.masking import mask
 from pipelines.core.typed import as_typed
-from pipelines.unforeseen import translate
 
 # They add themselves, in the order of the help.
 # isort: off
-from pipelines.commands import nights, stages, champion, questions, care  # noqa: F401
+from pipelines.commands import nights, stages, champion  # noqa: F401
+from pipelines.commands import inspect as questions  # noqa: F401
+from pipelines.commands import maintenance as care  # noqa: F401
 
 # isort: on
 

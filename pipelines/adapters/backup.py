@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from pipelines.adapters.connection import parse_url
+from pipelines.adapters.database.connection import parse_url
 from pipelines.core.config import Places
 from pipelines.core.errors import TemporaryError, UsageError
 from pipelines.core.records import Record

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipelines.core.day import refuse_far
-from pipelines.services import Redeye
+from pipelines.app.services import Redeye
+from pipelines.core.dates import refuse_far
 
 HELP = """Every stage, whole nights, who is champion, and questions about all of it.
 
@@ -34,8 +34,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print a record for machines.
 
 def tell_people(redeye: Redeye, day: date, stage: str, sentence: str) -> str:
     """Tell people, once, that a stage failed; what became of the message."""
-    from pipelines.methods.alarms import stage_failed
-    from pipelines.methods.incidents import tell_failure
+    from pipelines.monitoring.alerts import stage_failed
+    from pipelines.monitoring.incidents import tell_failure
 
     problem, warehouse, notifier = (
         redeye.services[name]() for name in ("problem", "warehouse", "notifier")

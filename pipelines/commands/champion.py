@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from pipelines.app.services import Redeye, open_redeye
 from pipelines.commands.app import Force, Json, app
 from pipelines.commands.stages import run_stage
 from pipelines.core.backfill import parse_model
 from pipelines.core.contracts import Registry, Warehouse
-from pipelines.core.day import parse_day
+from pipelines.core.dates import parse_day
 from pipelines.core.errors import GateRefused, UsageError
 from pipelines.core.records import ModelVersion
-from pipelines.services import Redeye, open_redeye
 
 CHALLENGER_SAYS = {"version", "candidate", "trained_until"}
 
@@ -45,8 +45,8 @@ def promote(
 
 
 def _promote_by_hand(redeye: Redeye, version: str, reason: str) -> None:
-    from pipelines.methods.meaning import meanings
-    from pipelines.methods.succession import promote_by_hand
+    from pipelines.features.meaning import meanings
+    from pipelines.promotion.champion import promote_by_hand
 
     if not reason.strip():
         raise UsageError("promote --version needs --reason, which will stand in the ledger")
@@ -57,9 +57,9 @@ def _promote_by_hand(redeye: Redeye, version: str, reason: str) -> None:
 
 
 def _see_promotion(redeye: Redeye, as_json: bool) -> None:
-    from pipelines.methods.meaning import meanings
-    from pipelines.methods.succession import look
-    from pipelines.methods.tags import mend_tags
+    from pipelines.audit.tags import mend_tags
+    from pipelines.features.meaning import meanings
+    from pipelines.promotion.champion import look
 
     registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
     declared = meanings(redeye.services["problem"]())
@@ -92,7 +92,7 @@ def waiting(
     serving: ModelVersion | None,
 ) -> dict[str, Any] | None:
     """The challenger that a person may promote, with the gate's reason; None when there is none."""
-    from pipelines.methods.rendezvous import as_blessed, find_lack
+    from pipelines.serving.rendezvous import as_blessed, find_lack
 
     named = registry.version("challenger")
     challenger = named and as_blessed(named, warehouse.blessing)
@@ -107,8 +107,8 @@ def waiting(
 
 def _tell(redeye: Redeye, sentence: str, serving: str | None) -> None:
     """Tell people that somebody's promotion was refused, where they get their messages."""
-    from pipelines.methods.alarms import Alarm
-    from pipelines.methods.incidents import tell_failure
+    from pipelines.monitoring.alerts import Alarm
+    from pipelines.monitoring.incidents import tell_failure
 
     problem, warehouse, notifier = (
         redeye.services[name]() for name in ("problem", "warehouse", "notifier")
@@ -138,8 +138,8 @@ def rollback(
         run = warehouse.roll_back(parse_day(day))
         typer.echo(f"{run.day} is answered by run {run.run_id} again: {run.reason}")
         return
-    from pipelines.methods.meaning import meanings
-    from pipelines.methods.succession import roll_back
+    from pipelines.features.meaning import meanings
+    from pipelines.promotion.champion import roll_back
 
     registry, declared = redeye.services["registry"](), meanings(redeye.services["problem"]())
     entry = roll_back(reason or "rolled back by hand", registry, warehouse, declared)

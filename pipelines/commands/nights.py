@@ -10,16 +10,16 @@ from typing import Annotated
 
 import typer
 
+from pipelines.app.run_folder import missing_nights, nights_left, overdue
+from pipelines.app.services import Redeye, open_redeye
+from pipelines.app.summary import night_summary, show_night
 from pipelines.commands.app import Day, Force, Json, app, check_day, tell_people
 from pipelines.core.backfill import STAGES, Backfill
-from pipelines.core.day import parse_day
+from pipelines.core.dates import parse_day
 from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.masking import mask
 from pipelines.core.typed import as_typed
-from pipelines.nights import missing_nights, nights_left, overdue
 from pipelines.runner import Night, run_chain
-from pipelines.services import Redeye, open_redeye
-from pipelines.summary import night_summary, show_night
 
 log = logging.getLogger("redeye")
 
@@ -120,8 +120,8 @@ def backfill(
 
 def _refuse_unknown_model(plan: Backfill, redeye: Redeye) -> None:
     """Before any day starts, and in a dry run as well: a published day is left without asking for it."""
-    from pipelines.methods.meaning import meanings
-    from pipelines.methods.succession import proven_version
+    from pipelines.features.meaning import meanings
+    from pipelines.promotion.champion import proven_version
 
     if "score" in plan.stages and plan.model != "current":
         anew = "features" in plan.stages

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from pipelines.app.services import Redeye, open_redeye
 from pipelines.commands.app import Day, Force, Json, app, check_day
 from pipelines.core.backfill import parse_model
-from pipelines.core.day import parse_day
+from pipelines.core.dates import parse_day
 from pipelines.core.errors import UsageError
-from pipelines.methods.refetch import Span, refetch
-from pipelines.services import Redeye, open_redeye
+from pipelines.data.refetch import Span, refetch
 
 
 def run_stage(
@@ -108,7 +108,7 @@ def features(
 
 
 def _features_known_now(redeye: Redeye, day: date, as_json: bool) -> None:
-    from pipelines.methods.partition import differing
+    from pipelines.data.partitions import differing
     from pipelines.stages.features import features_known_now
 
     problem, lake, engine = (redeye.services[name]() for name in ("problem", "lake", "engine"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
-from pipelines.core.day import parse_days
+from pipelines.core.dates import parse_days
 from pipelines.core.errors import UsageError
 
 STAGES = ("ingest", "validate", "features", "score", "settle", "monitor")  # unless told otherwise

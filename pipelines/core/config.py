@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from pipelines.core.day import parse_day
+from pipelines.core.dates import parse_day
 from pipelines.core.errors import ConfigError, UsageError
 from pipelines.core.yamlfile import read_yaml
 

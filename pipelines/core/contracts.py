@@ -30,11 +30,11 @@ if TYPE_CHECKING:
         ScoringRun,
         TaskName,
     )
-    from pipelines.methods.declare import FeatureSet
-    from pipelines.methods.model import Form, Model
-    from pipelines.methods.oddities import Outlier
-    from pipelines.methods.rendezvous import Fared
-    from pipelines.methods.suite import Suite
+    from pipelines.data.expectations import Suite
+    from pipelines.define.features import FeatureSet
+    from pipelines.monitoring.oddities import Outlier
+    from pipelines.serving.rendezvous import Fared
+    from pipelines.training.model import Form, Model
 
 
 Outcome = Literal["answered", "refused", "late", "crashed", "out of memory"]
@@ -171,7 +171,7 @@ class Lake(Protocol):
     ) -> list[Partition]:
         """Partitions of the days from first to last, oldest first; missing days are left out.
 
-        Each as it was known for the night `known` (methods/known.py); without it, as it is now.
+        Each as it was known for the night `known` (data/known.py); without it, as it is now.
         """
         ...
 

@@ -14,7 +14,7 @@ from typing import IO
 from uuid import uuid4
 
 from pipelines.core.errors import TemporaryError
-from pipelines.core.faults import reach
+from pipelines.core.fault_injection import reach
 
 MOST_BYTES = 4 * 2**30  # that are read into memory at once
 

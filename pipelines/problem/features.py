@@ -6,8 +6,8 @@ models that see the date do worse on the days that follow.
 
 from __future__ import annotations
 
-from pipelines.methods.clock import iso_weekday, minutes, year
-from pipelines.methods.declare import Column, Crowd, FeatureSet, History, Latest, Lookup
+from pipelines.define.expressions import iso_weekday, minutes, year
+from pipelines.define.features import Column, Crowd, FeatureSet, History, Latest, Lookup
 from pipelines.problem.label import LATE_MINUTES
 
 

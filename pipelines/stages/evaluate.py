@@ -8,7 +8,7 @@ from datetime import date
 from pipelines.core.config import EvaluateParams
 from pipelines.core.contracts import Lake, Pages, Problem, Registry, Warehouse, Workers
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.core.faults import reach
+from pipelines.core.fault_injection import reach
 from pipelines.core.records import (
     Candidates,
     Evaluation,
@@ -16,7 +16,7 @@ from pipelines.core.records import (
     LeakCheck,
     ModelVersion,
 )
-from pipelines.methods.comparison import (
+from pipelines.evaluation.compare import (
     CHAMPION,
     baseline_scores,
     compare,
@@ -24,16 +24,16 @@ from pipelines.methods.comparison import (
     refits,
     training_name,
 )
-from pipelines.methods.contender_scores import FitFiles, score_contenders
-from pipelines.methods.coverage import check_test
-from pipelines.methods.examples import Examples, find_past, join_examples, read_past
-from pipelines.methods.leaks import day_check, feature_check, time_check
-from pipelines.methods.plots import draw
-from pipelines.methods.reading import readings
-from pipelines.methods.rendezvous import as_blessed, find_feature_lack, find_lack
-from pipelines.methods.shuffle import shuffle_check, thinned
-from pipelines.methods.succession import look, made_champions
-from pipelines.methods.task import task_of
+from pipelines.evaluation.contender_scores import FitFiles, score_contenders
+from pipelines.evaluation.label_permutation import shuffle_check, thinned
+from pipelines.evaluation.leakage import day_check, feature_check, time_check
+from pipelines.evaluation.plots import draw
+from pipelines.evaluation.reading import readings
+from pipelines.features.coverage import check_test
+from pipelines.metrics.task import task_of
+from pipelines.promotion.champion import look, made_champions
+from pipelines.serving.rendezvous import as_blessed, find_feature_lack, find_lack
+from pipelines.training.examples import Examples, find_past, join_examples, read_past
 
 
 def evaluate(

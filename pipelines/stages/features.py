@@ -12,10 +12,13 @@ import pyarrow as pa
 from pipelines.core.config import FeatureParams
 from pipelines.core.contracts import Engine, Lake, Problem, Validator
 from pipelines.core.errors import DataError
-from pipelines.core.faults import reach
+from pipelines.core.fault_injection import reach
 from pipelines.core.records import FeatureTable, Partition, Validation
-from pipelines.methods import calendar
-from pipelines.methods.accepted import (
+from pipelines.data.partitions import keep_all, plain, split_days
+from pipelines.features import day_tables as calendar
+from pipelines.features.coverage import check_tonight
+from pipelines.features.daily import Totals
+from pipelines.features.inputs import (
     Accepted,
     Reads,
     find_accepted,
@@ -23,11 +26,8 @@ from pipelines.methods.accepted import (
     merged,
     together,
 )
-from pipelines.methods.compile import features_query
-from pipelines.methods.coverage import check_tonight
-from pipelines.methods.daily import Totals
-from pipelines.methods.meaning import meanings
-from pipelines.methods.partition import keep_all, plain, split_days
+from pipelines.features.meaning import meanings
+from pipelines.features.query import features_query
 
 Judge = Callable[[date, pa.Table], None]
 

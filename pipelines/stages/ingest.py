@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import DataError, MissingDay
 from pipelines.core.records import Landed, Partition
-from pipelines.methods.effective import corrections_days
+from pipelines.data.effective import corrections_days
 
 if TYPE_CHECKING:
     import pyarrow as pa

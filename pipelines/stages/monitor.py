@@ -24,24 +24,24 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
-from pipelines.methods.alarms import Alarm, find_alarms, over
-from pipelines.methods.drift import Drift, feature_drift, spread_blocks
-from pipelines.methods.effective import judged_days
-from pipelines.methods.events import event_keys
-from pipelines.methods.gaps import Gap, find_gaps
-from pipelines.methods.incidents import only_file, resolve, tell
-from pipelines.methods.kept import night_metrics, summary
-from pipelines.methods.maturity import known_by_all
-from pipelines.methods.oddities import draw, find_outliers
-from pipelines.methods.page import render
-from pipelines.methods.promises import Promises, promise_of, read_promises
-from pipelines.methods.quality import daily_quality
-from pipelines.methods.report import view
-from pipelines.methods.succession import find_ways
-from pipelines.methods.task import task_of
-from pipelines.methods.testset import find_test_set
-from pipelines.methods.unfitted import failure_metrics
-from pipelines.methods.watch import Night, Seen, watch
+from pipelines.data.effective import judged_days
+from pipelines.evaluation.testset import find_test_set
+from pipelines.metrics.task import task_of
+from pipelines.monitoring.alerts import Alarm, find_alarms, over
+from pipelines.monitoring.analysis import Night, Seen, watch
+from pipelines.monitoring.drift import Drift, feature_drift, spread_blocks
+from pipelines.monitoring.gaps import Gap, find_gaps
+from pipelines.monitoring.incidents import only_file, resolve, tell
+from pipelines.monitoring.kept import night_metrics, summary
+from pipelines.monitoring.maturity import known_by_all
+from pipelines.monitoring.oddities import draw, find_outliers
+from pipelines.monitoring.promises import Promises, promise_of, read_promises
+from pipelines.monitoring.quality import daily_quality
+from pipelines.promotion.champion import find_ways
+from pipelines.reports.render import render
+from pipelines.reports.run_report import view
+from pipelines.training.labels import event_keys
+from pipelines.training.unfitted import failure_metrics
 
 
 def monitor(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.audit.tags import mend_tags, tags_of
 from pipelines.core.config import PromoteParams
 from pipelines.core.contracts import Lake, ModelFile, Question, Registry, Reply, Warehouse, Workers
 from pipelines.core.errors import BusyError, GateRefused
@@ -19,11 +20,10 @@ from pipelines.core.records import (
     LedgerEntry,
     Verdict,
 )
-from pipelines.methods.gate import judge, quality
-from pipelines.methods.golden import TOLERANCE, furthest, golden_day
-from pipelines.methods.promises import make_promises
-from pipelines.methods.succession import crown, made_champions, reigning
-from pipelines.methods.tags import mend_tags, tags_of
+from pipelines.monitoring.promises import make_promises
+from pipelines.promotion.champion import crown, made_champions, reigning
+from pipelines.promotion.gate import judge, quality
+from pipelines.training.golden import TOLERANCE, furthest, golden_day
 
 
 def promote(

@@ -8,7 +8,7 @@ from functools import cache, partial
 from pipelines.core.config import ScoreParams
 from pipelines.core.contracts import Lake, Problem, Registry, Validator, Warehouse, Workers
 from pipelines.core.errors import DataError, GateRefused, RegistryAway
-from pipelines.core.faults import reach
+from pipelines.core.fault_injection import reach
 from pipelines.core.records import (
     ContenderFared,
     FeatureTable,
@@ -18,10 +18,11 @@ from pipelines.core.records import (
     ScoringRun,
     Verdict,
 )
-from pipelines.methods.answer import Desk, ask_all, read_events
-from pipelines.methods.composition import CHALLENGER, compose, name_run
-from pipelines.methods.quality import subject
-from pipelines.methods.rendezvous import (
+from pipelines.monitoring.quality import subject
+from pipelines.promotion.champion import look
+from pipelines.serving.contenders import Desk, ask_all, read_events
+from pipelines.serving.publication import CHALLENGER, compose, name_run
+from pipelines.serving.rendezvous import (
     ALIASES,
     NAMED,
     Contender,
@@ -34,7 +35,6 @@ from pipelines.methods.rendezvous import (
     withhold,
     without_registry,
 )
-from pipelines.methods.succession import look
 
 
 def score(

@@ -10,8 +10,8 @@ import pandas as pd
 from pipelines.core.config import SettleParams
 from pipelines.core.contracts import Lake, Problem, Warehouse
 from pipelines.core.records import Partition, Settlement
-from pipelines.methods.effective import settled_days
-from pipelines.methods.events import event_keys, label_facts, refuse_twins
+from pipelines.data.effective import settled_days
+from pipelines.training.labels import event_keys, label_facts, refuse_twins
 
 
 def settle(

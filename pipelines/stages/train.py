@@ -13,25 +13,27 @@ import numpy as np
 from pipelines.core.config import TrainParams
 from pipelines.core.contracts import Fitted, Lake, Problem, Recipe, Registry
 from pipelines.core.errors import DataError
-from pipelines.core.faults import reach
+from pipelines.core.fault_injection import reach
 from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
-from pipelines.methods.bootstrap import Samples, day_weights, measure
-from pipelines.methods.dictionary import page
-from pipelines.methods.effective import gap_days
-from pipelines.methods.examples import Examples, Past, find_past, read_past
-from pipelines.methods.golden import golden_day, golden_scores
-from pipelines.methods.ladder import choose
-from pipelines.methods.metrics import score_events
-from pipelines.methods.recipes import Attempts
-from pipelines.methods.refit import fit_both, fit_recipe
-from pipelines.methods.split import fold_days, split_days
-from pipelines.methods.task import task_of
-from pipelines.methods.undeclared import refuse_undeclared
+from pipelines.data.effective import gap_days
+from pipelines.define.dictionary import page
+from pipelines.metrics.bootstrap import Samples, day_weights, measure
+from pipelines.metrics.classification import score_events
+from pipelines.metrics.task import task_of
+from pipelines.training.examples import Examples, Past, find_past, read_past
+from pipelines.training.golden import golden_day, golden_scores
+from pipelines.training.recipes import Attempts
+from pipelines.training.refit import fit_both, fit_recipe
+from pipelines.training.selection import choose
+from pipelines.training.split import fold_days, split_days
+from pipelines.training.undeclared import refuse_undeclared
 
-# Modules of pipelines.methods that decide what is learned, and from which events.
+# Modules that decide what is learned, and from which events.
 DECIDING = (
-    "baseline", "bootstrap", "effective", "events", "examples", "ladder", "metrics", "model",
-    "modelfile", "recalibration", "recipes", "refit", "residuals", "split", "task",
+    "data.effective", "metrics.baseline", "metrics.bootstrap", "metrics.classification",
+    "metrics.regression", "metrics.task", "training.examples", "training.labels", "training.model",
+    "training.model_file", "training.recalibration", "training.recipes", "training.refit",
+    "training.selection", "training.split",
 )  # fmt: skip
 RESAMPLES = 500  # behind the choice among tonight's candidates
 
@@ -161,7 +163,7 @@ def _fingerprint(
     """SHA-256 over everything that decides what training makes."""
     theirs = [problem.outcome, problem.value, *(recipe.build for recipe in problem.recipes)]
     modules = [inspect.getmodule(one) for one in (*theirs, train) if one]
-    modules += [importlib.import_module(f"pipelines.methods.{name}") for name in DECIDING]
+    modules += [importlib.import_module(f"pipelines.{name}") for name in DECIDING]
     sources = {inspect.getsource(module or train) for module in modules}
     parts = [
         day.isoformat(),

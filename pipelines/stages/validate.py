@@ -19,11 +19,9 @@ from pipelines.core.contracts import (
     Warehouse,
 )
 from pipelines.core.errors import DataError, RedeyeError
-from pipelines.core.faults import reach
+from pipelines.core.fault_injection import reach
 from pipelines.core.records import Landed, Partition, Validation
-from pipelines.methods.additions import Additions
-from pipelines.methods.contract import conform, lacking, long_texts, off_calendar, stray_numbers
-from pipelines.methods.door import (
+from pipelines.data.acceptance import (
     Door,
     accept,
     current_of,
@@ -32,16 +30,18 @@ from pipelines.methods.door import (
     named_raws,
     recall_all,
 )
-from pipelines.methods.page import render
-from pipelines.methods.quarantine import counts, critical, decide, put_aside
-from pipelines.methods.release import released, with_repaired
-from pipelines.methods.validation import (
+from pipelines.data.additions import Additions
+from pipelines.data.quarantine import counts, critical, decide, put_aside
+from pipelines.data.release import released, with_repaired
+from pipelines.data.schema_contract import conform, lacking, long_texts, off_calendar, stray_numbers
+from pipelines.data.validation import (
     Judgement,
     close_night,
     conclude,
     findings_table,
 )
-from pipelines.methods.validation_page import SAMPLE_DAYS, SAMPLE_ROWS, view
+from pipelines.reports.render import render
+from pipelines.reports.validation_report import SAMPLE_DAYS, SAMPLE_ROWS, view
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.slow
 def scheduled(day: str) -> set[str]:
     from datetime import date
 
-    from pipelines.methods.events import event_keys
     from pipelines.problem import PROBLEM
     from pipelines.problem.source import Feed
+    from pipelines.training.labels import event_keys
 
     schedule = Feed().read("schedule", date.fromisoformat(day)).to_pandas()
     return set(event_keys(schedule, PROBLEM.key))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.adapters.books import SqlBooks
+from pipelines.adapters.database.audit import SqlBooks
+from pipelines.audit.invariants import Verification
+from pipelines.audit.verify import Stores, verify
+from pipelines.audit.verify_night import NightLeft, Note
 from pipelines.core.records import Landed, Partition, Publication
-from pipelines.methods.invariants import Verification
-from pipelines.methods.verify import Stores, verify
-from pipelines.methods.verify_night import NightLeft, Note
 from tests.integration.flights import PROBLEM
 from tests.integration.serving import DAY, MemoryWorkers, Serving
 

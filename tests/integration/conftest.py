@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from infra.database import serve
-from pipelines.adapters.engine import DuckEngine
-from pipelines.adapters.sparkengine import SparkEngine
+from pipelines.adapters.engines.duckdb import DuckEngine
+from pipelines.adapters.engines.spark import SparkEngine
 from pipelines.core.contracts import Engine
 from tests.integration.killing import Killer, a_killer
 

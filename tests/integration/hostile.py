@@ -7,8 +7,8 @@ import json
 import zipfile
 import zlib
 
-from pipelines.methods.model import Form, Model
-from pipelines.methods.modelfile import pack
+from pipelines.training.model import Form, Model
+from pipelines.training.model_file import pack
 
 DEEP = "[" * 200_000  # no parser can follow it
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pipelines.core import faults
+from pipelines.core import fault_injection as faults
 
 WAITS = "sharing.waits"
 LIMIT_SECONDS = 60

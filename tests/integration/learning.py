@@ -16,20 +16,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.adapters.lake import LocalLake
-from pipelines.adapters.registry import MlflowRegistry
-from pipelines.adapters.warehouse import SqlWarehouse
-from pipelines.adapters.workers import ProcessWorkers
+from pipelines.adapters.database.warehouse import SqlWarehouse
+from pipelines.adapters.lake.lake import LocalLake
+from pipelines.adapters.mlflow.registry import MlflowRegistry
+from pipelines.adapters.workers.pool import ProcessWorkers
 from pipelines.core.config import EvaluateParams, Places, PromoteParams, TrainParams
 from pipelines.core.contracts import ModelFile, Problem, Recipe, Table
 from pipelines.core.records import Candidates, Evaluation, FeatureTable, Landed, Verdict
-from pipelines.methods.declare import FeatureSet
-from pipelines.methods.examples import Examples
-from pipelines.methods.model import Model, fit
-from pipelines.methods.modelfile import unpack
+from pipelines.define.features import FeatureSet
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.promote import promote
 from pipelines.stages.train import train
+from pipelines.training.examples import Examples
+from pipelines.training.model import Model, fit
+from pipelines.training.model_file import unpack
 
 FIRST = date(2013, 1, 1)
 DAY = date(2013, 4, 1)

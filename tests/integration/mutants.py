@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp
 
-from pipelines.adapters.engine import DuckEngine
-from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.engines.duckdb import DuckEngine
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.contracts import Problem
-from pipelines.methods import accepted, calendar
-from pipelines.methods.accepted import Accepted
+from pipelines.features import day_tables as calendar
+from pipelines.features import inputs as accepted
+from pipelines.features.inputs import Accepted
 
 Change = Callable[[exp.Expr], exp.Expr]
 

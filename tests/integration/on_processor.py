@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.contracts import Recipe
-from pipelines.methods.examples import Examples
-from pipelines.methods.model import fit
-from pipelines.methods.modelfile import pack, unpack
+from pipelines.training.examples import Examples
+from pipelines.training.model import fit
+from pipelines.training.model_file import pack, unpack
 
 REPOSITORY = Path(__file__).parents[2]
 PROBLEMS = {

@@ -14,8 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.adapters.lake import LocalLake
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.warehouse import SqlWarehouse
+from pipelines.adapters.lake.lake import LocalLake
+from pipelines.audit.tags import tags_of
 from pipelines.core.config import MonitorParams, ScoreParams, SettleParams
 from pipelines.core.contracts import (
     Fitted,
@@ -41,12 +42,11 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
-from pipelines.methods.model import Model
-from pipelines.methods.suite import Suite
-from pipelines.methods.tags import tags_of
+from pipelines.data.expectations import Suite
 from pipelines.stages.monitor import monitor
 from pipelines.stages.score import score
 from pipelines.stages.settle import settle
+from pipelines.training.model import Model
 from tests.integration.flights import PROBLEM
 
 DAY = date(2013, 10, 1)

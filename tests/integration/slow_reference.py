@@ -10,8 +10,8 @@ from functools import cache
 from math import isfinite
 from zoneinfo import ZoneInfo
 
-from pipelines.methods.declare import History
-from pipelines.methods.history import HistoryFeature, Key, Measure
+from pipelines.define.aggregations import HistoryFeature, Key, Measure
+from pipelines.define.features import History
 
 Row = Mapping[str, object]
 Value = float | str

@@ -25,21 +25,21 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import create_engine, inspect, text
 
-from pipelines.adapters.books import SqlBooks
-from pipelines.adapters.engine import DuckEngine
-from pipelines.adapters.lake import LocalLake
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.audit import SqlBooks
+from pipelines.adapters.database.warehouse import SqlWarehouse
+from pipelines.adapters.engines.duckdb import DuckEngine
+from pipelines.adapters.lake.lake import LocalLake
+from pipelines.app.run_folder import nights_left
+from pipelines.audit.invariants import Verification
+from pipelines.audit.verify import Stores, verify
 from pipelines.core.config import Places, find_places, read_params
 from pipelines.core.contracts import Problem, RuleResult, Table
 from pipelines.core.errors import MissingDay, RedeyeError
-from pipelines.core.faults import arm
+from pipelines.core.fault_injection import arm
 from pipelines.core.graph import read_graph
 from pipelines.core.records import LedgerEntry
-from pipelines.methods.declare import Column, FeatureSet, History
-from pipelines.methods.invariants import Verification
-from pipelines.methods.suite import Suite
-from pipelines.methods.verify import Stores, verify
-from pipelines.nights import nights_left
+from pipelines.data.expectations import Suite
+from pipelines.define.features import Column, FeatureSet, History
 from pipelines.runner import Night, run_chain
 from tests.integration.learning import outcome, worth
 from tests.integration.serving import MemoryPages, MemoryRegistry, MemoryWorkers, judged

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.adapters.engine import DuckEngine
-from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.engines.duckdb import DuckEngine
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import FeatureParams
 from pipelines.core.contracts import Engine, Problem, RuleResult
 from pipelines.core.records import FeatureTable, Validation
-from pipelines.methods.suite import Suite
+from pipelines.data.expectations import Suite
 from pipelines.problem.tables import DAILY, SLOW
 from pipelines.stages.features import features
 from tests.integration.flights import PROBLEM

@@ -13,28 +13,28 @@ import pytest
 from typer.main import get_command
 
 import pipelines.cli  # noqa: F401  the commands add themselves
+from pipelines.audit.verify_model import check_champion
 from pipelines.commands.app import app
 from pipelines.core.errors import GateRefused
 from pipelines.core.graph import read_graph
 from pipelines.core.records import ARTEFACTS, Interval, LeakCheck
-from pipelines.methods import alarms
-from pipelines.methods.alarms import Alarm, Kind
-from pipelines.methods.diagnose import Diagnosis
-from pipelines.methods.drift import Drift
-from pipelines.methods.live import Live
-from pipelines.methods.maturity import Missing
-from pipelines.methods.promises import NOTHING, Discrimination
-from pipelines.methods.standing import Standing
-from pipelines.methods.succession import (
+from pipelines.evaluation.testset import Judged
+from pipelines.metrics.task import BINARY
+from pipelines.monitoring import alerts as alarms
+from pipelines.monitoring.alerts import Alarm, Kind
+from pipelines.monitoring.comparison import Standing
+from pipelines.monitoring.diagnose import Diagnosis
+from pipelines.monitoring.drift import Drift
+from pipelines.monitoring.live import Live
+from pipelines.monitoring.maturity import Missing
+from pipelines.monitoring.promises import NOTHING, Discrimination
+from pipelines.promotion.champion import (
     Ways,
     find_ways,
     promote_by_hand,
     reigning,
     roll_back,
 )
-from pipelines.methods.task import BINARY
-from pipelines.methods.testset import Judged
-from pipelines.methods.verify_model import check_champion
 from tests.integration.serving import DAY, MemoryWorkers, Serving
 from tests.integration.whole_night import Whole
 

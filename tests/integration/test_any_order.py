@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import GateRefused, TemporaryError
-from pipelines.core.faults import arm
+from pipelines.core.fault_injection import arm
 from pipelines.core.records import Publication
-from pipelines.methods.succession import look, made_champions, promote_by_hand, roll_back
+from pipelines.promotion.champion import look, made_champions, promote_by_hand, roll_back
 from tests.integration.small_night import DAY, Nights
 
 ARRIVAL = ("ingest", "validate", "features")

@@ -17,19 +17,19 @@ import pytest
 from sqlalchemy import create_engine, text
 from world import copy_version
 
-from pipelines.adapters.mlmodel import locate
-from pipelines.adapters.mlversion import read_version
-from pipelines.adapters.registry import MlflowRegistry
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.warehouse import SqlWarehouse
+from pipelines.adapters.mlflow.models import locate
+from pipelines.adapters.mlflow.registry import MlflowRegistry
+from pipelines.adapters.mlflow.versions import read_version
+from pipelines.audit.tags import check_tags, mend_tags
 from pipelines.commands.champion import waiting
 from pipelines.core.contracts import Fitted, Recipe
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import ModelVersion
-from pipelines.methods.examples import Examples
-from pipelines.methods.model import fit
-from pipelines.methods.modelfile import pack
-from pipelines.methods.succession import look, promote_by_hand, roll_back
-from pipelines.methods.tags import check_tags, mend_tags
+from pipelines.promotion.champion import look, promote_by_hand, roll_back
+from pipelines.training.examples import Examples
+from pipelines.training.model import fit
+from pipelines.training.model_file import pack
 from tests.integration.learning import DAY, PROBLEM, World, empty_store, linear, load, rides, trees
 from tests.integration.serving import Serving, judged
 

@@ -14,16 +14,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.adapters.registry import MlflowRegistry
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.warehouse import SqlWarehouse
+from pipelines.adapters.mlflow.registry import MlflowRegistry
+from pipelines.audit.verify_model import check_champion
 from pipelines.core.config import Places
 from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.errors import GateRefused, MissingDay
 from pipelines.core.records import Evaluation, FeatureTable, Publication, Verdict
-from pipelines.methods.declare import Column, FeatureSet, RowFeature
-from pipelines.methods.meaning import meanings
-from pipelines.methods.succession import Ways, find_ways, look, promote_by_hand, reigning, roll_back
-from pipelines.methods.verify_model import check_champion
+from pipelines.define.features import Column, FeatureSet, RowFeature
+from pipelines.features.meaning import meanings
+from pipelines.promotion.champion import Ways, find_ways, look, promote_by_hand, reigning, roll_back
 from pipelines.runner import Night
 from tests.integration import small_night
 from tests.integration.learning import WORKERS, linear

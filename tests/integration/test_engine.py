@@ -9,10 +9,10 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from pipelines.adapters.engine import DuckEngine
+from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError, DataError, TemporaryError
-from pipelines.methods.portable import portable
+from pipelines.features.portable import portable
 
 DAY = date(2013, 10, 1)
 

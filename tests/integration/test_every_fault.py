@@ -20,13 +20,13 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from pipelines.adapters.attic import Folders
-from pipelines.adapters.database import Database
-from pipelines.adapters.registry import MlflowRegistry
+from pipelines.adapters.database.engine import Database
+from pipelines.adapters.lake.garbage import Folders
+from pipelines.adapters.mlflow.registry import MlflowRegistry
+from pipelines.audit.repair import Workshop, mend, plan
 from pipelines.core.config import Places
 from pipelines.core.errors import BusyError, RegistryAway, TemporaryError
-from pipelines.core.faults import POINTS, arm
-from pipelines.methods.repair import Workshop, mend, plan
+from pipelines.core.fault_injection import POINTS, arm
 from tests.integration.killing import Killer
 from tests.integration.small_night import (
     DAY,

@@ -11,11 +11,11 @@ import pytest
 from small_world import Judge, Tables, World, a_world, as_arrow, days_of, flights, replaced
 from sqlglot import exp
 
-from pipelines.adapters.engine import DuckEngine
+from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import ConfigError, DataError
-from pipelines.methods import accepted
-from pipelines.methods.declare import Column
+from pipelines.define.features import Column
+from pipelines.features import inputs as accepted
 from pipelines.problem.features import FEATURES
 
 FIRST, DAY = date(2013, 9, 25), date(2013, 11, 5)

@@ -13,7 +13,7 @@ import pytest
 from small_world import MEASURES, Tables, World, a_world, flights, midnight, planes, replaced
 from sqlglot import exp
 
-from pipelines.adapters.engine import DuckEngine
+from pipelines.adapters.engines.duckdb import DuckEngine
 
 FIRST = date(2013, 2, 10)
 DAY = date(2013, 3, 12)  # the 28 days before it hold the spring's short day

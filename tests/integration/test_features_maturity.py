@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from small_world import Tables, World, a_world, flights, midnight
 
-from pipelines.methods.declare import Latest
+from pipelines.define.features import Latest
 from pipelines.problem.features import FEATURES
 
 FIRST, DAY = date(2013, 9, 25), date(2013, 11, 5)

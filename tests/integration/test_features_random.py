@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from slow_reference import Reference, Row, midnight
 from small_world import World
 
-from pipelines.methods.declare import Column, FeatureSet, History, Window
-from pipelines.methods.history import WEIGHED, Measure
+from pipelines.define.aggregations import WEIGHED, Measure
+from pipelines.define.features import Column, FeatureSet, History, Window
 from tests.integration.flights import PROBLEM
 
 N_DAYS = 9

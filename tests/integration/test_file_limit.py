@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.adapters.workers import ProcessWorkers
+from pipelines.adapters.workers.pool import ProcessWorkers
+from pipelines.audit.verify import verify
 from pipelines.core.errors import RedeyeError, TemporaryError
 from pipelines.core.files import scratch_file, scratch_folder
-from pipelines.methods.verify import verify
 from pipelines.runner import run_chain
 from tests.integration.whole_night import PROBLEM, Whole
 

@@ -22,7 +22,7 @@ import typer.main
 import yaml
 
 from pipelines import cli
-from pipelines.adapters.sources import open_source
+from pipelines.adapters.sources.open import open_source
 from pipelines.commands.app import app
 from pipelines.core.config import find_places, read_params
 from pipelines.core.errors import ConfigError, RedeyeError

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.adapters.gx import GxValidator
+from pipelines.adapters.great_expectations import GxValidator
 from pipelines.core.errors import ConfigError
 
 COUNT = ("table_row_count_to_be_between", "critical", {"min_value": 1, "max_value": 4})
@@ -181,7 +181,7 @@ def test_hostile_values_are_shortened_and_never_crash(tmp_path: Path) -> None:
 def test_great_expectations_is_imported_only_to_judge(tmp_path: Path) -> None:
     a_validator(tmp_path)
     code = (
-        "import sys, pathlib; from pipelines.adapters.gx import GxValidator; "
+        "import sys, pathlib; from pipelines.adapters.great_expectations import GxValidator; "
         f"GxValidator(pathlib.Path({str(tmp_path)!r})).suite('flights'); "
         "sys.exit('great_expectations' in sys.modules)"
     )

@@ -24,11 +24,11 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.core.visible import visible
-from pipelines.methods.page import render
-from pipelines.methods.slices import Slice
-from pipelines.methods.suite import Suite
-from pipelines.methods.task import Task
-from pipelines.methods.validation_page import view
+from pipelines.data.expectations import Suite
+from pipelines.metrics.task import Task
+from pipelines.monitoring.slices import Slice
+from pipelines.reports.render import render
+from pipelines.reports.validation_report import view
 from pipelines.stages import monitor as stage
 from tests.integration.serving import DAY, Serving
 from tests.integration.test_monitor import weeks_of_features

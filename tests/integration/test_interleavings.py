@@ -13,15 +13,15 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import create_engine, text
 
-from pipelines.adapters.attic import Folders
-from pipelines.adapters.books import SqlBooks
-from pipelines.adapters.copies import Copies
-from pipelines.adapters.lake import LocalLake
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.audit import SqlBooks
+from pipelines.adapters.database.warehouse import SqlWarehouse
+from pipelines.adapters.lake.garbage import Folders
+from pipelines.adapters.lake.lake import LocalLake
+from pipelines.adapters.mlflow.copies import Copies
 from pipelines.core.config import Places
-from pipelines.core.faults import reach
+from pipelines.core.fault_injection import reach
 from pipelines.core.records import ModelVersion
-from pipelines.methods.fingerprint import checksum
+from pipelines.data.fingerprint import checksum
 from tests.integration.interleaving import every_order
 from tests.integration.test_warehouse import a_run, some_predictions
 
@@ -177,8 +177,8 @@ def test_a_forsaken_run_that_is_published_while_it_is_removed_is_whole(
 
 def forsake(url: str, predictions: pd.DataFrame) -> None:
     """Stage a run long ago, and die."""
-    from pipelines.adapters import publishing
-    from pipelines.adapters.database import Database
+    from pipelines.adapters.database import publishing
+    from pipelines.adapters.database.engine import Database
 
     publishing.stage(Database(url), a_run(predictions), predictions)
     engine = create_engine(url)

@@ -33,10 +33,10 @@ from mutants import (
 from poison import LATER, MORE, Poison, corrected, poisoned
 from small_world import Partitions, World, as_arrow, flights
 
-from pipelines.adapters.engine import DuckEngine
+from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError, DataError
-from pipelines.methods.declare import Column, Crowd, Latest, Window
+from pipelines.define.features import Column, Crowd, Latest, Window
 from pipelines.problem.features import FEATURES, hour
 from tests.integration.flights import PROBLEM
 

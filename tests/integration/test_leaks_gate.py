@@ -19,12 +19,12 @@ from small_world import SCHEMAS, Tables, World, as_arrow, flights, midnight
 from pipelines.core.config import EvaluateParams
 from pipelines.core.contracts import Problem
 from pipelines.core.records import Candidate, Candidates, LeakCheck
-from pipelines.methods import examples
-from pipelines.methods.events import event_keys
-from pipelines.methods.split import Split
 from pipelines.problem.features import FEATURES, arrival_hour, clock_minutes, hour
 from pipelines.stages import evaluate as stage
 from pipelines.stages import train
+from pipelines.training import examples
+from pipelines.training.labels import event_keys
+from pipelines.training.split import Split
 from tests.integration.flights import PROBLEM
 
 DAY, TEST_DAYS, LESSON_DAYS = date(2013, 6, 1), 28, 7

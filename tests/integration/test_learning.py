@@ -14,12 +14,12 @@ import pytest
 from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.errors import BusyError, ConfigError, DataError, GateRefused
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
-from pipelines.methods.asking import find_damage
-from pipelines.methods.examples import Examples, find_past, read_past
-from pipelines.methods.metrics import METRICS, score_events
-from pipelines.methods.model import Model, fit
-from pipelines.methods.modelfile import pack
-from pipelines.methods.promises import read_promises
+from pipelines.metrics.classification import METRICS, score_events
+from pipelines.monitoring.promises import read_promises
+from pipelines.training.examples import Examples, find_past, read_past
+from pipelines.training.model import Model, fit
+from pipelines.training.model_file import pack
+from pipelines.training.scoring import find_damage
 from tests.integration.hostile import DEEP, with_card
 from tests.integration.learning import (
     DAY,
@@ -691,7 +691,7 @@ def harmful(names: Collection[str], patch: pytest.MonkeyPatch) -> None:
     def packed(model: Model) -> bytes:
         return with_card(model, DEEP) if model.name in names else pack(model)
 
-    patch.setattr("pipelines.adapters.mlversion.pack", packed)
+    patch.setattr("pipelines.adapters.mlflow.versions.pack", packed)
 
 
 def test_a_candidate_that_harms_who_opens_it_costs_only_itself(

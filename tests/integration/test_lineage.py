@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.app.console import show_story
+from pipelines.audit.lineage import Archive, tell_event, trace
 from pipelines.core.contracts import ModelFile
 from pipelines.core.errors import DataError
-from pipelines.methods.lineage import Archive, tell_event, trace
-from pipelines.story import show_story
 from tests.integration.flights import PROBLEM
 from tests.integration.hostile import DEEP, with_card
 from tests.integration.learning import WORKERS, fitted

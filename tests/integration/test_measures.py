@@ -12,11 +12,11 @@ import pytest
 
 from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError
-from pipelines.methods import calendar
-from pipelines.methods.compile import features_query
-from pipelines.methods.declare import Column, FeatureSet, History, Window
-from pipelines.methods.resolve import Shape
-from pipelines.methods.totals import totals_query
+from pipelines.define.features import Column, FeatureSet, History, Window
+from pipelines.features import day_tables as calendar
+from pipelines.features.daily_aggregates import totals_query
+from pipelines.features.query import features_query
+from pipelines.features.scope import Shape
 
 DAY = date(2013, 10, 1)
 Fact = tuple[int, str | None, float | None]  # day of September, key, value

@@ -15,8 +15,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 
-from pipelines.adapters import migration, schema
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database import migration
+from pipelines.adapters.database import tables as schema
+from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import LedgerEntry
 

@@ -13,8 +13,8 @@ import pytest
 
 from pipelines.core.records import FeatureTable, Publication, Report, Validation
 from pipelines.core.typed import as_sent
-from pipelines.methods.bootstrap import day_weights, interval, measure
-from pipelines.methods.metrics import Scored
+from pipelines.metrics.bootstrap import day_weights, interval, measure
+from pipelines.metrics.classification import Scored
 from tests.integration.serving import DAY, Always, Serving
 
 TOMORROW = DAY + timedelta(days=1)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from pipelines.adapters.notifier import Doors
+from pipelines.adapters.notifications import Doors
 from pipelines.core.errors import ConfigError, TemporaryError
 
 SECRET = "hunter2"

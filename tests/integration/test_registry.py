@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.adapters.registry import MlflowRegistry
+from pipelines.adapters.mlflow.registry import MlflowRegistry
+from pipelines.audit.tags import tags_of
 from pipelines.core.config import Places
 from pipelines.core.contracts import Fitted
 from pipelines.core.errors import (
@@ -27,9 +28,8 @@ from pipelines.core.errors import (
 )
 from pipelines.core.files import MOST_BYTES
 from pipelines.core.records import ModelVersion
-from pipelines.methods.model import Model
-from pipelines.methods.modelfile import pack
-from pipelines.methods.tags import tags_of
+from pipelines.training.model import Model
+from pipelines.training.model_file import pack
 from tests.integration.learning import DAY, PROBLEM, empty_store, fitted, load, rides
 from tests.integration.serving import judged
 
@@ -392,7 +392,7 @@ def test_a_run_left_by_a_dead_process_is_ended_and_taken_up_again(shop: Shop) ->
 
 
 def _open(places: Places, barrier: Any, failures: Any) -> None:
-    from pipelines.adapters.registry import MlflowRegistry
+    from pipelines.adapters.mlflow.registry import MlflowRegistry
 
     barrier.wait()
     try:
@@ -543,7 +543,7 @@ def counting(*, hang: bool) -> Iterator[tuple[str, list[int]]]:
 def test_a_database_that_does_not_answer_is_asked_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, hang: bool
 ) -> None:
-    monkeypatch.setattr("pipelines.adapters.mlstore.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("pipelines.adapters.mlflow.client.CONNECT_SECONDS", 2)
     with counting(hang=hang) as (address, came):
         uri = (
             f"postgresql+psycopg://ada:hunter2@{address}/mlflow?sslmode=disable&sslpassword=hunter3"

@@ -14,8 +14,8 @@ import pytest
 
 from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import DataError, UsageError
-from pipelines.methods.quarantine import critical
-from pipelines.methods.release import find_aside, release, released
+from pipelines.data.quarantine import critical
+from pipelines.data.release import find_aside, release, released
 from tests.integration.small_night import DAY, FIRST, Nights, Possible, Timetable
 
 TONIGHT = DAY + timedelta(days=1)

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from pipelines.adapters.attic import Folders
-from pipelines.adapters.dvc import DvcVersions
+from pipelines.adapters.dvc.versions import DvcVersions
+from pipelines.adapters.lake.garbage import Folders
+from pipelines.audit.repair import Mend, Workshop, mend, plan
+from pipelines.audit.repair import repair as carry_out
 from pipelines.core.config import Places
 from pipelines.core.errors import DataError, TemporaryError
-from pipelines.core.faults import arm
-from pipelines.methods.composition import shared_by
-from pipelines.methods.repair import Mend, Workshop, mend, plan
-from pipelines.methods.repair import repair as carry_out
+from pipelines.core.fault_injection import arm
+from pipelines.serving.publication import shared_by
 from tests.integration.small_night import DAY, Nights
 
 TONIGHT = DAY + timedelta(days=1)

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from sqlalchemy import create_engine, exc, make_url, text
 
-from pipelines.adapters.books import SqlBooks
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.audit import SqlBooks
+from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import Incident, LedgerEntry, ModelVersion, ScoringRun
-from pipelines.methods.fingerprint import checksum
+from pipelines.data.fingerprint import checksum
 from tests.integration.serving import judged
 
 DAY = date(2013, 10, 1)

@@ -16,11 +16,11 @@ import pytest
 
 from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError
-from pipelines.methods import calendar
-from pipelines.methods.compile import features_query
-from pipelines.methods.declare import Column, FeatureSet
-from pipelines.methods.resolve import Shape
-from pipelines.methods.row import case, clip, coalesce, greatest, least, log
+from pipelines.define.features import Column, FeatureSet
+from pipelines.define.row import case, clip, coalesce, greatest, least, log
+from pipelines.features import day_tables as calendar
+from pipelines.features.query import features_query
+from pipelines.features.scope import Shape
 
 DAY = date(2013, 10, 1)
 FRAME = pd.DataFrame(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.adapters.rowsfile import read_rows, write_rows
+from pipelines.adapters.sources.rowsfile import read_rows, write_rows
 
 TEXTS = [
     *("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", '=HYPERLINK("http://x","y")'),

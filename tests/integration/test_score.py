@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import summary
-from pipelines.adapters.workers import ProcessWorkers
+from pipelines.adapters.workers.pool import ProcessWorkers
+from pipelines.app import summary
 from pipelines.core.contracts import ModelFile, Outcome, Question, Reply
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, Publication, Verdict

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 
 from infra.scratch import copy_warehouse, scratch_server
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError, TemporaryError
 from pipelines.core.records import LedgerEntry
 from tests.integration.serving import judged

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from pipelines.adapters import filesource
-from pipelines.adapters.sources import open_source
-from pipelines.adapters.sqlsource import SqlSource
+from pipelines.adapters.sources import files as filesource
+from pipelines.adapters.sources.open import open_source
+from pipelines.adapters.sources.sql import SqlSource
 from pipelines.core.contracts import Problem, Source, Table
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
 from pipelines.problem import PROBLEM

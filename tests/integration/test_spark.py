@@ -10,8 +10,8 @@ import pytest
 from small_world import World, a_world, flights
 from test_features_random import AMOUNTS, FLAGS, WORDS, crowded, landed
 
-from pipelines.adapters.sparkengine import SparkEngine
-from pipelines.methods.declare import Window
+from pipelines.adapters.engines.spark import SparkEngine
+from pipelines.define.features import Window
 
 SPRING, AUTUMN = date(2013, 3, 10), date(2013, 11, 3)
 

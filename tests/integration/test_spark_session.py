@@ -10,8 +10,8 @@ from subprocess import run
 import pytest
 import sqlglot
 
-from pipelines.adapters.sparkengine import SparkEngine
-from pipelines.adapters.sparksession import spark_settings
+from pipelines.adapters.engines.spark import SparkEngine
+from pipelines.adapters.engines.sparksession import spark_settings
 from pipelines.core.errors import ConfigError
 
 ONE = sqlglot.select("1 AS n")
@@ -19,7 +19,7 @@ A_LIFE = """
 import os, sys
 from pathlib import Path
 import sqlglot
-from pipelines.adapters.sparkengine import SparkEngine
+from pipelines.adapters.engines.spark import SparkEngine
 from pipelines.core.errors import TemporaryError
 
 engine = SparkEngine(1.0, Path(sys.argv[1]), os.environ)

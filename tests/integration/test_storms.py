@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import pytest
 
-from pipelines.adapters.dvc import DvcVersions
+from pipelines.adapters.dvc.versions import DvcVersions
 from pipelines.core.config import Places
 from pipelines.core.errors import TemporaryError
-from pipelines.core.faults import POINTS, arm
+from pipelines.core.fault_injection import POINTS, arm
 from tests.integration import learning
 from tests.integration.killing import Killer
 from tests.integration.small_night import DAY, STAGES, Nights

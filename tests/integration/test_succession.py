@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.core.errors import GateRefused, UsageError
 from pipelines.core.records import LedgerEntry
-from pipelines.methods.succession import look, promote_by_hand, reigning, roll_back
+from pipelines.promotion.champion import look, promote_by_hand, reigning, roll_back
 from tests.integration.serving import DAY, Serving
 
 

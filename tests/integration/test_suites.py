@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.adapters.gx import GxValidator
-from pipelines.methods.suite import Suite
+from pipelines.adapters.great_expectations import GxValidator
+from pipelines.data.expectations import Suite
 from pipelines.problem.features import FEATURES
 
 VALIDATOR = GxValidator(Path(__file__).parents[2] / "expectations")

@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.adapters.lake import LocalLake
-from pipelines.methods.comparison import baseline_scores
-from pipelines.methods.examples import Examples
-from pipelines.methods.trailing import trailing_levels
+from pipelines.adapters.lake.lake import LocalLake
+from pipelines.evaluation.compare import baseline_scores
+from pipelines.training.examples import Examples
+from pipelines.training.trailing import trailing_levels
 from tests.integration.learning import FIRST, PROBLEM, REGRESSION, rides
 
 LAST = FIRST + timedelta(days=50)

@@ -22,15 +22,15 @@ from two_clocks import (
     of_all_kinds,
 )
 
-from pipelines.adapters.engine import DuckEngine
+from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.core.config import SettleParams
 from pipelines.core.errors import MissingDay
 from pipelines.core.records import FeatureTable, Partition
-from pipelines.methods.answer import Desk, _baseline
-from pipelines.methods.examples import find_past
-from pipelines.methods.refetch import Span, refetch
+from pipelines.data.refetch import Span, refetch
+from pipelines.serving.contenders import Desk, _baseline
 from pipelines.stages.features import features_known_now
 from pipelines.stages.settle import settle
+from pipelines.training.examples import find_past
 
 LAST = NIGHTS[-1]
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from pipelines import cli, runner
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.commands import nights as command
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import Candidates, Evaluation, Record, Verdict

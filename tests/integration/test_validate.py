@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipelines.adapters.gx import GxValidator
-from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.great_expectations import GxValidator
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import ValidateParams
 from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import ConfigError, DataError

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from pipelines.adapters.attic import Folders
+from pipelines.adapters.lake.garbage import Folders
+from pipelines.audit.invariants import BACKUP, PROMISES
+from pipelines.audit.repair import Workshop, plan, repair
+from pipelines.audit.verify import verify
+from pipelines.audit.verify_night import Note
 from pipelines.core.config import Places
 from pipelines.core.errors import DataError
-from pipelines.methods.invariants import BACKUP, PROMISES
-from pipelines.methods.repair import Workshop, plan, repair
-from pipelines.methods.verify import verify
-from pipelines.methods.verify_night import Note
 from tests.integration.audited import Audited, an_audited_world
 from tests.integration.serving import DAY, MemoryWorkers
 

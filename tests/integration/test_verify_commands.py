@@ -19,14 +19,14 @@ from sqlalchemy import create_engine, text
 from typer.main import get_command
 
 import pipelines.cli  # noqa: F401  the commands add themselves
-from pipelines import methods
-from pipelines.adapters.attic import Folders
+from pipelines import audit
+from pipelines.adapters.lake.garbage import Folders
+from pipelines.audit.invariants import Breach
+from pipelines.audit.repair import Workshop, plan, repair
+from pipelines.audit.tags import tags_of
 from pipelines.commands.app import app
 from pipelines.core.records import FeatureTable
-from pipelines.methods.invariants import Breach
-from pipelines.methods.repair import Workshop, plan, repair
-from pipelines.methods.succession import look, promote_by_hand, roll_back
-from pipelines.methods.tags import tags_of
+from pipelines.promotion.champion import look, promote_by_hand, roll_back
 from tests.integration.serving import judged
 from tests.integration.small_night import DAY, STAGES, FileVersions, Nights
 
@@ -302,7 +302,7 @@ SOURCES = ("verify.py", "verify_book.py", "verify_lake.py", "verify_model.py", "
 
 
 def test_every_command_that_stands_in_the_code_is_run() -> None:
-    folder = Path(str(methods.__file__)).parent
+    folder = Path(str(audit.__file__)).parent
     code = "".join((folder / name).read_text() for name in (*SOURCES, "repair.py", "restore.py"))
     named = {
         re.sub(r"\{[^}]*\}", "{}", one).rstrip()

@@ -16,11 +16,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.adapters.attic import Folders
-from pipelines.adapters.dvc import DvcVersions
-from pipelines.adapters.git import Branch
-from pipelines.adapters.lake import LocalLake
-from pipelines.adapters.snapshot import take_snapshot
+from pipelines.adapters.dvc.git_branch import Branch
+from pipelines.adapters.dvc.snapshot import take_snapshot
+from pipelines.adapters.dvc.versions import DvcVersions
+from pipelines.adapters.lake.garbage import Folders
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import Places, find_places
 from pipelines.core.errors import (
     BusyError,
@@ -30,7 +30,7 @@ from pipelines.core.errors import (
     TemporaryError,
     UsageError,
 )
-from pipelines.core.faults import POINTS, arm
+from pipelines.core.fault_injection import POINTS, arm
 from tests.integration.interleaving import every_order
 from tests.integration.killing import Killer
 
@@ -184,7 +184,7 @@ import sys
 from datetime import date
 from dataclasses import replace
 from pathlib import Path
-from pipelines.adapters.dvc import DvcVersions
+from pipelines.adapters.dvc.versions import DvcVersions
 from pipelines.core.config import find_places
 root = Path(sys.argv[1])
 places = replace(find_places({"REDEYE_ROOT": str(root)}), repository=root)

@@ -18,14 +18,14 @@ import pandas as pd
 import pytest
 from sqlalchemy import Connection, Row, create_engine, make_url, text
 
-from pipelines.adapters import publishing
-from pipelines.adapters.database import Database, frame
-from pipelines.adapters.warehouse import SqlWarehouse
+from pipelines.adapters.database import publishing
+from pipelines.adapters.database.engine import Database, frame
+from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.config import find_places
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
 from pipelines.core.records import Incident, Interval, LedgerEntry, ScoringRun
-from pipelines.methods.fingerprint import checksum
-from pipelines.methods.task import FINITE
+from pipelines.data.fingerprint import checksum
+from pipelines.metrics.task import FINITE
 
 DAY = date(2013, 10, 1)
 processes = multiprocessing.get_context("spawn")

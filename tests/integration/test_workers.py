@@ -22,12 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.adapters.workers import ProcessWorkers
+from pipelines.adapters.workers.pool import ProcessWorkers
 from pipelines.core.contracts import ModelFile, Question, Recipe, Reply
-from pipelines.methods.examples import Examples
-from pipelines.methods.model import Form, Model, fit
-from pipelines.methods.modelfile import pack
 from pipelines.problem.model import RECIPES
+from pipelines.training.examples import Examples
+from pipelines.training.model import Form, Model, fit
+from pipelines.training.model_file import pack
 from tests.integration.hostile import BOMBS, DEEP, with_card
 
 SCHEMA: Mapping[str, Any] = {"wind": "number", "line": "category"}
@@ -73,7 +73,10 @@ def children() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            if "pipelines.adapters.worker" in child.cmdline() and child.ppid() != os.getpid():
+            if (
+                "pipelines.adapters.workers.child" in child.cmdline()
+                and child.ppid() != os.getpid()
+            ):
                 found.append(child)
     return found
 
@@ -130,7 +133,7 @@ def test_libraries_that_are_never_imported_are_told_after_a_time_of_their_own(
     model = a_model(RECIPES[0])
     asked, before = question(tmp_path, table, pack(model), model.form), processes()
     workers = ProcessWorkers(1e6, 8)
-    monkeypatch.setattr("pipelines.adapters.workers.READY_SECONDS", 0.2)
+    monkeypatch.setattr("pipelines.adapters.workers.pool.READY_SECONDS", 0.2)
 
     with closing(workers):
         workers.expect()

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pytest
 
 from pipelines import commands
-from pipelines.adapters.registry import MlflowRegistry
-from pipelines.adapters.workers import ProcessWorkers
+from pipelines.adapters.mlflow.registry import MlflowRegistry
+from pipelines.adapters.workers.pool import ProcessWorkers
+from pipelines.app.services import Redeye
 from pipelines.cli import main
 from pipelines.core.config import Places, read_params
 from pipelines.core.contracts import Recipe
 from pipelines.core.errors import MissingDay
-from pipelines.methods.declare import FeatureSet
-from pipelines.services import Redeye
+from pipelines.define.features import FeatureSet
 from tests.integration import small_night
 from tests.integration.learning import CODE, linear
 from tests.integration.serving import MemoryNotifier

@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from pipelines.core.records import Validation, Verdict
-from pipelines.methods.alarms import champion_withheld, missing_alarm, over
-from pipelines.methods.maturity import Missing
-from pipelines.methods.watch import Night
+from pipelines.monitoring.alerts import champion_withheld, missing_alarm, over
+from pipelines.monitoring.analysis import Night
+from pipelines.monitoring.maturity import Missing
 
 DAY = date(2013, 10, 1)
 NIGHT = Night(DAY, *[None] * 7, code={})

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.methods.attribution import Walks
-from pipelines.methods.model import Model
+from pipelines.evaluation.attribution import Walks
+from pipelines.training.model import Model
 
 FEATURES = ("wind", "rain", "noise")
 

@@ -6,14 +6,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.methods.calendar import (
+from pipelines.define.features import Latest, Window
+from pipelines.features.day_tables import (
     local_days,
     partition_days,
     reached_days,
     runs_of,
     scored_days,
 )
-from pipelines.methods.declare import Latest, Window
 from pipelines.problem import PROBLEM
 
 SPRING, AUTUMN = date(2013, 3, 10), date(2013, 11, 3)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pipelines.core.records import Interval
-from pipelines.methods.chart import (
+from pipelines.reports.chart_rows import named_bars, whiskers
+from pipelines.reports.svg_charts import (
     Chart,
     calibration_chart,
     histogram,
     over_time,
 )
-from pipelines.methods.chart_rows import named_bars, whiskers
 
 CHARTS = {
     "histogram": histogram("Scores", "", [0.1, 0.9], 0.6),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines import cli
-from pipelines.commands import care
+from pipelines.commands import maintenance as care
 
 SECRET = "hunter2"
 

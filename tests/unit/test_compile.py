@@ -7,8 +7,7 @@ import sqlglot
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
-from pipelines.methods.compile import features_query
-from pipelines.methods.declare import (
+from pipelines.define.features import (
     Column,
     Crowd,
     FeatureSet,
@@ -17,8 +16,9 @@ from pipelines.methods.declare import (
     Lookup,
     RowFeature,
 )
-from pipelines.methods.resolve import Shape
-from pipelines.methods.totals import totals_query
+from pipelines.features.daily_aggregates import totals_query
+from pipelines.features.query import features_query
+from pipelines.features.scope import Shape
 from pipelines.problem import PROBLEM
 from pipelines.problem.features import FEATURES
 from pipelines.problem.tables import DAILY, SLOW

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.methods.contract import conform, long_texts, off_calendar, stray_numbers
-from pipelines.methods.suite import Suite
+from pipelines.data.expectations import Suite
+from pipelines.data.schema_contract import conform, long_texts, off_calendar, stray_numbers
 
 NEW_YORK = ZoneInfo("America/New_York")
 

@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import FeatureTable, Partition
-from pipelines.methods.coverage import check_test, check_tonight
-from pipelines.methods.declare import Column, FeatureSet, History
+from pipelines.define.features import Column, FeatureSet, History
+from pipelines.features.coverage import check_test, check_tonight
 from pipelines.problem import PROBLEM
 
 FIRST = date(2020, 1, 1)

@@ -6,7 +6,7 @@ import pytest
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
-from pipelines.methods.declare import Column, Crowd, FeatureSet, History, Latest, Lookup, Window
+from pipelines.define.features import Column, Crowd, FeatureSet, History, Latest, Lookup, Window
 from pipelines.problem.features import FEATURES
 
 

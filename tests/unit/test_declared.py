@@ -10,8 +10,8 @@ import pytest
 
 from pipelines.core.contracts import Table
 from pipelines.core.errors import ConfigError
-from pipelines.methods.declare import Latest, Lookup
-from pipelines.methods.declared import check_metric, check_problem
+from pipelines.data.problem_checks import check_metric, check_problem
+from pipelines.define.features import Latest, Lookup
 from pipelines.problem import PROBLEM
 
 

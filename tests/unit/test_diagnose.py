@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from pipelines.core.records import Interval
-from pipelines.methods.bootstrap import day_weights, interval, measure
-from pipelines.methods.course import Course, Limits, find_course
-from pipelines.methods.diagnose import Cause, diagnose
-from pipelines.methods.quality import score_rows
-from pipelines.methods.task import BINARY, REGRESSION, Task
+from pipelines.metrics.bootstrap import day_weights, interval, measure
+from pipelines.metrics.task import BINARY, REGRESSION, Task
+from pipelines.monitoring.degradation import Course, Limits, find_course
+from pipelines.monitoring.diagnose import Cause, diagnose
+from pipelines.monitoring.quality import score_rows
 from pipelines.problem.value import value
 
 DAY = date(2013, 10, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.methods.dictionary import entries, page
+from pipelines.define.dictionary import entries, page
 from pipelines.problem import PROBLEM
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "features.md"

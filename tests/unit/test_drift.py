@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.methods.drift import (
+from pipelines.monitoring.drift import (
     Drift,
     chance_index,
     feature_drift,

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from pipelines.core.config import Params, read_params
 from pipelines.core.contracts import Problem
-from pipelines.methods.effective import (
+from pipelines.data.effective import (
     corrections_days,
     gap_days,
     judged_days,
     settled_days,
     trailing_days,
 )
-from pipelines.methods.split import split_days
 from pipelines.problem import PROBLEM
+from pipelines.training.split import split_days
 
 DAY = date(2013, 10, 1)
 PARAMS: Params = read_params(Path(__file__).parents[2] / "params.yaml")

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 from pipelines.core.records import Interval
-from pipelines.methods.estimate import (
+from pipelines.metrics.performance_estimation import (
     Settled,
     estimate_numbers,
     estimate_probabilities,
     expected_auc,
 )
-from pipelines.methods.quality import measure, middle
-from pipelines.methods.reconcile import Reconciled, estimate_day, reconcile
-from pipelines.methods.task import BINARY, REGRESSION
+from pipelines.metrics.task import BINARY, REGRESSION
+from pipelines.monitoring.expected_quality import Reconciled, estimate_day, reconcile
+from pipelines.monitoring.quality import measure, middle
 from pipelines.problem.value import value
 
 DAY = date(2013, 10, 1)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines.core.errors import DataError
-from pipelines.methods.events import event_keys, label_events
+from pipelines.training.labels import event_keys, label_events
 
 KEY = ("carrier", "flight", "origin", "sched_dep_time")
 NOON = pd.Timestamp("2013-10-02 12:00")

@@ -10,7 +10,7 @@ import pytest
 import pipelines
 from pipelines.cli import main
 from pipelines.core.errors import ConfigError, TemporaryError
-from pipelines.core.faults import POINTS, VARIABLE, arm, parse_fault, reach
+from pipelines.core.fault_injection import POINTS, VARIABLE, arm, parse_fault, reach
 from pipelines.core.files import write_whole
 
 

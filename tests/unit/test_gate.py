@@ -8,10 +8,10 @@ import pytest
 
 from pipelines.core.config import PromoteParams
 from pipelines.core.records import Evaluated, Evaluation, Interval, Refit, Verdict
-from pipelines.methods.bootstrap import day_weights, interval, lift, measure
-from pipelines.methods.gate import Blessing, judge, quality
-from pipelines.methods.ladder import choose
-from pipelines.methods.metrics import Scored, log_loss
+from pipelines.metrics.bootstrap import day_weights, interval, lift, measure
+from pipelines.metrics.classification import Scored, log_loss
+from pipelines.promotion.gate import Blessing, judge, quality
+from pipelines.training.selection import choose
 
 GOOD = {
     "quality": Blessing(passed=True, reason="good"),

@@ -11,9 +11,9 @@ import pandas as pd
 
 from pipelines.core.records import Incident
 from pipelines.core.typed import as_sent
-from pipelines.methods.alarms import Alarm, drift_alarm
-from pipelines.methods.drift import Drift, feature_drift
-from pipelines.methods.incidents import file_alarms, message, tell
+from pipelines.monitoring.alerts import Alarm, drift_alarm
+from pipelines.monitoring.drift import Drift, feature_drift
+from pipelines.monitoring.incidents import file_alarms, message, tell
 
 DAY = date(2013, 10, 1)
 

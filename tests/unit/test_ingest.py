@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import IngestParams
 from pipelines.core.contracts import Problem, Table
 from pipelines.core.errors import DataError, MissingDay, TemporaryError, UsageError
 from pipelines.core.records import Landed, Partition
-from pipelines.methods.refetch import Span, refetch
+from pipelines.data.refetch import Span, refetch
 from pipelines.problem import PROBLEM
 from pipelines.stages.ingest import ingest
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.adapters.lake import LocalLake
+from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 

@@ -10,9 +10,9 @@ import pytest
 
 from pipelines.core.config import EvaluateParams
 from pipelines.core.records import Candidate, Candidates
-from pipelines.methods.examples import Examples
-from pipelines.methods.leaks import day_check, feature_check, time_check
-from pipelines.methods.reading import readings
+from pipelines.evaluation.leakage import day_check, feature_check, time_check
+from pipelines.evaluation.reading import readings
+from pipelines.training.examples import Examples
 
 FIRST, N_DAYS, PER_DAY = date(2013, 9, 3), 28, 600
 NIGHT = FIRST + timedelta(days=N_DAYS)

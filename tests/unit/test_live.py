@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipelines.core.contracts import Problem
-from pipelines.methods.live import find_live
+from pipelines.monitoring.live import find_live
 from pipelines.problem import PROBLEM
 
 DAY = date(2013, 10, 1)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.methods.drift import feature_drift
-from pipelines.methods.oddities import PER_FEATURE, find_outliers
-from pipelines.methods.quality import LONGEST, VALUES, daily_quality, slice_name
-from pipelines.methods.slices import find_slices
-from pipelines.methods.task import BINARY
+from pipelines.metrics.task import BINARY
+from pipelines.monitoring.drift import feature_drift
+from pipelines.monitoring.oddities import PER_FEATURE, find_outliers
+from pipelines.monitoring.quality import LONGEST, VALUES, daily_quality, slice_name
+from pipelines.monitoring.slices import find_slices
 from pipelines.problem.value import value
 
 MANY, FEWER = 1_000_000, 100_000

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.methods.maturity import Ripeness, known_by_all, maturity
-from pipelines.methods.task import BINARY
+from pipelines.metrics.task import BINARY
+from pipelines.monitoring.maturity import Ripeness, known_by_all, maturity
 from pipelines.problem import PROBLEM
 from pipelines.problem.value import value
 

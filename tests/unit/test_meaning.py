@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.core.contracts import Problem
-from pipelines.methods.declare import (
+from pipelines.define.features import (
     Column,
     Crowd,
     FeatureSet,
@@ -18,7 +18,7 @@ from pipelines.methods.declare import (
     RowFeature,
     Window,
 )
-from pipelines.methods.meaning import meanings
+from pipelines.features.meaning import meanings
 from pipelines.problem import PROBLEM
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pipelines.core.errors import DataError
-from pipelines.methods.bootstrap import day_weights, interval, lift, measure
-from pipelines.methods.metrics import (
+from pipelines.metrics.bootstrap import day_weights, interval, lift, measure
+from pipelines.metrics.classification import (
     METRICS,
     Scored,
     auc,

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.adapters.mlversion import read_version
+from pipelines.adapters.mlflow.versions import read_version
 from pipelines.core.records import ModelVersion
-from pipelines.methods.rendezvous import find_lack
+from pipelines.serving.rendezvous import find_lack
 
 RIGHT = {
     "candidate": "linear",

@@ -16,13 +16,13 @@ import pytest
 
 from pipelines.core.contracts import Recipe
 from pipelines.core.errors import ConfigError, DataError, GateRefused
-from pipelines.methods import modelfile
-from pipelines.methods.examples import Examples
-from pipelines.methods.golden import golden_scores
-from pipelines.methods.importance import Shuffled
-from pipelines.methods.model import Model, fit
-from pipelines.methods.modelfile import pack, unpack
+from pipelines.evaluation.importance import Shuffled
 from pipelines.problem.model import RECIPES
+from pipelines.training import model_file as modelfile
+from pipelines.training.examples import Examples
+from pipelines.training.golden import golden_scores
+from pipelines.training.model import Model, fit
+from pipelines.training.model_file import pack, unpack
 
 N_EVENTS = 1500
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.app.run_folder import missing_nights, overdue
 from pipelines.cli import main
 from pipelines.core.config import Places
 from pipelines.core.records import Publication
-from pipelines.nights import missing_nights, overdue
 
 DAY = date(2013, 10, 1)
 ZONE = "America/New_York"

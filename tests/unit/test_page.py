@@ -9,9 +9,9 @@ from jinja2 import UndefinedError
 
 from pipelines.core.records import Finding, TableCheck, Validation
 from pipelines.core.visible import DISGUISING
-from pipelines.methods.page import render
-from pipelines.methods.suite import Suite
-from pipelines.methods.validation_page import LISTED_DAYS, view
+from pipelines.data.expectations import Suite
+from pipelines.reports.render import render
+from pipelines.reports.validation_report import LISTED_DAYS, view
 
 EVIL = "<script>alert('x')</script>\" onload=\"y"
 DAY = date(2013, 10, 1)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.core.errors import DataError
-from pipelines.methods.partition import plain, split_days, wide
+from pipelines.data.partitions import plain, split_days, wide
 
 DAYS = [date(2013, 10, day) for day in (1, 2, 3)]
 

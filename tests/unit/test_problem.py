@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.methods.baseline import historical_rate
+from pipelines.metrics.baseline import historical_rate
 from pipelines.problem.label import outcome
 from pipelines.problem.value import SAVED, THRESHOLD, WASTED, value
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from pipelines.core.records import Interval
-from pipelines.methods.bootstrap import day_weights, interval, measure
-from pipelines.methods.promises import ENOUGH, NOTHING, compare_discrimination, read_promises
-from pipelines.methods.quality import score_rows
-from pipelines.methods.task import BINARY, REGRESSION, Task
+from pipelines.metrics.bootstrap import day_weights, interval, measure
+from pipelines.metrics.task import BINARY, REGRESSION, Task
+from pipelines.monitoring.promises import ENOUGH, NOTHING, compare_discrimination, read_promises
+from pipelines.monitoring.quality import score_rows
 from pipelines.problem.value import value
 
 DAY = date(2013, 10, 1)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pipelines.core.records import Interval
-from pipelines.methods.fingerprint import checksum, run_name
-from pipelines.methods.quality import (
+from pipelines.data.fingerprint import checksum, run_name
+from pipelines.monitoring.quality import (
     calibration,
     daily_quality,
     measure,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.contracts import RuleResult
-from pipelines.methods.quarantine import counts, decide, put_aside
+from pipelines.data.quarantine import counts, decide, put_aside
 
 Severity = Literal["critical", "warning", "info"]
 

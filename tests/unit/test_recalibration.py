@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from pipelines.core.contracts import Recipe
-from pipelines.methods.examples import Examples
-from pipelines.methods.model import Model, fit
-from pipelines.methods.modelfile import pack, unpack
-from pipelines.methods.recalibration import PRIOR_DAYS, level_shift, recalibrated
-from pipelines.methods.refit import FAR, distance
-from pipelines.methods.task import TASKS
+from pipelines.metrics.task import TASKS
+from pipelines.training.examples import Examples
+from pipelines.training.model import Model, fit
+from pipelines.training.model_file import pack, unpack
+from pipelines.training.recalibration import PRIOR_DAYS, level_shift, recalibrated
+from pipelines.training.refit import FAR, distance
 from tests.integration.learning import linear, linear_number
 
 FIRST = date(2013, 1, 1)

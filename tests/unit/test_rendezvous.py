@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.core.records import Blessing, BlessingEntry, ModelVersion
-from pipelines.methods.rendezvous import (
+from pipelines.serving.rendezvous import (
     Contender,
     explain,
     line_up,

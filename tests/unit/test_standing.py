@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import Interval
-from pipelines.methods.alarms import find_betters
-from pipelines.methods.quality import middle
-from pipelines.methods.slices import find_slices
-from pipelines.methods.standing import Standing, shares, standings
-from pipelines.methods.succession import Ways
-from pipelines.methods.task import BINARY
+from pipelines.metrics.task import BINARY
+from pipelines.monitoring.alerts import find_betters
+from pipelines.monitoring.comparison import Standing, shares, standings
+from pipelines.monitoring.quality import middle
+from pipelines.monitoring.slices import find_slices
 from pipelines.problem.value import value
+from pipelines.promotion.champion import Ways
 
 DAY = date(2013, 10, 1)
 PER_DAY = 200

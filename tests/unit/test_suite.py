@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import ConfigError
-from pipelines.methods.suite import read_suite
+from pipelines.data.expectations import read_suite
 
 COUNT = {
     "type": "expect_table_row_count_to_be_between",

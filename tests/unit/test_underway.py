@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.app.run_folder import underway
 from pipelines.core.graph import Graph, read_chain
-from pipelines.nights import underway
 
 NOW = 1_380_600_000.0  # 2013-10-01 04:00 UTC
 HOUR = 3600.0

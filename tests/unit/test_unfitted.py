@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipelines.methods.alarms import recipe_alarms
-from pipelines.methods.unfitted import failing_since, failure_metrics
+from pipelines.monitoring.alerts import recipe_alarms
+from pipelines.training.unfitted import failing_since, failure_metrics
 
 DAY = date(2013, 10, 1)
 WHY = "recipe 'trees': no such setting; correct the recipe in your problem"

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.core.contracts import RuleResult, Table
 from pipelines.core.records import Partition
-from pipelines.methods.quarantine import critical, decide
-from pipelines.methods.validation import (
+from pipelines.data.quarantine import critical, decide
+from pipelines.data.validation import (
     Judgement,
     close_night,
     conclude,

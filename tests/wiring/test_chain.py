@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import typer
 
+from pipelines.app.services import open_redeye
 from pipelines.cli import app
 from pipelines.core.config import Section, read_params
 from pipelines.core.graph import read_graph
 from pipelines.core.records import ARTEFACTS
 from pipelines.runner import stage_function
-from pipelines.services import open_redeye
 
 ROOT = Path(__file__).parents[2]
 GRAPH = read_graph(ROOT / "dvc.yaml")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.methods.clock import iso_weekday
-from pipelines.methods.declare import Column, Crowd, FeatureSet, History
+from pipelines.define.expressions import iso_weekday
+from pipelines.define.features import Column, Crowd, FeatureSet, History
 
 
 def weekday(day: Column) -> Column:

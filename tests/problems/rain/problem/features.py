@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.methods.declare import Column, FeatureSet, History, Latest
+from pipelines.define.features import Column, FeatureSet, History, Latest
 
 
 def afternoon(hour: Column) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.methods.declare import Column, FeatureSet, History
+from pipelines.define.features import Column, FeatureSet, History
 
 
 def returned(came_back: Column) -> Column:

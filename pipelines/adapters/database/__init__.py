@@ -1,0 +1,1 @@
+"""Predictions, outcomes, metrics and the ledger, in SQLite or PostgreSQL."""

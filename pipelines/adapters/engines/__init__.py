@@ -1,0 +1,1 @@
+"""What runs the feature queries: DuckDB or Spark."""

@@ -1,0 +1,1 @@
+"""Partitioned files with manifests, in a folder."""

@@ -1,0 +1,1 @@
+"""Runs, registered versions and their aliases."""

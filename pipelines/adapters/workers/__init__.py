@@ -1,0 +1,1 @@
+"""Processes with limits, in which model files are opened."""

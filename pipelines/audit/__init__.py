@@ -1,0 +1,1 @@
+"""Whether every invariant holds, and what can be repaired."""

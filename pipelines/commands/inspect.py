@@ -1,0 +1,79 @@
+"""Questions about scores and data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pipelines.app.console import as_record, show_story
+from pipelines.app.services import open_redeye
+from pipelines.commands.app import Day, Json, app, data_app
+from pipelines.core.dates import parse_day
+
+
+@app.command(rich_help_panel="Questions")
+def explain(
+    ctx: typer.Context,
+    day: Day,
+    event: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="One event, such as 2013-10-01|UA|1545|EWR|515."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Where a day's published scores come from: model, features, raw data, code; and why one is as it is."""
+    from pipelines.audit.lineage import Archive, tell_event, trace
+
+    services = open_redeye(ctx.obj).services
+    names = ("problem", "lake", "registry", "warehouse", "workers")
+    archive = Archive(**{name: services[name]() for name in names})
+    lineage = trace(parse_day(day), archive)
+    told = tell_event(event, lineage, archive) if event else None
+    if as_json:
+        typer.echo(json.dumps(as_record(lineage, told), indent=2))
+    else:
+        show_story(lineage, told, archive.problem.features.dictionary)
+
+
+@app.command(rich_help_panel="Questions")
+def dictionary(ctx: typer.Context, as_json: Json = False) -> None:
+    """What every feature means, in Markdown."""
+    from pipelines.define.dictionary import entries, page
+
+    problem = open_redeye(ctx.obj).services["problem"]()
+    told = json.dumps(entries(problem), indent=2, ensure_ascii=False) if as_json else page(problem)
+    typer.echo(told, nl=as_json)
+
+
+@data_app.command("log")
+def data_log(ctx: typer.Context, as_json: Json = False) -> None:
+    """Every version of data/raw, newest first."""
+    from rich.table import Table
+
+    versions = open_redeye(ctx.obj).services["versions"]().log()
+    if as_json:
+        typer.echo(json.dumps(versions, indent=2))
+        return
+    table = Table("version", "day", "commit", "when", "files", "bytes")
+    for entry in versions:
+        table.add_row(entry["version"][:12], *list(entry.values())[1:])
+    Console(width=None if Console().is_terminal else 120).print(table)
+
+
+@data_app.command("checkout")
+def data_checkout(
+    ctx: typer.Context,
+    version: Annotated[str, typer.Argument(help="A version, or the beginning of one.")],
+    to: Annotated[
+        Path | None, typer.Option(help="Where to restore it; default is data/raw.")
+    ] = None,
+) -> None:
+    """Restore one version of data/raw, byte for byte."""
+    redeye = open_redeye(ctx.obj)
+    target = to or redeye.places.data / "raw"
+    count = redeye.services["versions"]().checkout(version, target)
+    typer.echo(f"{count} files of version {version} are in {target}")

@@ -1,0 +1,1 @@
+"""From a source's rows to accepted partitions."""

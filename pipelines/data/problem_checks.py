@@ -1,0 +1,73 @@
+"""What a problem declares, held against itself before a night begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from pipelines.core.contracts import Problem
+from pipelines.core.errors import ConfigError
+from pipelines.core.nearest import nearest_name
+from pipelines.metrics.task import task_of
+
+LONGEST_MATURITY = 365  # days; a model that learns nothing younger than a year answers nothing new
+
+
+def check_problem(problem: Problem) -> None:
+    """Raise ConfigError for what cannot be meant: a table, a column to slice by, a zone, a score, or a
+    number of days that is none.
+    """
+    where = f"problem {problem.name!r}"
+    kinds = {table.name: table.kind for table in problem.tables}
+    for asker, name, kind in _asked(problem):
+        if name not in kinds:
+            raise ConfigError(
+                f"{where}: {asker}: {name!r} is not among its tables; {nearest_name(name, kinds)}"
+            )
+        if kind and kinds[name] != kind:
+            raise ConfigError(
+                f"{where}: {asker}: {name!r} is declared as {kinds[name]}; it must be {kind}"
+            )
+    known = {*problem.key, *problem.features.names}
+    for name in sorted(set(problem.slices) - known):
+        raise ConfigError(
+            f"{where}: slices: {name!r} is no feature and no part of the key; "
+            f"{nearest_name(name, known)}"
+        )
+    task = task_of(problem.task)
+    if not task.bounds[0] <= problem.idle_score <= task.bounds[1]:
+        raise ConfigError(
+            f"{where}: idle_score: {problem.idle_score:g} is no score of a {task.name} problem; "
+            f"say one on which nobody acts"
+        )
+    days = problem.label_maturity_days
+    if type(days) is not int or not 0 <= days <= LONGEST_MATURITY:
+        raise ConfigError(
+            f"{where}: label_maturity_days: {days!r} is no number of days until outcomes are complete; "
+            f"write a whole one from 0 to {LONGEST_MATURITY}"
+        )
+    try:
+        ZoneInfo(problem.zone)
+    except (KeyError, ValueError, OSError) as error:  # no such zone; no name of one
+        raise ConfigError(
+            f"{where}: {problem.zone!r} is no time zone; write one such as Europe/Berlin"
+        ) from error
+
+
+def check_metric(problem: Problem, metric: str) -> None:
+    """Raise ConfigError when `promote.metric` is a value that the problem does not give."""
+    if metric == "value" and problem.value is None:
+        raise ConfigError(
+            f"params.yaml: promote.metric: 'value', and problem {problem.name!r} gives no value; "
+            f"give one in your PROBLEM, or say {task_of(problem.task).loss}"
+        )
+
+
+def _asked(problem: Problem) -> Iterator[tuple[str, str, str]]:
+    """Who names a table, which, and of what kind it must be ("": of any)."""
+    features = problem.features
+    yield "events", problem.events, "events"
+    yield "outcomes", problem.outcomes, "facts"
+    yield from ((f"the history {one.name!r}", one.table, "facts") for one in features.history)
+    yield from ((f"Latest({one.table!r})", one.table, "facts") for one in features.latest)
+    yield from ((f"Lookup({one.table!r})", one.table, "") for one in features.lookups)

@@ -1,0 +1,1 @@
+"""What a problem is declared with: all that a user's `problem/` imports."""

@@ -1,0 +1,1 @@
+"""From declarations to point-in-time queries and tables."""

@@ -1,1 +1,0 @@
-"""Pure tables and statistics: no disk, no clock, no service."""

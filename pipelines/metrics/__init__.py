@@ -1,0 +1,1 @@
+"""How good scores are, for every kind of task."""

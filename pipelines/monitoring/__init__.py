@@ -1,0 +1,1 @@
+"""What became of published scores, and what people are told."""

@@ -1,0 +1,1 @@
+"""Who answers for a day, and what is published."""

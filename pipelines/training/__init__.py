@@ -1,0 +1,1 @@
+"""Labels, examples, splits, and the models fitted on them."""

@@ -1,0 +1,211 @@
+"""A fitted model, with everything that is needed to score a frame exactly as it did when it was made."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from pipelines.core.contracts import Recipe
+from pipelines.core.errors import DataError, RecipeError
+from pipelines.core.records import TaskName
+from pipelines.metrics.task import PROBABILITIES, TASKS, Bounds, Task
+from pipelines.training.examples import Examples, Kind
+
+Form = Literal["ubj", "skops"]
+UNKNOWN = re.compile(r"Parameters: \{ (.*?) \} are not used")
+FORMS: Mapping[str, Form] = {"xgboost": "ubj", "sklearn": "skops"}  # of each library's estimators
+# Of the numbers that estimators are given. XGBoost works in single precision; linear algebra in single
+# precision gives each processor weights and scores of its own.
+DTYPES: Mapping[Form, str] = {"ubj": "float32", "skops": "float64"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What scores events.
+
+    `vocabulary` holds each category's values among the training rows; a value outside it counts as
+    missing, and so does a number that is not finite. `form` is how the estimator is kept: an
+    XGBoost booster as UBJSON, a scikit-learn estimator as skops. Scores out of `bounds` are no answer.
+    """
+
+    name: str
+    form: Form
+    schema: Mapping[str, Kind]
+    vocabulary: Mapping[str, tuple[str, ...]]
+    trained_until: date
+    estimator: Any
+    task: TaskName = "binary"
+    bounds: Bounds = PROBABILITIES
+    shift: float = 0.0  # of all scores, in log odds of a probability (training/recalibration.py)
+
+    def scores(self, frame: pd.DataFrame) -> np.ndarray:
+        """What is expected of each row, float64: the probability of a yes, or the mean of a number.
+
+        Rounded to single precision, so that no processor and no neighbouring row makes a difference:
+        see docs/decisions/0012. Raises DataError when the frame lacks a feature; further columns are
+        ignored.
+        """
+        missing = [name for name in self.schema if name not in frame.columns]
+        if missing:
+            raise DataError(
+                f"model {self.name!r}: its features {missing} are not in the feature table; "
+                f"declare them again, or promote a model that was trained on today's features"
+            )
+        if len(frame) == 0:
+            return np.empty(0)
+        if self.form == "ubj":
+            raw = self.estimator.inplace_predict(self._matrix(frame), validate_features=False)
+        else:
+            raw = TASKS[self.task].ask(*_last_step(self.estimator, self.inputs(frame)))
+        scores = np.asarray(raw, dtype="float64")
+        return rounded(TASKS[self.task].shifted(scores, self.shift) if self.shift else scores)
+
+    def checked_scores(self, frame: pd.DataFrame) -> np.ndarray:
+        """The scores, while the model is made; raises RecipeError when its estimator does not give them."""
+        with _recipe_errors(self.name, "asked for scores"):
+            scores = self.scores(frame)
+            if scores.shape != (len(frame),):
+                raise ValueError(f"scores of shape {scores.shape} for {len(frame)} rows")
+        return scores
+
+    def inputs(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The features as estimators are fitted on: numbers of the form's type, pandas categoricals."""
+        return pd.DataFrame(
+            {name: self._column(frame, name) for name in self.schema}, index=frame.index
+        )
+
+    def _column(self, frame: pd.DataFrame, name: str) -> Any:
+        if self.schema[name] == "number":
+            return _number(frame[name], DTYPES[self.form])
+        return pd.Categorical.from_codes(
+            self._codes(frame, name), categories=_words(self.vocabulary[name])
+        )
+
+    def _codes(self, frame: pd.DataFrame, name: str) -> Any:
+        """Place of each value in the vocabulary, −1 for a missing or unseen one."""
+        return _words(self.vocabulary[name]).get_indexer(pd.Index(frame[name].astype("str")))
+
+    def _matrix(self, frame: pd.DataFrame) -> np.ndarray:
+        # Codes on a NumPy matrix give the same bits as categoricals in a frame, six times as fast.
+        matrix = np.empty((len(frame), len(self.schema)), dtype="float32")
+        for position, (name, kind) in enumerate(self.schema.items()):
+            if kind == "number":
+                matrix[:, position] = _number(frame[name], "float32")
+            else:
+                codes = self._codes(frame, name).astype("float32")
+                matrix[:, position] = np.where(codes < 0, np.nan, codes)
+        return matrix
+
+
+def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
+    """The recipe's estimator, fitted on all examples; threads 0: as many as the process may use.
+
+    Raises RecipeError when the recipe cannot be fitted, or makes what Redeye cannot keep without
+    pickle, or what cannot answer the examples' task.
+    """
+    from threadpoolctl import threadpool_limits
+
+    task = TASKS[examples.task]
+    with _recipe_errors(recipe.name, "fitted"):
+        estimator = recipe.build(examples.schema, seed, threads)
+    form = _form(recipe, estimator, task)
+    vocabulary = {
+        name: tuple(sorted(examples.frame[name].dropna().astype("str").unique()))
+        for name, kind in examples.schema.items()
+        if kind == "category"
+    }
+    until = date.fromisoformat(str(examples.days.max()))
+    bounds = task.trained_bounds(examples.labels)
+    model = Model(
+        recipe.name, form, examples.schema, vocabulary, until, estimator, task.name, bounds
+    )
+    # Sums in another order give other bits: with one BLAS thread a model is the same on any machine.
+    with _recipe_errors(recipe.name, "fitted"), threadpool_limits(limits=1, user_api="blas"):
+        estimator.fit(model.inputs(examples.frame), examples.labels.astype(task.dtype))
+    return replace(model, estimator=estimator.get_booster()) if form == "ubj" else model
+
+
+@contextmanager
+def _recipe_errors(recipe: str, what: str) -> Iterator[None]:
+    """Raise whatever an estimator raises as RecipeError; XGBoost only warns of a setting it has not got.
+
+    `what` cannot be done to the recipe: it is in the sentence.
+    """
+    advice = "correct the recipe in your problem"
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            yield
+    except Exception as error:  # an estimator may raise anything, and the others go on
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise RecipeError(
+            f"recipe {recipe!r}: cannot be {what} ({type(error).__name__}: {first}); {advice}"
+        ) from error
+    for one in told:
+        unknown = UNKNOWN.search(str(one.message))
+        if unknown:
+            raise RecipeError(f"recipe {recipe!r}: XGBoost does not know {unknown[1]}; {advice}")
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+def _form(recipe: Recipe, estimator: Any, task: Task) -> Form:
+    """How the estimator will be kept."""
+    from sklearn.utils import get_tags
+
+    kind, library = type(estimator).__qualname__, type(estimator).__module__.partition(".")[0]
+    if library not in FORMS:
+        raise RecipeError(
+            f"recipe {recipe.name!r}: makes a {kind} of {library}, which cannot be "
+            f"kept without pickle; use scikit-learn or XGBoost"
+        )
+    if get_tags(estimator).estimator_type != task.estimator:
+        raise RecipeError(
+            f"recipe {recipe.name!r}: makes a {kind}, which is no {task.estimator}; build one, or say "
+            f"another task than {task.name!r} in your PROBLEM"
+        )
+    return FORMS[library]
+
+
+def _words(vocabulary: tuple[str, ...]) -> pd.Index[str]:
+    return pd.Index(list(vocabulary), dtype="str")
+
+
+def _number(values: pd.Series, dtype: str) -> np.ndarray:
+    """The numbers; what is beyond the range of single precision is missing in every form."""
+    numbers = values.to_numpy(dtype="float64", na_value=np.nan)
+    with np.errstate(over="ignore"):
+        single = numbers.astype("float32")
+    kept = single if dtype == "float32" else numbers
+    return np.where(np.isfinite(single), kept, kept.dtype.type("nan"))
+
+
+def rounded(scores: np.ndarray) -> np.ndarray:
+    """Scores in double precision, rounded to the nearest of single precision (24 bits, 7 digits)."""
+    with np.errstate(over="ignore", under="ignore"):
+        return scores.astype("float32").astype("float64")
+
+
+def _last_step(estimator: Any, frame: pd.DataFrame) -> tuple[Any, Any]:
+    """What gives the scores, and what it is asked about: for a linear model at the end of a pipeline,
+    the prepared rows as a sparse matrix.
+
+    Of a dense matrix BLAS sums each row in an order that depends on the processor and on how many
+    rows there are; of a sparse one SciPy sums each row by itself, column after column.
+    """
+    from scipy.sparse import csr_array
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils import get_tags
+
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    linear = type(last).__module__.startswith("sklearn.linear_model")
+    if last is estimator or not linear or not get_tags(last).input_tags.sparse:
+        return estimator, frame
+    return last, csr_array(estimator[:-1].transform(frame))
