@@ -209,7 +209,7 @@ def _seen(redeye: Redeye, environ: Mapping[str, str], day: date) -> Seen:
 
 def _is_approved(redeye: Redeye, answered_by: str, number: str | None) -> bool:
     """Whether a version may serve, or it is the baseline that answered."""
-    from pipelines.serving.rendezvous import find_lack
+    from pipelines.promotion.eligibility import find_lack
 
     if number is None:
         return answered_by == "baseline"

@@ -14,7 +14,7 @@ from pipelines.core.contracts import Lake, Problem, Question, Registry, Warehous
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import BlessingEntry, ModelVersion, Partition, ScoringRun
 from pipelines.evaluation.attribution import Walks
-from pipelines.serving.rendezvous import as_blessed
+from pipelines.promotion.eligibility import as_blessed
 from pipelines.training.labels import event_keys
 from pipelines.training.scoring import ask_one
 

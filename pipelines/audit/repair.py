@@ -33,8 +33,8 @@ from pipelines.core.errors import BusyError, DataError, GateRefused
 from pipelines.core.files import scratch_folder, write_whole
 from pipelines.core.records import Partition, Record
 from pipelines.data.quarantine import counts
+from pipelines.promotion.eligibility import ALIASES
 from pipelines.serving.contenders import Desk
-from pipelines.serving.rendezvous import ALIASES
 
 Kind = Literal["run", "rows", "beside", "outcomes", "file", "pointer", "derived", "raw", "log"]
 

@@ -10,7 +10,7 @@ from pipelines.audit.invariants import BACKUP, Breach
 from pipelines.core.contracts import Registry, Warehouse, Workers
 from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
 from pipelines.promotion.champion import made_champions, reigning
-from pipelines.serving.rendezvous import find_lack
+from pipelines.promotion.eligibility import find_lack
 from pipelines.training.scoring import find_damage
 
 

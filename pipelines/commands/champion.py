@@ -92,7 +92,7 @@ def waiting(
     serving: ModelVersion | None,
 ) -> dict[str, Any] | None:
     """The challenger that a person may promote, with the gate's reason; None when there is none."""
-    from pipelines.serving.rendezvous import as_blessed, find_lack
+    from pipelines.promotion.eligibility import as_blessed, find_lack
 
     named = registry.version("challenger")
     challenger = named and as_blessed(named, warehouse.blessing)

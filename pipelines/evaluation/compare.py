@@ -11,9 +11,9 @@ import numpy as np
 from pipelines.core.contracts import Lake, Problem
 from pipelines.core.records import Candidates, Evaluated, Interval, ModelVersion, Refit
 from pipelines.metrics.bootstrap import Samples, day_weights, interval, lift, lifts, measure
-from pipelines.metrics.classification import Scored, score_events, value
+from pipelines.metrics.classification import Scored, value
 from pipelines.metrics.task import TASKS, Task, task_of
-from pipelines.training.examples import Examples
+from pipelines.training.examples import Examples, score_events
 from pipelines.training.refit import compare_fits
 from pipelines.training.trailing import trailing_levels
 

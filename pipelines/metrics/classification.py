@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from pipelines.core.records import TaskName
-
-if TYPE_CHECKING:
-    from pipelines.training.examples import Examples
 
 Numbers = TypeVar("Numbers", float, np.ndarray)  # one, or one a resample
 
@@ -189,14 +186,3 @@ METRICS: Mapping[str, Metric] = {
     "calibration_error": Metric("calibration error", calibration_error, "lower", decides=False),
     "value": Metric("value per event", value),
 }
-
-
-def score_events(
-    examples: Examples,
-    scores: np.ndarray,
-    worth: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> Scored:
-    """The examples with a model's scores, and what acting on each would have been worth."""
-    days, numbers = np.unique(examples.days, return_inverse=True)
-    worths = worth(examples.labels, scores)
-    return Scored(examples.labels, scores, worths, numbers, len(days), examples.task)

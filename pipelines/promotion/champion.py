@@ -16,7 +16,7 @@ from pipelines.core.contracts import Registry, Warehouse
 from pipelines.core.errors import GateRefused, RegistryAway, UsageError
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import LedgerEntry, ModelVersion
-from pipelines.serving.rendezvous import as_blessed, find_lack
+from pipelines.promotion.eligibility import as_blessed, find_lack
 
 MADE = ("promoted", "rolled back")  # the entries that made a version champion
 

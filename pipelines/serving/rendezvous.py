@@ -6,20 +6,19 @@ see the same inputs, all their answers are kept, and which one is used is decide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from pipelines.core.records import BlessingEntry, ModelVersion
+from pipelines.core.records import ModelVersion
 from pipelines.metrics.task import BINARY, Bounds, Task
+from pipelines.promotion.eligibility import Blessings, as_blessed, find_lack
 
 BASELINE = "baseline"
 NAMED = "version"  # a version that was asked for by its number
-ALIASES = ("champion", "challenger", "previous-champion", "canary")
-Blessings = Callable[[ModelVersion], BlessingEntry | None]  # what the warehouse says of a version
 MANY = 20  # so many events that scores which are all alike cannot be chance
 
 
@@ -134,48 +133,6 @@ def refuse_model(
         return f"there is no {contender.name}"
     lack = find_lack(contender.model, features, blessings)
     return f"{contender} {lack}, so it may not serve" if lack else None
-
-
-def find_lack(
-    model: ModelVersion, features: Mapping[str, str] | None, blessings: Blessings
-) -> str | None:
-    """What a version lacks to serve: a blessing, or its features; None if nothing.
-
-    `features` are those that there are, with the hashes of their declarations; None: nobody knows.
-    """
-    if model.unreadable:
-        return f"cannot be read: {model.unreadable}"
-    blessing = blessings(model)
-    if blessing is None:
-        return (
-            "is not blessed: nobody has judged this version and file "
-            f"(SHA-256 {model.sha256[:12] or 'unknown'})"
-        )
-    if blessing.lacking:
-        return f"is not blessed for {' and '.join(blessing.lacking)}"
-    return None if features is None else find_feature_lack(as_blessed(model, blessings), features)
-
-
-def as_blessed(model: ModelVersion, blessings: Blessings) -> ModelVersion:
-    """The version with what the warehouse knows that it learned from, in place of what its tags say."""
-    entry = None if model.unreadable else blessings(model)
-    if entry is None or entry.learned is None:
-        return model
-    return model.model_copy(update=dict(entry.learned))
-
-
-def find_feature_lack(model: ModelVersion, features: Mapping[str, str]) -> str | None:
-    """Which features of a version are not there, or are declared otherwise than those it learned from.
-
-    Versions and tables of before there were hashes have none, and pass.
-    """
-    missing = sorted(set(model.features) - set(features))
-    if missing:
-        return f"needs features that are not there: {', '.join(missing)}"
-    learned = model.meanings
-    changed = [name for name in model.features if learned.get(name) and features[name]]
-    changed = sorted(name for name in changed if learned[name] != features[name])
-    return f"learned from other declarations of {', '.join(changed)}" if changed else None
 
 
 def refuse_scores(

@@ -32,7 +32,7 @@ from pipelines.evaluation.reading import readings
 from pipelines.features.coverage import check_test
 from pipelines.metrics.task import task_of
 from pipelines.promotion.champion import look, made_champions
-from pipelines.serving.rendezvous import as_blessed, find_feature_lack, find_lack
+from pipelines.promotion.eligibility import as_blessed, find_feature_lack, find_lack
 from pipelines.training.examples import Examples, find_past, join_examples, read_past
 
 

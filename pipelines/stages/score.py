@@ -20,15 +20,14 @@ from pipelines.core.records import (
 )
 from pipelines.monitoring.quality import subject
 from pipelines.promotion.champion import look
+from pipelines.promotion.eligibility import ALIASES, as_blessed
 from pipelines.serving.contenders import Desk, ask_all, read_events
 from pipelines.serving.publication import CHALLENGER, compose, name_run
 from pipelines.serving.rendezvous import (
-    ALIASES,
     NAMED,
     Contender,
     Fared,
     Turn,
-    as_blessed,
     first_that_can,
     line_up,
     refuse_model,

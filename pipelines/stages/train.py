@@ -18,9 +18,8 @@ from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, 
 from pipelines.data.effective import gap_days
 from pipelines.define.dictionary import page
 from pipelines.metrics.bootstrap import Samples, day_weights, measure
-from pipelines.metrics.classification import score_events
 from pipelines.metrics.task import task_of
-from pipelines.training.examples import Examples, Past, find_past, read_past
+from pipelines.training.examples import Examples, Past, find_past, read_past, score_events
 from pipelines.training.golden import golden_day, golden_scores
 from pipelines.training.recipes import Attempts
 from pipelines.training.refit import fit_both, fit_recipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import FeatureTable, Partition, TaskName
+from pipelines.metrics.classification import Scored
 from pipelines.training.labels import label_events, label_facts
 
 Kind = Literal["number", "category"]
@@ -127,3 +128,14 @@ def join_examples(
         known_at=ends["known_at"].to_numpy(dtype="datetime64[us]"),
         task=problem.task,
     )
+
+
+def score_events(
+    examples: Examples,
+    scores: np.ndarray,
+    worth: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Scored:
+    """The examples with a model's scores, and what acting on each would have been worth."""
+    days, numbers = np.unique(examples.days, return_inverse=True)
+    worths = worth(examples.labels, scores)
+    return Scored(examples.labels, scores, worths, numbers, len(days), examples.task)

@@ -11,9 +11,8 @@ import numpy as np
 from pipelines.core.config import TrainParams
 from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.records import Interval, Refit
-from pipelines.metrics.classification import score_events
 from pipelines.metrics.task import TASKS, Task
-from pipelines.training.examples import Examples
+from pipelines.training.examples import Examples, score_events
 from pipelines.training.model import Model, fit
 from pipelines.training.model_file import pack
 from pipelines.training.recalibration import level_shift, recalibrated

@@ -14,9 +14,9 @@ import pytest
 from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.errors import BusyError, ConfigError, DataError, GateRefused
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
-from pipelines.metrics.classification import METRICS, score_events
+from pipelines.metrics.classification import METRICS
 from pipelines.monitoring.promises import read_promises
-from pipelines.training.examples import Examples, find_past, read_past
+from pipelines.training.examples import Examples, find_past, read_past, score_events
 from pipelines.training.model import Model, fit
 from pipelines.training.model_file import pack
 from pipelines.training.scoring import find_damage

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.adapters.mlflow.versions import read_version
 from pipelines.core.records import ModelVersion
-from pipelines.serving.rendezvous import find_lack
+from pipelines.promotion.eligibility import find_lack
 
 RIGHT = {
     "candidate": "linear",

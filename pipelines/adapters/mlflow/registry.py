@@ -27,10 +27,10 @@ from pipelines.core.errors import ConfigError, DataError, GateRefused, Temporary
 from pipelines.core.fault_injection import reach
 from pipelines.core.files import read_regular, scratch_folder, write_whole
 from pipelines.core.records import ModelVersion
+from pipelines.promotion.eligibility import ALIASES
 from pipelines.training.model import Form
 from pipelines.training.model_file import check_sha256
 
-ALIASES = ("champion", "challenger", "canary", "previous-champion")
 PAGE = 1000  # versions in one answer
 CHAMPION = "champion.json"
 
