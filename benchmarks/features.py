@@ -26,8 +26,8 @@ from pipelines.__main__ import settle_in
 from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import FeatureParams
-from pipelines.core.contracts import RuleResult
 from pipelines.core.records import FeatureTable, Validation
+from pipelines.data.ports import RuleResult
 from pipelines.problem import PROBLEM
 from pipelines.problem.source import Feed
 from pipelines.stages.features import features

@@ -208,8 +208,8 @@ def booster(root: Path, booster_of):
 def five_contenders(root: Path, day: date) -> dict[str, list[float]]:
     """What is waited for when five answer: each alone, and all of them at once."""
     from pipelines.app.services import open_redeye
-    from pipelines.core.contracts import Question
     from pipelines.core.records import FeatureTable
+    from pipelines.training.ports import Question
 
     services = open_redeye(os.environ).services
     registry, workers, lake = (services[name]() for name in ("registry", "workers", "lake"))

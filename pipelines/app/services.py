@@ -15,10 +15,10 @@ from typing import Any
 from pipelines.app.run_folder import nights_left, readable_texts, secrets_of, underway
 from pipelines.audit.verify import Stores
 from pipelines.core.config import Params, Places, find_places, read_params
-from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError
 from pipelines.core.files import write_whole
 from pipelines.core.graph import Graph, read_chain
+from pipelines.define.problem import Problem
 from pipelines.runner import Factories, Night
 
 log = logging.getLogger("redeye")

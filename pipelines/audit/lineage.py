@@ -10,12 +10,16 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Lake, Problem, Question, Registry, Warehouse, Workers
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import BlessingEntry, ModelVersion, Partition, ScoringRun
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
 from pipelines.evaluation.attribution import Walks
+from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.eligibility import as_blessed
+from pipelines.promotion.ports import Registry
 from pipelines.training.labels import event_keys
+from pipelines.training.ports import Question, Workers
 from pipelines.training.scoring import ask_one
 
 

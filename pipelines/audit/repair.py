@@ -28,13 +28,14 @@ from pipelines.audit.verify_lake import (
     stray_outcomes,
     unconserved,
 )
-from pipelines.core.contracts import Validator, Workers
 from pipelines.core.errors import BusyError, DataError, GateRefused
 from pipelines.core.files import scratch_folder, write_whole
 from pipelines.core.records import Partition, Record
+from pipelines.data.ports import Validator
 from pipelines.data.quarantine import counts
 from pipelines.promotion.eligibility import ALIASES
 from pipelines.serving.contenders import Desk
+from pipelines.training.ports import Workers
 
 Kind = Literal["run", "rows", "beside", "outcomes", "file", "pointer", "derived", "raw", "log"]
 

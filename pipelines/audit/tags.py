@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.audit.invariants import Breach
-from pipelines.core.contracts import Registry, Warehouse
 from pipelines.core.records import BlessingEntry, Learned, ModelVersion
 from pipelines.core.visible import visible
+from pipelines.monitoring.ports import Warehouse
+from pipelines.promotion.ports import Registry
 
 QUALITY, INFRA = "redeye.quality", "redeye.infra"
 JUDGED = (QUALITY, f"{QUALITY}.reason", INFRA, f"{INFRA}.reason")  # the tags, for people alone

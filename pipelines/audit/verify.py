@@ -23,10 +23,14 @@ from pipelines.audit.verify_lake import (
 )
 from pipelines.audit.verify_model import check_champion, check_origin
 from pipelines.audit.verify_night import NightLeft, check_night, find_secrets
-from pipelines.core.contracts import Lake, Problem, Registry, Versions, Warehouse, Workers
 from pipelines.core.errors import DataError
 from pipelines.core.records import Landed, Partition
+from pipelines.data.ports import Lake, Versions
+from pipelines.define.problem import Problem
 from pipelines.features.meaning import meanings
+from pipelines.monitoring.ports import Warehouse
+from pipelines.promotion.ports import Registry
+from pipelines.training.ports import Workers
 
 BOOK = ("I1", "I2", "I3", "I4", "I7", "I10")  # what is asked of each day in the warehouse
 

@@ -10,11 +10,12 @@ from itertools import pairwise
 import pyarrow as pa
 
 from pipelines.audit.invariants import BACKUP, Breach
-from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
+from pipelines.data.ports import Lake
 from pipelines.data.quarantine import counts
 from pipelines.data.release import released
+from pipelines.define.problem import Problem
 from pipelines.training.labels import event_keys
 
 Revisions = Mapping[date, Sequence[Partition]]

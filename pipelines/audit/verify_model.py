@@ -7,10 +7,12 @@ from datetime import date
 from functools import partial
 
 from pipelines.audit.invariants import BACKUP, Breach
-from pipelines.core.contracts import Registry, Warehouse, Workers
 from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
+from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.champion import made_champions, reigning
 from pipelines.promotion.eligibility import find_lack
+from pipelines.promotion.ports import Registry
+from pipelines.training.ports import Workers
 from pipelines.training.scoring import find_damage
 
 

@@ -14,10 +14,11 @@ from pipelines.app.services import Redeye, open_redeye
 from pipelines.commands.app import Force, Json, app
 from pipelines.commands.stages import run_stage
 from pipelines.core.backfill import parse_model
-from pipelines.core.contracts import Registry, Warehouse
 from pipelines.core.dates import parse_day
 from pipelines.core.errors import GateRefused, UsageError
 from pipelines.core.records import ModelVersion
+from pipelines.monitoring.ports import Warehouse
+from pipelines.promotion.ports import Registry
 
 CHALLENGER_SAYS = {"version", "candidate", "trained_until"}
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 import pyarrow as pa
 
-from pipelines.core.contracts import Lake
+from pipelines.data.ports import Lake
 from pipelines.core.records import Landed, Partition
 from pipelines.data.known import as_known
 from pipelines.data.expectations import Suite

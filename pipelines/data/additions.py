@@ -9,7 +9,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from pipelines.core.contracts import Lake
+from pipelines.data.ports import Lake
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 

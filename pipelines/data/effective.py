@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from pipelines.core.config import IngestParams, MonitorParams, SettleParams, TrainParams
-from pipelines.core.contracts import Problem
+from pipelines.define.problem import Problem
 
 
 def gap_days(params: TrainParams, problem: Problem) -> int:

@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.contracts import Lake
+from pipelines.data.ports import Lake
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 

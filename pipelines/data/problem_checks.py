@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from pipelines.core.contracts import Problem
+from pipelines.define.problem import Problem
 from pipelines.core.errors import ConfigError
 from pipelines.core.nearest import nearest_name
 from pipelines.metrics.task import task_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipelines.core.contracts import RuleResult
+from pipelines.data.ports import RuleResult
 
 BUDGET = "quarantine_budget"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pipelines.core.contracts import Lake, Problem, Source, Table
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem, Source, Table
 from pipelines.core.errors import MissingDay, UsageError
 from pipelines.core.nearest import nearest_name
 

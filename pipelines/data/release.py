@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.core.contracts import Lake
+from pipelines.data.ports import Lake
 from pipelines.core.errors import DataError, UsageError
 from pipelines.core.records import Partition
 

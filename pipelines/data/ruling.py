@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import RuleResult
+from pipelines.data.ports import RuleResult
 from pipelines.data.expectations import Rule
 
 UNIQUE = {"expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique"}

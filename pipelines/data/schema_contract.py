@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.contracts import RuleResult
+from pipelines.data.ports import RuleResult
 from pipelines.data.expectations import Suite
 
 DAY = "day"

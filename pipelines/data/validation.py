@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from pipelines.core.contracts import Problem, Table
+from pipelines.define.problem import Problem, Table
 from pipelines.core.records import Finding, Partition, TableCheck, Validation
 from pipelines.data.quarantine import Decision
 

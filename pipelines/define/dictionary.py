@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 
-from pipelines.core.contracts import Problem
+from pipelines.define.problem import Problem
 
 
 def entries(problem: Problem) -> list[dict[str, str]]:

@@ -8,8 +8,9 @@ from datetime import date
 
 import numpy as np
 
-from pipelines.core.contracts import Lake, Problem
 from pipelines.core.records import Candidates, Evaluated, Interval, ModelVersion, Refit
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
 from pipelines.metrics.bootstrap import Samples, day_weights, interval, lift, lifts, measure
 from pipelines.metrics.classification import Scored, value
 from pipelines.metrics.task import TASKS, Task, task_of

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.core.contracts import ModelFile, Question, Workers
 from pipelines.evaluation.importance import Shuffled
 from pipelines.training.examples import Examples
+from pipelines.training.ports import ModelFile, Question, Workers
 from pipelines.training.scoring import ask
 
 SHUFFLED = "shuffled"

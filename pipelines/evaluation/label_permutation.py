@@ -10,8 +10,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Problem
 from pipelines.core.records import LeakCheck, Partition
+from pipelines.define.problem import Problem
 from pipelines.evaluation.reading import rank
 from pipelines.training.examples import Examples, Past
 from pipelines.training.model import fit

@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import FeatureTable, Partition
+from pipelines.data.ports import Lake
 from pipelines.define.features import FeatureSet
+from pipelines.define.problem import Problem
 
 SOLID_ROWS, SOLID_DAYS = 0.5, 0.9  # there: on so many rows of a day, on so many of the days
 NOTHING = 0.01  # not there: on at most so many of all rows

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.core.contracts import Engine
 from pipelines.core.records import Partition
 from pipelines.data.partitions import keep_all, split_days, wide
 from pipelines.define.aggregations import History
 from pipelines.features.daily_aggregates import totals_query
 from pipelines.features.day_tables import LOCAL_DAYS, PARTITIONS, local_days, partition_days
 from pipelines.features.inputs import Accepted, fingerprint, layers
+from pipelines.features.ports import Engine
 
 
 class Totals:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 from pipelines.data.known import as_known
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
 from pipelines.features.day_tables import HISTORY, runs_of
 from pipelines.features.scope import Shape
 

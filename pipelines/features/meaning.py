@@ -15,8 +15,8 @@ from functools import partial
 
 from sqlglot import exp
 
-from pipelines.core.contracts import Problem
 from pipelines.define.aggregations import Column, HistoryFeature, Key
+from pipelines.define.problem import Problem
 from pipelines.define.sql import of
 from pipelines.features.scope import Scope
 

@@ -9,7 +9,6 @@ from datetime import date
 import pandas as pd
 
 from pipelines.core.config import MonitorParams
-from pipelines.core.contracts import Problem
 from pipelines.core.records import (
     Amount,
     Candidates,
@@ -20,6 +19,7 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
+from pipelines.define.problem import Problem
 from pipelines.evaluation.testset import Judged
 from pipelines.metrics.task import Task, task_of
 from pipelines.monitoring.comparison import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 
-from pipelines.core.contracts import Notifier, Warehouse
 from pipelines.core.errors import ConfigError, RedeyeError, TemporaryError
 from pipelines.core.records import Incident
 from pipelines.core.typed import as_sent
 from pipelines.monitoring.alerts import Alarm
+from pipelines.monitoring.ports import Notifier, Warehouse
 
 PAUSE_DAYS = 3  # of silence, then the same alarm is a new incident
 WEEK = timedelta(days=7)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Problem
 from pipelines.core.records import Interval
+from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of
 
 SURE = 0.99  # of an interval; it is asked every night, so 95 in 100 would be too few

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.core.contracts import Registry, Warehouse
 from pipelines.core.errors import GateRefused, RegistryAway, UsageError
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import LedgerEntry, ModelVersion
 from pipelines.promotion.eligibility import as_blessed, find_lack
+from pipelines.promotion.ports import Ledger, Registry
 
 MADE = ("promoted", "rolled back")  # the entries that made a version champion
 
@@ -47,7 +47,7 @@ def reigning(ledger: Sequence[LedgerEntry]) -> str | None:
 
 
 def look(
-    registry: Registry, warehouse: Warehouse, features: Mapping[str, str] | None = None
+    registry: Registry, warehouse: Ledger, features: Mapping[str, str] | None = None
 ) -> Throne:
     """See whether somebody moved the alias, check what it points to now, and write down what that means.
 
@@ -79,7 +79,7 @@ def look(
     return Throne(champion, None, None, entry)
 
 
-def crown(entry: LedgerEntry, registry: Registry, warehouse: Warehouse) -> None:
+def crown(entry: LedgerEntry, registry: Registry, warehouse: Ledger) -> None:
     """Make the entry's version champion, the one before it previous champion, and write it down.
 
     The ledger is last: a move that was cut short is seen, checked and written down by `look`.
@@ -94,7 +94,7 @@ def crown(entry: LedgerEntry, registry: Registry, warehouse: Warehouse) -> None:
 
 
 def _last_good(
-    ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Warehouse
+    ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Ledger
 ) -> ModelVersion | None:
     """The last champion that is blessed still."""
     for number in dict.fromkeys(reversed(made_champions(ledger))):
@@ -107,7 +107,7 @@ def _last_good(
 def proven_version(
     version: str,
     registry: Registry,
-    warehouse: Warehouse,
+    warehouse: Ledger,
     features: Mapping[str, str] | None = None,
 ) -> ModelVersion:
     """The version with that number; raises UsageError when there is none, GateRefused when it is not proven."""
@@ -124,7 +124,7 @@ def promote_by_hand(
     version: str,
     reason: str,
     registry: Registry,
-    warehouse: Warehouse,
+    warehouse: Ledger,
     features: Mapping[str, str] | None = None,
 ) -> None:
     """Make a version champion because a person says so; raises as `proven_version`."""
@@ -143,7 +143,7 @@ class Ways:
 
 
 def find_ways(
-    registry: Registry, warehouse: Warehouse, features: Mapping[str, str] | None = None
+    registry: Registry, warehouse: Ledger, features: Mapping[str, str] | None = None
 ) -> Ways:
     """The versions that may serve now; none as long as the registry does not answer."""
     made = made_champions(warehouse.ledger())
@@ -163,7 +163,7 @@ def find_ways(
 def roll_back(
     reason: str,
     registry: Registry,
-    warehouse: Warehouse,
+    warehouse: Ledger,
     features: Mapping[str, str] | None = None,
 ) -> LedgerEntry:
     """Give the place back to the champion before: the last one that is proven still.
@@ -196,7 +196,7 @@ def roll_back(
 def _another(
     made: Sequence[str],
     registry: Registry,
-    warehouse: Warehouse,
+    warehouse: Ledger,
     features: Mapping[str, str] | None,
 ) -> str:
     """What to do when no earlier champion may serve: promote the canary, if it may, or wait."""
@@ -210,7 +210,7 @@ def _another(
 def _unproven(
     version: ModelVersion,
     registry: Registry,
-    warehouse: Warehouse,
+    warehouse: Ledger,
     features: Mapping[str, str] | None,
 ) -> str | None:
     """Why a version may not be champion, or None."""
@@ -224,7 +224,7 @@ def _unproven(
     return None
 
 
-def _vacant(ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Warehouse) -> Throne:
+def _vacant(ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Ledger) -> Throne:
     """Nobody stands there: the alias was taken away, or its version deleted."""
     last = reigning(ledger)
     if last is None:
@@ -249,7 +249,7 @@ def _tell_once(
     entry: LedgerEntry,
     ledger: Sequence[LedgerEntry],
     registry: Registry,
-    warehouse: Warehouse,
+    warehouse: Ledger,
 ) -> LedgerEntry | None:
     """Write an entry to the ledger, and on the version in MLflow, where whoever moved it sees it."""
     if ledger and ledger[-1] == entry:

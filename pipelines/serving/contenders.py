@@ -9,13 +9,16 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Lake, Problem, Question, Registry, Reply, Validator, Workers
 from pipelines.core.errors import DataError, GateRefused, TemporaryError
 from pipelines.core.records import Partition
+from pipelines.data.ports import Lake, Validator
+from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of
+from pipelines.promotion.ports import Registry
 from pipelines.serving.rendezvous import Contender, Fared, Turn, refuse_scores
 from pipelines.training.labels import event_keys, refuse_twins
 from pipelines.training.model import rounded
+from pipelines.training.ports import Question, Reply, Workers
 from pipelines.training.trailing import DAYS, trailing_levels
 
 SUITE = "predictions"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import date
 
 from pipelines.core.config import EvaluateParams
-from pipelines.core.contracts import Lake, Pages, Problem, Registry, Warehouse, Workers
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import (
@@ -16,6 +15,8 @@ from pipelines.core.records import (
     LeakCheck,
     ModelVersion,
 )
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
 from pipelines.evaluation.compare import (
     CHAMPION,
     baseline_scores,
@@ -31,9 +32,13 @@ from pipelines.evaluation.plots import draw
 from pipelines.evaluation.reading import readings
 from pipelines.features.coverage import check_test
 from pipelines.metrics.task import task_of
+from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.champion import look, made_champions
 from pipelines.promotion.eligibility import as_blessed, find_feature_lack, find_lack
+from pipelines.promotion.ports import Registry
+from pipelines.reports.ports import Pages
 from pipelines.training.examples import Examples, find_past, join_examples, read_past
+from pipelines.training.ports import Workers
 
 
 def evaluate(

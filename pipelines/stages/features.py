@@ -10,11 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.core.config import FeatureParams
-from pipelines.core.contracts import Engine, Lake, Problem, Validator
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import FeatureTable, Partition, Validation
 from pipelines.data.partitions import keep_all, plain, split_days
+from pipelines.data.ports import Lake, Validator
+from pipelines.define.problem import Problem
 from pipelines.features import day_tables as calendar
 from pipelines.features.coverage import check_tonight
 from pipelines.features.daily import Totals
@@ -27,6 +28,7 @@ from pipelines.features.inputs import (
     together,
 )
 from pipelines.features.meaning import meanings
+from pipelines.features.ports import Engine
 from pipelines.features.query import features_query
 
 Judge = Callable[[date, pa.Table], None]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipelines.core.config import IngestParams
-    from pipelines.core.contracts import Lake, Problem, Source, Table, Versions
+    from pipelines.data.ports import Lake, Versions
+    from pipelines.define.problem import Problem, Source, Table
 
 WRITERS = 8  # threads that write partitions: they mostly wait for the disk
 

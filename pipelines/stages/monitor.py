@@ -10,7 +10,6 @@ from itertools import groupby
 import pandas as pd
 
 from pipelines.core.config import MonitorParams
-from pipelines.core.contracts import Lake, Notifier, Pages, Problem, Registry, Warehouse
 from pipelines.core.records import (
     Candidates,
     Evaluation,
@@ -25,6 +24,8 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.data.effective import judged_days
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
 from pipelines.evaluation.testset import find_test_set
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.alerts import Alarm, find_alarms, over
@@ -35,9 +36,12 @@ from pipelines.monitoring.incidents import only_file, resolve, tell
 from pipelines.monitoring.kept import night_metrics, summary
 from pipelines.monitoring.maturity import known_by_all
 from pipelines.monitoring.oddities import draw, find_outliers
+from pipelines.monitoring.ports import Notifier, Warehouse
 from pipelines.monitoring.promises import Promises, promise_of, read_promises
 from pipelines.monitoring.quality import daily_quality
 from pipelines.promotion.champion import find_ways
+from pipelines.promotion.ports import Registry
+from pipelines.reports.ports import Pages
 from pipelines.reports.render import render
 from pipelines.reports.run_report import view
 from pipelines.training.labels import event_keys

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pipelines.audit.tags import mend_tags, tags_of
 from pipelines.core.config import PromoteParams
-from pipelines.core.contracts import Lake, ModelFile, Question, Registry, Reply, Warehouse, Workers
 from pipelines.core.errors import BusyError, GateRefused
 from pipelines.core.records import (
     Blessing,
@@ -20,10 +19,14 @@ from pipelines.core.records import (
     LedgerEntry,
     Verdict,
 )
+from pipelines.data.ports import Lake
+from pipelines.monitoring.ports import Warehouse
 from pipelines.monitoring.promises import make_promises
 from pipelines.promotion.champion import crown, made_champions, reigning
 from pipelines.promotion.gate import judge, quality
+from pipelines.promotion.ports import Registry
 from pipelines.training.golden import TOLERANCE, furthest, golden_day
+from pipelines.training.ports import ModelFile, Question, Reply, Workers
 
 
 def promote(

@@ -6,7 +6,6 @@ from datetime import date
 from functools import cache, partial
 
 from pipelines.core.config import ScoreParams
-from pipelines.core.contracts import Lake, Problem, Registry, Validator, Warehouse, Workers
 from pipelines.core.errors import DataError, GateRefused, RegistryAway
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import (
@@ -18,9 +17,13 @@ from pipelines.core.records import (
     ScoringRun,
     Verdict,
 )
+from pipelines.data.ports import Lake, Validator
+from pipelines.define.problem import Problem
+from pipelines.monitoring.ports import Warehouse
 from pipelines.monitoring.quality import subject
 from pipelines.promotion.champion import look
 from pipelines.promotion.eligibility import ALIASES, as_blessed
+from pipelines.promotion.ports import Registry
 from pipelines.serving.contenders import Desk, ask_all, read_events
 from pipelines.serving.publication import CHALLENGER, compose, name_run
 from pipelines.serving.rendezvous import (
@@ -34,6 +37,7 @@ from pipelines.serving.rendezvous import (
     withhold,
     without_registry,
 )
+from pipelines.training.ports import Workers
 
 
 def score(

@@ -8,9 +8,11 @@ from datetime import date
 import pandas as pd
 
 from pipelines.core.config import SettleParams
-from pipelines.core.contracts import Lake, Problem, Warehouse
 from pipelines.core.records import Partition, Settlement
 from pipelines.data.effective import settled_days
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
+from pipelines.monitoring.ports import Warehouse
 from pipelines.training.labels import event_keys, label_facts, refuse_twins
 
 

@@ -11,16 +11,19 @@ from datetime import date
 import numpy as np
 
 from pipelines.core.config import TrainParams
-from pipelines.core.contracts import Fitted, Lake, Problem, Recipe, Registry
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
 from pipelines.data.effective import gap_days
+from pipelines.data.ports import Lake
 from pipelines.define.dictionary import page
+from pipelines.define.problem import Problem, Recipe
 from pipelines.metrics.bootstrap import Samples, day_weights, measure
 from pipelines.metrics.task import task_of
+from pipelines.promotion.ports import Registry
 from pipelines.training.examples import Examples, Past, find_past, read_past, score_events
 from pipelines.training.golden import golden_day, golden_scores
+from pipelines.training.ports import Fitted
 from pipelines.training.recipes import Attempts
 from pipelines.training.refit import fit_both, fit_recipe
 from pipelines.training.selection import choose

@@ -9,15 +9,6 @@ from datetime import date
 import pyarrow as pa
 
 from pipelines.core.config import ValidateParams
-from pipelines.core.contracts import (
-    Lake,
-    Pages,
-    Problem,
-    RuleResult,
-    Table,
-    Validator,
-    Warehouse,
-)
 from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import Landed, Partition, Validation
@@ -31,6 +22,7 @@ from pipelines.data.acceptance import (
     recall_all,
 )
 from pipelines.data.additions import Additions
+from pipelines.data.ports import Lake, RuleResult, Validator
 from pipelines.data.quarantine import counts, critical, decide, put_aside
 from pipelines.data.release import released, with_repaired
 from pipelines.data.schema_contract import conform, lacking, long_texts, off_calendar, stray_numbers
@@ -40,6 +32,9 @@ from pipelines.data.validation import (
     conclude,
     findings_table,
 )
+from pipelines.define.problem import Problem, Table
+from pipelines.monitoring.ports import Warehouse
+from pipelines.reports.ports import Pages
 from pipelines.reports.render import render
 from pipelines.reports.validation_report import SAMPLE_DAYS, SAMPLE_ROWS, view
 

@@ -12,9 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import FeatureTable, Partition, TaskName
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
 from pipelines.metrics.classification import Scored
 from pipelines.training.labels import label_events, label_facts
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Problem
 from pipelines.core.errors import DataError
+from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of
 
 SEPARATOR = "|"

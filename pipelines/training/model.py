@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Recipe
 from pipelines.core.errors import DataError, RecipeError
 from pipelines.core.records import TaskName
+from pipelines.define.problem import Recipe
 from pipelines.metrics.task import PROBABILITIES, TASKS, Bounds, Task
 from pipelines.training.examples import Examples, Kind
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from pipelines.core.contracts import Recipe
 from pipelines.core.errors import ConfigError, RecipeError
+from pipelines.define.problem import Recipe
 
 Made = TypeVar("Made")
 

@@ -9,8 +9,8 @@ from datetime import date
 import numpy as np
 
 from pipelines.core.config import TrainParams
-from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.records import Interval, Refit
+from pipelines.define.problem import Problem, Recipe
 from pipelines.metrics.task import TASKS, Task
 from pipelines.training.examples import Examples, score_events
 from pipelines.training.model import Model, fit

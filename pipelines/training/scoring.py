@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.core.contracts import ModelFile, Question, Reply, Workers
 from pipelines.core.errors import DataError, GateRefused
+from pipelines.training.ports import ModelFile, Question, Reply, Workers
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from functools import cache
 
 import numpy as np
 
-from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 from pipelines.data.effective import trailing_days
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of
 from pipelines.training.labels import label_facts
 

@@ -13,9 +13,10 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Lake, Problem
 from pipelines.core.errors import DataError
 from pipelines.core.records import FeatureTable, TaskName
+from pipelines.data.ports import Lake
+from pipelines.define.problem import Problem
 from pipelines.training.labels import label_events, label_facts
 
 LOOKED_AT = 180  # days; the older half of them tells how outcomes come

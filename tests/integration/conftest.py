@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, make_url, text
 from infra.database import serve
 from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.adapters.engines.spark import SparkEngine
-from pipelines.core.contracts import Engine
+from pipelines.features.ports import Engine
 from tests.integration.killing import Killer, a_killer
 
 

@@ -21,15 +21,16 @@ from pipelines.adapters.lake.lake import LocalLake
 from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.adapters.workers.pool import ProcessWorkers
 from pipelines.core.config import EvaluateParams, Places, PromoteParams, TrainParams
-from pipelines.core.contracts import ModelFile, Problem, Recipe, Table
 from pipelines.core.records import Candidates, Evaluation, FeatureTable, Landed, Verdict
 from pipelines.define.features import FeatureSet
+from pipelines.define.problem import Problem, Recipe, Table
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.promote import promote
 from pipelines.stages.train import train
 from pipelines.training.examples import Examples
 from pipelines.training.model import Model, fit
 from pipelines.training.model_file import unpack
+from pipelines.training.ports import ModelFile
 
 FIRST = date(2013, 1, 1)
 DAY = date(2013, 4, 1)

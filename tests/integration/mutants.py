@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.adapters.lake.lake import LocalLake
-from pipelines.core.contracts import Problem
+from pipelines.define.problem import Problem
 from pipelines.features import day_tables as calendar
 from pipelines.features import inputs as accepted
 from pipelines.features.inputs import Accepted

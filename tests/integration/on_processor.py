@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.core.contracts import Recipe
+from pipelines.define.problem import Recipe
 from pipelines.training.examples import Examples
 from pipelines.training.model import fit
 from pipelines.training.model_file import pack, unpack

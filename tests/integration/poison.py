@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.core.contracts import Problem
+from pipelines.define.problem import Problem
 
 Partitions = Mapping[str, Mapping[date, pa.Table]]  # table → day of the partition → rows
 MORE, LATER = "more rows", "later partitions"

@@ -18,15 +18,6 @@ from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.audit.tags import tags_of
 from pipelines.core.config import MonitorParams, ScoreParams, SettleParams
-from pipelines.core.contracts import (
-    Fitted,
-    ModelFile,
-    Outcome,
-    Problem,
-    Question,
-    Reply,
-    RuleResult,
-)
 from pipelines.core.errors import GateRefused, RegistryAway, TemporaryError
 from pipelines.core.records import (
     Blessing,
@@ -43,10 +34,13 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.data.expectations import Suite
+from pipelines.data.ports import RuleResult
+from pipelines.define.problem import Problem
 from pipelines.stages.monitor import monitor
 from pipelines.stages.score import score
 from pipelines.stages.settle import settle
 from pipelines.training.model import Model
+from pipelines.training.ports import Fitted, ModelFile, Outcome, Question, Reply
 from tests.integration.flights import PROBLEM
 
 DAY = date(2013, 10, 1)

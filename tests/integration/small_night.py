@@ -33,13 +33,14 @@ from pipelines.app.run_folder import nights_left
 from pipelines.audit.invariants import Verification
 from pipelines.audit.verify import Stores, verify
 from pipelines.core.config import Places, find_places, read_params
-from pipelines.core.contracts import Problem, RuleResult, Table
 from pipelines.core.errors import MissingDay, RedeyeError
 from pipelines.core.fault_injection import arm
 from pipelines.core.graph import read_graph
 from pipelines.core.records import LedgerEntry
 from pipelines.data.expectations import Suite
+from pipelines.data.ports import RuleResult
 from pipelines.define.features import Column, FeatureSet, History
+from pipelines.define.problem import Problem, Table
 from pipelines.runner import Night, run_chain
 from tests.integration.learning import outcome, worth
 from tests.integration.serving import MemoryPages, MemoryRegistry, MemoryWorkers, judged

@@ -14,9 +14,11 @@ import pyarrow as pa
 from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import FeatureParams
-from pipelines.core.contracts import Engine, Problem, RuleResult
 from pipelines.core.records import FeatureTable, Validation
 from pipelines.data.expectations import Suite
+from pipelines.data.ports import RuleResult
+from pipelines.define.problem import Problem
+from pipelines.features.ports import Engine
 from pipelines.problem.tables import DAILY, SLOW
 from pipelines.stages.features import features
 from tests.integration.flights import PROBLEM

@@ -23,13 +23,14 @@ from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.adapters.mlflow.versions import read_version
 from pipelines.audit.tags import check_tags, mend_tags
 from pipelines.commands.champion import waiting
-from pipelines.core.contracts import Fitted, Recipe
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import ModelVersion
+from pipelines.define.problem import Recipe
 from pipelines.promotion.champion import look, promote_by_hand, roll_back
 from pipelines.training.examples import Examples
 from pipelines.training.model import fit
 from pipelines.training.model_file import pack
+from pipelines.training.ports import Fitted
 from tests.integration.learning import DAY, PROBLEM, World, empty_store, linear, load, rides, trees
 from tests.integration.serving import Serving, judged
 

@@ -18,10 +18,10 @@ from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.audit.verify_model import check_champion
 from pipelines.core.config import Places
-from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.errors import GateRefused, MissingDay
 from pipelines.core.records import Evaluation, FeatureTable, Publication, Verdict
 from pipelines.define.features import Column, FeatureSet, RowFeature
+from pipelines.define.problem import Problem, Recipe
 from pipelines.features.meaning import meanings
 from pipelines.promotion.champion import Ways, find_ways, look, promote_by_hand, reigning, roll_back
 from pipelines.runner import Night

@@ -10,9 +10,9 @@ import sqlglot
 from sqlglot import exp
 
 from pipelines.adapters.engines.duckdb import DuckEngine
-from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError, DataError, TemporaryError
 from pipelines.features.portable import portable
+from pipelines.features.ports import Engine
 
 DAY = date(2013, 10, 1)
 

@@ -12,8 +12,8 @@ from small_world import Judge, Tables, World, a_world, as_arrow, days_of, flight
 from sqlglot import exp
 
 from pipelines.adapters.engines.duckdb import DuckEngine
-from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import ConfigError, DataError
+from pipelines.data.ports import RuleResult
 from pipelines.define.features import Column
 from pipelines.features import inputs as accepted
 from pipelines.problem.features import FEATURES

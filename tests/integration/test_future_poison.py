@@ -14,8 +14,8 @@ from small_world import SCHEMAS, Partitions, World, as_arrow, flights
 from pipelines.adapters.sources.open import open_source
 from pipelines.app.services import load_problem
 from pipelines.core.config import read_params
-from pipelines.core.contracts import Problem
 from pipelines.core.errors import MissingDay
+from pipelines.define.problem import Problem
 from tests.integration.flights import PROBLEM
 
 FIRST, DAY = date(2013, 2, 10), date(2013, 3, 12)  # the 28 days between hold the spring's short day

@@ -34,9 +34,9 @@ from poison import LATER, MORE, Poison, corrected, poisoned
 from small_world import Partitions, World, as_arrow, flights
 
 from pipelines.adapters.engines.duckdb import DuckEngine
-from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.define.features import Column, Crowd, Latest, Window
+from pipelines.define.problem import Problem
 from pipelines.problem.features import FEATURES, hour
 from tests.integration.flights import PROBLEM
 

@@ -17,8 +17,8 @@ from learning import World as Rides
 from small_world import SCHEMAS, Tables, World, as_arrow, flights, midnight
 
 from pipelines.core.config import EvaluateParams
-from pipelines.core.contracts import Problem
 from pipelines.core.records import Candidate, Candidates, LeakCheck
+from pipelines.define.problem import Problem
 from pipelines.problem.features import FEATURES, arrival_hour, clock_minutes, hour
 from pipelines.stages import evaluate as stage
 from pipelines.stages import train

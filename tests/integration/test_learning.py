@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.core.contracts import Problem, Recipe
 from pipelines.core.errors import BusyError, ConfigError, DataError, GateRefused
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
+from pipelines.define.problem import Problem, Recipe
 from pipelines.metrics.classification import METRICS
 from pipelines.monitoring.promises import read_promises
 from pipelines.training.examples import Examples, find_past, read_past, score_events

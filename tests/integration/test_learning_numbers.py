@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.core.contracts import Recipe
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Interval
+from pipelines.define.problem import Recipe
 from pipelines.training.golden import golden_day, golden_scores
 from tests.integration.learning import DAY, FIRST, REGRESSION, World, linear, load, trees
 from tests.integration.test_learning import spoiled

@@ -11,8 +11,8 @@ import pytest
 
 from pipelines.app.console import show_story
 from pipelines.audit.lineage import Archive, tell_event, trace
-from pipelines.core.contracts import ModelFile
 from pipelines.core.errors import DataError
+from pipelines.training.ports import ModelFile
 from tests.integration.flights import PROBLEM
 from tests.integration.hostile import DEEP, with_card
 from tests.integration.learning import WORKERS, fitted

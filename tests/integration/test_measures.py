@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError
 from pipelines.define.features import Column, FeatureSet, History, Window
 from pipelines.features import day_tables as calendar
 from pipelines.features.daily_aggregates import totals_query
+from pipelines.features.ports import Engine
 from pipelines.features.query import features_query
 from pipelines.features.scope import Shape
 

@@ -18,7 +18,6 @@ import pytest
 from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.audit.tags import tags_of
 from pipelines.core.config import Places
-from pipelines.core.contracts import Fitted
 from pipelines.core.errors import (
     ConfigError,
     DataError,
@@ -30,6 +29,7 @@ from pipelines.core.files import MOST_BYTES
 from pipelines.core.records import ModelVersion
 from pipelines.training.model import Model
 from pipelines.training.model_file import pack
+from pipelines.training.ports import Fitted
 from tests.integration.learning import DAY, PROBLEM, empty_store, fitted, load, rides
 from tests.integration.serving import judged
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import DataError, UsageError
+from pipelines.data.ports import RuleResult
 from pipelines.data.quarantine import critical
 from pipelines.data.release import find_aside, release, released
 from tests.integration.small_night import DAY, FIRST, Nights, Possible, Timetable

@@ -14,11 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipelines.core.contracts import Engine
 from pipelines.core.errors import ConfigError
 from pipelines.define.features import Column, FeatureSet
 from pipelines.define.row import case, clip, coalesce, greatest, least, log
 from pipelines.features import day_tables as calendar
+from pipelines.features.ports import Engine
 from pipelines.features.query import features_query
 from pipelines.features.scope import Shape
 

@@ -14,9 +14,9 @@ import pytest
 
 from pipelines.adapters.workers.pool import ProcessWorkers
 from pipelines.app import summary
-from pipelines.core.contracts import ModelFile, Outcome, Question, Reply
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, Publication, Verdict
+from pipelines.training.ports import ModelFile, Outcome, Question, Reply
 from tests.integration.hostile import BOMBS
 from tests.integration.serving import DAY, Judge, MemoryWorkers, Serving
 

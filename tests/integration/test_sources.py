@@ -23,8 +23,8 @@ import sqlalchemy as sa
 from pipelines.adapters.sources import files as filesource
 from pipelines.adapters.sources.open import open_source
 from pipelines.adapters.sources.sql import SqlSource
-from pipelines.core.contracts import Problem, Source, Table
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
+from pipelines.define.problem import Problem, Source, Table
 from pipelines.problem import PROBLEM
 
 DAY, EMPTY, ABSENT = date(2020, 1, 9), date(2020, 1, 10), date(2020, 1, 11)

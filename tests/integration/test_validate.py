@@ -17,9 +17,9 @@ import pytest
 from pipelines.adapters.great_expectations import GxValidator
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import ValidateParams
-from pipelines.core.contracts import RuleResult
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Landed, Partition, TableCheck, Validation
+from pipelines.data.ports import RuleResult
 from pipelines.problem.source import Feed
 from pipelines.stages.validate import validate
 from tests.integration.flights import PROBLEM

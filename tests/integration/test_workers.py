@@ -23,11 +23,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.adapters.workers.pool import ProcessWorkers
-from pipelines.core.contracts import ModelFile, Question, Recipe, Reply
+from pipelines.define.problem import Recipe
 from pipelines.problem.model import RECIPES
 from pipelines.training.examples import Examples
 from pipelines.training.model import Form, Model, fit
 from pipelines.training.model_file import pack
+from pipelines.training.ports import ModelFile, Question, Reply
 from tests.integration.hostile import BOMBS, DEEP, with_card
 
 SCHEMA: Mapping[str, Any] = {"wind": "number", "line": "category"}

@@ -14,9 +14,9 @@ import pyarrow as pa
 from small_world import Judge, Tables, World, as_arrow, flights, midnight, planes
 
 from pipelines.core.config import IngestParams, ValidateParams
-from pipelines.core.contracts import Problem
 from pipelines.core.errors import MissingDay
 from pipelines.core.records import FeatureTable, Landed, Validation
+from pipelines.define.problem import Problem
 from pipelines.stages.ingest import ingest
 from pipelines.stages.validate import validate
 from tests.integration.flights import PROBLEM

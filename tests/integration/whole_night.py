@@ -18,9 +18,9 @@ from pipelines.adapters.workers.pool import ProcessWorkers
 from pipelines.app.services import Redeye
 from pipelines.cli import main
 from pipelines.core.config import Places, read_params
-from pipelines.core.contracts import Recipe
 from pipelines.core.errors import MissingDay
 from pipelines.define.features import FeatureSet
+from pipelines.define.problem import Recipe
 from tests.integration import small_night
 from tests.integration.learning import CODE, linear
 from tests.integration.serving import MemoryNotifier

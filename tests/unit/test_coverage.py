@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from pipelines.adapters.lake.lake import LocalLake
-from pipelines.core.contracts import Problem
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import FeatureTable, Partition
 from pipelines.define.features import Column, FeatureSet, History
+from pipelines.define.problem import Problem
 from pipelines.features.coverage import check_test, check_tonight
 from pipelines.problem import PROBLEM
 

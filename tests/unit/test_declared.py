@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.core.contracts import Table
 from pipelines.core.errors import ConfigError
 from pipelines.data.problem_checks import check_metric, check_problem
 from pipelines.define.features import Latest, Lookup
+from pipelines.define.problem import Table
 from pipelines.problem import PROBLEM
 
 

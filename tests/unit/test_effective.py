@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.config import Params, read_params
-from pipelines.core.contracts import Problem
 from pipelines.data.effective import (
     corrections_days,
     gap_days,
@@ -16,6 +15,7 @@ from pipelines.data.effective import (
     settled_days,
     trailing_days,
 )
+from pipelines.define.problem import Problem
 from pipelines.problem import PROBLEM
 from pipelines.training.split import split_days
 

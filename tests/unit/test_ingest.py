@@ -13,10 +13,10 @@ import pytest
 
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import IngestParams
-from pipelines.core.contracts import Problem, Table
 from pipelines.core.errors import DataError, MissingDay, TemporaryError, UsageError
 from pipelines.core.records import Landed, Partition
 from pipelines.data.refetch import Span, refetch
+from pipelines.define.problem import Problem, Table
 from pipelines.problem import PROBLEM
 from pipelines.stages.ingest import ingest
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.core.contracts import Problem
+from pipelines.define.problem import Problem
 from pipelines.monitoring.live import find_live
 from pipelines.problem import PROBLEM
 

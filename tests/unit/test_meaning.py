@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.core.contracts import Problem
 from pipelines.define.features import (
     Column,
     Crowd,
@@ -18,6 +17,7 @@ from pipelines.define.features import (
     RowFeature,
     Window,
 )
+from pipelines.define.problem import Problem
 from pipelines.features.meaning import meanings
 from pipelines.problem import PROBLEM
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.core.contracts import Recipe
 from pipelines.core.errors import ConfigError, DataError, GateRefused
+from pipelines.define.problem import Recipe
 from pipelines.evaluation.importance import Shuffled
 from pipelines.problem.model import RECIPES
 from pipelines.training import model_file as modelfile

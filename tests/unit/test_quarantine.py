@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.contracts import RuleResult
+from pipelines.data.ports import RuleResult
 from pipelines.data.quarantine import counts, decide, put_aside
 
 Severity = Literal["critical", "warning", "info"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.core.contracts import Recipe
+from pipelines.define.problem import Recipe
 from pipelines.metrics.task import TASKS
 from pipelines.training.examples import Examples
 from pipelines.training.model import Model, fit

@@ -7,8 +7,8 @@ from typing import Literal
 import pyarrow as pa
 import pytest
 
-from pipelines.core.contracts import RuleResult, Table
 from pipelines.core.records import Partition
+from pipelines.data.ports import RuleResult
 from pipelines.data.quarantine import critical, decide
 from pipelines.data.validation import (
     Judgement,
@@ -17,6 +17,7 @@ from pipelines.data.validation import (
     findings_table,
     recall,
 )
+from pipelines.define.problem import Table
 from pipelines.problem import PROBLEM
 
 DAY = date(2013, 10, 1)

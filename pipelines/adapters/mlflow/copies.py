@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pipelines.adapters.lake.sharing import among_writers
 from pipelines.adapters.mlflow.models import FORMS
 from pipelines.core.config import Places
-from pipelines.core.contracts import ModelFile
 from pipelines.core.files import write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.training.model import Form
 from pipelines.training.model_file import check_sha256
+from pipelines.training.ports import ModelFile
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,15 @@ from pipelines.adapters.mlflow.runs import (
 from pipelines.adapters.mlflow.versions import facts_of, keep_version, read_facts, read_version
 from pipelines.audit.tags import TAG_LENGTH
 from pipelines.core.config import Places
-from pipelines.core.contracts import Fitted, ModelFile, Problem
 from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
 from pipelines.core.fault_injection import reach
 from pipelines.core.files import read_regular, scratch_folder, write_whole
 from pipelines.core.records import ModelVersion
+from pipelines.define.problem import Problem
 from pipelines.promotion.eligibility import ALIASES
 from pipelines.training.model import Form
 from pipelines.training.model_file import check_sha256
+from pipelines.training.ports import Fitted, ModelFile
 
 PAGE = 1000  # versions in one answer
 CHAMPION = "champion.json"

@@ -14,12 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines.adapters.mlflow.models import HELD_OUT, write_folder
 from pipelines.adapters.mlflow.runs import measure
 from pipelines.audit.tags import SHOWN, learned_tags
-from pipelines.core.contracts import Fitted
 from pipelines.core.fault_injection import reach
 from pipelines.core.files import scratch_folder
 from pipelines.core.masking import mask
 from pipelines.core.records import Learned, ModelVersion
 from pipelines.training.model_file import pack
+from pipelines.training.ports import Fitted
 
 # What a version's facts can be. MLflow takes any text for a tag, from anybody who reaches it.
 NUMBER = re.compile(r"\A[1-9][0-9]{0,17}\Z")

@@ -29,7 +29,7 @@ from pipelines.core.files import is_there, read_regular
 from pipelines.core.memory import limited_memory
 
 if TYPE_CHECKING:
-    from pipelines.core.contracts import Source, Table
+    from pipelines.define.problem import Source, Table
 
 FORMATS = ("parquet", "csv")
 MEMORY_BYTES = 8 * 2**30  # that one file may unpack to

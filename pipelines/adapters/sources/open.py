@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pipelines.core.contracts import Problem, Source
+    from pipelines.define.problem import Problem, Source
 
 SCHEME = re.compile(r"\A([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 

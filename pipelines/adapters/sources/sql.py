@@ -19,7 +19,7 @@ from pipelines.core.errors import ConfigError, DataError, RedeyeError, Temporary
 from pipelines.core.files import is_there
 
 if TYPE_CHECKING:
-    from pipelines.core.contracts import Table
+    from pipelines.define.problem import Table
 
 # What no second try mends: the message says so, the class of the error does not.
 REFUSED = re.compile(

@@ -21,9 +21,9 @@ from typing import IO, TYPE_CHECKING
 from weakref import finalize
 
 from pipelines.adapters.workers.child import REPLY_BYTES, STARVED
-from pipelines.core.contracts import Question, Reply
 from pipelines.core.errors import TemporaryError
 from pipelines.core.files import scratch_file, scratch_folder
+from pipelines.training.ports import Question, Reply
 
 if TYPE_CHECKING:
     import pandas as pd

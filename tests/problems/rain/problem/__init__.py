@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.core.contracts import Problem, Table
+from pipelines.define.problem import Problem, Table
 from pipelines.problem.features import FEATURES
 from pipelines.problem.label import outcome, value
 from pipelines.problem.model import RECIPES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.core.contracts import Recipe
+from pipelines.define.problem import Recipe
 
 
 def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> Any:

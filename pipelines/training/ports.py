@@ -1,0 +1,82 @@
+"""Model files, and the processes in which they are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from pipelines.training.model import Form, Model
+
+
+Outcome = Literal["answered", "refused", "late", "crashed", "out of memory"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that is to be registered."""
+
+    model: Model
+    held_out: Model  # the fit that its evidence comes from
+    metrics: Mapping[str, float]
+    meanings: Mapping[str, str]  # hashes of the declarations of the features, by their names
+
+    @property
+    def learned_meanings(self) -> dict[str, str]:
+        """Those of the features that the model reads."""
+        return {name: self.meanings[name] for name in self.model.schema if name in self.meanings}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The file of a registered model, proven to be the one that was registered."""
+
+    path: Path
+    form: Form
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A model that is to score rows: of a Parquet file, or of a frame; without any, to be opened."""
+
+    name: str  # whose answer it will be
+    model: ModelFile
+    table: Path | pd.DataFrame | None
+    days: int = 1  # of how many days the rows are: each may take the deadline
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a question: scores of the rows in their order, or why there are none."""
+
+    outcome: Outcome
+    reason: str
+    seconds: float  # from the start of its process to its end
+    scores: np.ndarray | None
+    bounds: tuple[float, float] | None = (
+        None  # beyond them, the model says, its scores are no answer
+    )
+    features: tuple[str, ...] = ()  # that the model says it reads
+
+
+class Workers(Protocol):
+    """Processes that answer questions, each within a deadline and a memory limit."""
+
+    def expect(self) -> None:
+        """A question will come soon: be ready."""
+        ...
+
+    def ask(
+        self, questions: Sequence[Question]
+    ) -> AbstractContextManager[Iterator[tuple[Question, Reply]]]:
+        """Have all questions answered side by side, as long as the context lasts; inside, every question
+        with its reply, as they come.
+        """
+        ...
