@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipelines.metrics.bootstrap import day_weights, interval
-from pipelines.metrics.classification import BINS, Scored, calibration_error
+from pipelines.metrics.classification import BINS, ScoredEvents, calibration_error
 
 DAYS, CENTRE, LIMIT, RESAMPLES = 28, -1.5, 0.03, 300
 SIZES = (300, 672, 3000, 20_000)
@@ -30,7 +30,7 @@ PLANTED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def plain_error(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def plain_error(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Mean absolute error of ten bins, as it is."""
     edges = np.quantile(scored.scores, np.linspace(0, 1, BINS + 1)[1:-1])
     cell = np.searchsorted(edges, scored.scores, "right") * scored.n_days + scored.days
@@ -46,7 +46,9 @@ def expit(logits: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def world(seed: int, n_events: int, mood: float, planted: str) -> tuple[Scored, Scored, float]:
+def world(
+    seed: int, n_events: int, mood: float, planted: str
+) -> tuple[ScoredEvents, ScoredEvents, float]:
     """The model's and the baseline's scores of a world's events, and how far the model's are off."""
     rng = np.random.default_rng(seed)
     days = np.sort(np.arange(n_events) % DAYS)
@@ -55,7 +57,7 @@ def world(seed: int, n_events: int, mood: float, planted: str) -> tuple[Scored, 
     labels = (rng.random(n_events) < expit(logits + moods)).astype("float64")
     said, true = expit(PLANTED[planted](logits)), expit(logits)
     model, rate = (
-        Scored(labels, scores, labels, days, DAYS)
+        ScoredEvents(labels, scores, labels, days, DAYS)
         for scores in (said, np.full(n_events, true.mean()))
     )
     return model, rate, float(np.sqrt(np.mean((said - true) ** 2)))

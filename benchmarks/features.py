@@ -29,7 +29,7 @@ from pipelines.core.config import FeatureParams
 from pipelines.core.records import FeatureTable, Validation
 from pipelines.data.ports import RuleResult
 from pipelines.problem import PROBLEM
-from pipelines.problem.source import Feed
+from pipelines.problem.source import ReplaySource
 from pipelines.stages.features import features
 
 KEYS = {
@@ -104,7 +104,7 @@ def timed(work: Work) -> float:
 
 
 def land(data: Path, n_days: int) -> None:
-    lake, feed = LocalLake(data), Feed()
+    lake, feed = LocalLake(data), ReplaySource()
     for n in range(n_days):
         day = PROBLEM.first_day + timedelta(days=n)
         tables = ["schedule"] if n == n_days - 1 else ["schedule", "flights", "weather"]

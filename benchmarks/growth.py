@@ -26,7 +26,7 @@ from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import FeatureParams
 from pipelines.core.records import Validation
 from pipelines.problem import PROBLEM
-from pipelines.problem.source import Feed
+from pipelines.problem.source import ReplaySource
 from pipelines.stages.features import features
 
 
@@ -66,7 +66,7 @@ def main() -> None:
 
 def land(data: Path, n_days: int, times: int) -> None:
     """Days of the feed, every flight so many times under other numbers."""
-    lake, feed = LocalLake(data), Feed()
+    lake, feed = LocalLake(data), ReplaySource()
     for n in range(n_days):
         day = PROBLEM.first_day + timedelta(days=n)
         for table in ("schedule", "flights"):

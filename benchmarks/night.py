@@ -88,9 +88,9 @@ def land(own: Path, day: date, yesterday: date) -> None:
     import pyarrow.parquet as pq
     from dvc.repo import Repo
 
-    from pipelines.problem.source import Feed
+    from pipelines.problem.source import ReplaySource
 
-    feed = Feed()
+    feed = ReplaySource()
     for table, of in (("schedule", day), ("flights", yesterday), ("weather", yesterday)):
         path = own / "raw" / table / f"{of}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)

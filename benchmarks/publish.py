@@ -209,7 +209,7 @@ def five_contenders(root: Path, day: date) -> dict[str, list[float]]:
     """What is waited for when five answer: each alone, and all of them at once."""
     from pipelines.app.services import open_redeye
     from pipelines.core.records import FeatureTable
-    from pipelines.training.ports import Question
+    from pipelines.training.ports import ScoringRequest
 
     services = open_redeye(os.environ).services
     registry, workers, lake = (services[name]() for name in ("registry", "workers", "lake"))
@@ -219,9 +219,11 @@ def five_contenders(root: Path, day: date) -> dict[str, list[float]]:
     champion = registry.version("champion")
     other = registry.version("1" if champion.version == "2" else "2")
     path = lake.path(table)
-    asked = [Question(f"{n}", registry.fetch(other if n else champion), path) for n in range(5)]
+    asked = [
+        ScoringRequest(f"{n}", registry.fetch(other if n else champion), path) for n in range(5)
+    ]
 
-    def wait(questions: list[Question]) -> float:
+    def wait(questions: list[ScoringRequest]) -> float:
         started = time.perf_counter()
         with workers.ask(questions) as replies:
             for _, reply in replies:

@@ -48,7 +48,7 @@ BACKFILL_FORM = {
 WATCHING = {"settle": TriggerRule.ALL_SUCCESS, "monitor": TriggerRule.ALL_DONE}
 
 
-class Watcher(BaseOperator):
+class FailIfAnyFailed(BaseOperator):
     """Fails the run when a stage failed though later ones survived it; otherwise it is skipped."""
 
     def execute(self, context: Any) -> None:  # noqa: ARG002  Airflow calls it so
@@ -70,7 +70,7 @@ class Plan(CommandOperator):
         return Backfill.of(asked_of(context), GRAPH.names).rehearsal()
 
 
-class Tally(BaseOperator):
+class Summarise(BaseOperator):
     """Says how the days went; fails if a stage of any day did."""
 
     def execute(self, context: Any) -> None:
@@ -97,7 +97,7 @@ def _stage_of_day(name: str, days: list[str]) -> str:
 def night_chain() -> None:
     """The whole chain for the run's day."""
     tasks = _join({stage.name: _night_task(stage) for stage in GRAPH.stages})
-    watcher = Watcher(task_id="watcher", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
+    watcher = FailIfAnyFailed(task_id="watcher", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
     watcher.set_upstream(list(tasks.values()))
 
 
@@ -119,7 +119,7 @@ def watch_chain() -> None:
 def backfill_chain() -> None:
     """Say what will be done, do it for every day, and say how it went."""
     plan = Plan(task_id="plan", retries=1, execution_timeout=PLANNING)
-    tally = Tally(task_id="tally", trigger_rule=TriggerRule.ALL_DONE, retries=0)
+    tally = Summarise(task_id="tally", trigger_rule=TriggerRule.ALL_DONE, retries=0)
     day_chain.expand(day=plan.output).set_downstream(tally)
 
 

@@ -32,7 +32,7 @@ def as_text(words: str) -> str:
     return MARKUP.sub(r"\\\g<0>", visible(" ".join(words.split())))
 
 
-class Look(CommandOperator):
+class CheckAlias(CommandOperator):
     """Sees whether somebody moved the alias in MLflow, checks it, and writes it down."""
 
     def _argv(self, context: Any) -> list[str]:  # noqa: ARG002  every command's
@@ -58,7 +58,7 @@ class Propose(CommandOperator):
         return ["redeye", "promote", "--json"]
 
 
-class Crown(CommandOperator):
+class PromoteApproved(CommandOperator):
     """Makes the approved version champion, in the name of who approved it."""
 
     def _argv(self, context: Any) -> list[str]:
@@ -71,7 +71,7 @@ class Crown(CommandOperator):
 
 def look() -> None:
     """One look at the alias."""
-    Look(task_id="look", execution_timeout=TIMEOUT)
+    CheckAlias(task_id="look", execution_timeout=TIMEOUT)
 
 
 def approval() -> None:
@@ -80,6 +80,6 @@ def approval() -> None:
     approve = ApprovalOperator(task_id="approve", subject=QUESTION, body=as_sent(DETAILS),
                                defaults="Reject", response_timeout=PATIENCE,
                                retries=0)  # fmt: skip
-    promote = Crown(task_id="promote", execution_timeout=TIMEOUT)
+    promote = PromoteApproved(task_id="promote", execution_timeout=TIMEOUT)
     propose.set_downstream(approve)
     approve.set_downstream(promote)

@@ -23,7 +23,7 @@ from infra.settings import (
     open_secrets,
     write_config,
 )
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError
 
 SERVER, SCHEDULER, READER, TRIGGERER = "api-server", "scheduler", "dag-processor", "triggerer"
@@ -105,7 +105,7 @@ class Boot:
             api.unpause(dag)
 
 
-def start_mlflow(home: Home, places: Places, port: int) -> Component:
+def start_mlflow(home: Home, places: Paths, port: int) -> Component:
     """The MLflow UI, over the store that the stages write to."""
     words = ["server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
     store = ["--backend-store-uri", places.tracking_uri]

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from infra.scratch import Server, copy_warehouse, scratch_server
 from infra.settings import REPOSITORY
-from infra.storm import HEAVY, Lives, Seen, Who
+from infra.storm import HEAVY, Lives, Snapshot, Who
 from pipelines.__main__ import settle_in
 from pipelines.core.config import EXPERIMENT, find_places, read_params
 from pipelines.core.dates import parse_day
@@ -62,8 +62,8 @@ class Kept:
     stage: str
     day: date
     root: Path  # everything as it stood before it
-    before: Seen
-    after: Seen
+    before: Snapshot
+    after: Snapshot
     points: Counter[str]  # how often it reached each
     seconds: float
     code: int
@@ -104,12 +104,12 @@ class Card:
         wrong = self.broken + self.lost + self.doubled + self.unapproved + self.changed
         return not wrong and not self.differences
 
-    def glance(self, seen: Seen, kept: Kept, where: str) -> None:
+    def glance(self, seen: Snapshot, kept: Kept, where: str) -> None:
         """Count what is wrong with what consumers read while a stage is cut short."""
         self.glances += 1
         self._count(seen, kept.before, kept.before.approved | kept.after.approved, where)
 
-    def compare(self, seen: Seen, wanted: Seen, where: str) -> None:
+    def compare(self, seen: Snapshot, wanted: Snapshot, where: str) -> None:
         """Count what is other than wanted once a stage has ended."""
         self.asked += 1
         self._count(seen, wanted, seen.approved, where)
@@ -119,7 +119,9 @@ class Card:
         self.differences += [f"{where}: {more} rows too many"] if more else []
         self.differences += [f"{where}: {one}" for one in seen.unlike(wanted)]
 
-    def _count(self, seen: Seen, wanted: Seen, approved: frozenset[Who], where: str) -> None:
+    def _count(
+        self, seen: Snapshot, wanted: Snapshot, approved: frozenset[Who], where: str
+    ) -> None:
         self.broken += bool(seen.broken)
         self.lost += len(wanted.rows.keys() - seen.rows.keys())
         self.doubled += seen.doubled

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError
 from pipelines.core.files import write_whole
 
@@ -54,7 +54,7 @@ class Home:
         return self.path / "logs" / f"{component}.log"
 
 
-def open_home(places: Places) -> Home:
+def open_home(places: Paths) -> Home:
     """The folder of Airflow's state, made if it is missing."""
     home = Home(places.var / "airflow")
     try:

@@ -29,7 +29,7 @@ Who = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
-class Seen:
+class Snapshot:
     """What consumers, and `redeye verify`, find of two nights."""
 
     rows: Mapping[tuple[date, str], Row]
@@ -44,7 +44,7 @@ class Seen:
         """Rows of a version that was not proven, or of nobody."""
         return sum((row[2], row[3]) not in approved for row in self.rows.values())
 
-    def unlike(self, other: Seen) -> list[str]:
+    def unlike(self, other: Snapshot) -> list[str]:
         """What is other than there, but for the rows."""
         found = [
             f"{name} has other rows" for name in self.files if self.files[name] != other.files[name]
@@ -86,19 +86,21 @@ class Lives:
             return None
         return fault.partition(":")[0] or self.MOMENT
 
-    def look(self, day: date) -> Seen:
+    def look(self, day: date) -> Snapshot:
         """Everything there is of the day and the one before it, and what `redeye verify` says."""
         return self._see(day, _seen)
 
-    def glance(self, day: date) -> Seen:
+    def glance(self, day: date) -> Snapshot:
         """What consumers read of the two days, and whether the warehouse tells of them as it should."""
         return self._see(day, _glanced)
 
-    def _see(self, day: date, how: Callable[[Redeye, Mapping[str, str], date], Seen]) -> Seen:
+    def _see(
+        self, day: date, how: Callable[[Redeye, Mapping[str, str], date], Snapshot]
+    ) -> Snapshot:
         seen, _ = self._hear(_look, day, how)
         if isinstance(seen, RedeyeError):
             raise seen
-        return cast("Seen", seen)
+        return cast("Snapshot", seen)
 
     def last_words(self) -> str:
         """The last line that a command printed."""
@@ -157,7 +159,7 @@ def _look(
     said: Path,
     environ: Mapping[str, str],
     day: date,
-    how: Callable[[Redeye, Mapping[str, str], date], Seen],
+    how: Callable[[Redeye, Mapping[str, str], date], Snapshot],
     told: Connection,
 ) -> None:
     """Look at what there is, in this process."""
@@ -168,7 +170,7 @@ def _look(
         told.send(error)
 
 
-def _glanced(redeye: Redeye, _environ: Mapping[str, str], day: date) -> Seen:
+def _glanced(redeye: Redeye, _environ: Mapping[str, str], day: date) -> Snapshot:
     from pipelines.audit.verify_book import check_book
 
     problem, warehouse, books = (
@@ -180,7 +182,7 @@ def _glanced(redeye: Redeye, _environ: Mapping[str, str], day: date) -> Seen:
     plain = found[names].astype(object).where(found[names].notna(), None)
     keys = list(zip(found["day"], found["event_key"], strict=True))
     wrong = [one for each in days for one in check_book(books.open(each), problem.cutoff(each))]
-    return Seen(
+    return Snapshot(
         rows=dict(zip(keys, plain.itertuples(index=False, name=None), strict=True)),
         doubled=len(keys) - len(set(keys)),
         approved=frozenset(),
@@ -188,7 +190,7 @@ def _glanced(redeye: Redeye, _environ: Mapping[str, str], day: date) -> Seen:
     )
 
 
-def _seen(redeye: Redeye, environ: Mapping[str, str], day: date) -> Seen:
+def _seen(redeye: Redeye, environ: Mapping[str, str], day: date) -> Snapshot:
     from pipelines.audit.verify import verify
     from pipelines.audit.verify_lake import datasets
 
@@ -209,10 +211,10 @@ def _seen(redeye: Redeye, environ: Mapping[str, str], day: date) -> Seen:
 
 def _is_approved(redeye: Redeye, answered_by: str, number: str | None) -> bool:
     """Whether a version may serve, or it is the baseline that answered."""
-    from pipelines.promotion.eligibility import find_lack
+    from pipelines.promotion.eligibility import ineligibility
 
     if number is None:
         return answered_by == "baseline"
     registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
     version = registry.version(number)
-    return version is not None and find_lack(version, None, warehouse.blessing) is None
+    return version is not None and ineligibility(version, None, warehouse.blessing) is None

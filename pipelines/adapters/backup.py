@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from pipelines.adapters.database.connection import parse_url
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import TemporaryError, UsageError
 from pipelines.core.records import Record
 
@@ -26,7 +26,7 @@ class Backup(Record):
     elsewhere: tuple[str, ...]
 
 
-def back_up(places: Places, to: Path) -> Backup:
+def back_up(places: Paths, to: Path) -> Backup:
     """Copy into a new folder, in the places that the files have below the root.
 
     The registry comes before the warehouse, whose runs and ledger name its versions. Raises UsageError

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipelines.audit.verify_night import NightLeft, Note
-from pipelines.core.config import Places
+from pipelines.audit.verify_night import RunFolder, StageLog
+from pipelines.core.config import Paths
 from pipelines.core.errors import DataError
 from pipelines.core.graph import Graph
 from pipelines.core.masking import secrets_in_url
@@ -23,7 +23,7 @@ DUE_HOUR = 9  # in the problem's zone, when `redeye_monitor` looks whether there
 SHORTEST_SECRET = 6  # a shorter one would be found everywhere
 
 
-def nights_left(places: Places, graph: Graph) -> list[NightLeft]:
+def nights_left(places: Paths, graph: Graph) -> list[RunFolder]:
     """Every night that left anything, oldest first."""
     folders = sorted((places.root / "runs").glob("????-??-??"))
     return [_night_left(folder, graph) for folder in folders if _day(folder.name)]
@@ -60,7 +60,7 @@ def missing_nights(ran: Sequence[date]) -> str:
     return f"no night ran for {spell_gaps(gaps)}; run `redeye backfill --from {first} --to {last}`"
 
 
-def overdue(places: Places, now: datetime, zone: str) -> str:
+def overdue(places: Paths, now: datetime, zone: str) -> str:
     """That the newest published night is older than the schedule expects, with the command to run.
 
     A night is due on the morning of its own day. Nights of days long past, as of a replayed year, follow
@@ -82,7 +82,7 @@ def overdue(places: Places, now: datetime, zone: str) -> str:
     )
 
 
-def readable_texts(places: Places) -> Iterator[tuple[str, str]]:
+def readable_texts(places: Paths) -> Iterator[tuple[str, str]]:
     """Every page, record and log of the nights: where it stands, and what it says."""
     for path in sorted((places.root / "runs").rglob("*")):
         if path.suffix in READ_BY_PEOPLE and path.is_file():
@@ -96,11 +96,11 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
     return sorted({one for one in found if len(one) >= SHORTEST_SECRET})
 
 
-def _night_left(folder: Path, graph: Graph) -> NightLeft:
+def _night_left(folder: Path, graph: Graph) -> RunFolder:
     files = frozenset(path.name for path in folder.iterdir())
     stems = [stem for stem in ARTEFACTS if f"{stem}.json" in files]
     records = {stem: _record(folder / f"{stem}.json", stem) for stem in stems}
-    return NightLeft(
+    return RunFolder(
         day=date.fromisoformat(folder.name),
         notes=tuple(_notes(folder / "stages.jsonl", graph)),
         records={stem: record for stem, record in records.items() if record},
@@ -115,13 +115,13 @@ def _record(path: Path, stem: str) -> Record | None:
         return None
 
 
-def _notes(path: Path, graph: Graph) -> Iterator[Note]:
+def _notes(path: Path, graph: Graph) -> Iterator[StageLog]:
     """The last try of each stage."""
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     last = {note["stage"]: note for note in map(_line, lines) if note}
     for stage, note in last.items():
         if stage in graph.names:
-            yield Note(stage, _stem(graph, stage), note["exit_code"], note["error"])
+            yield StageLog(stage, _stem(graph, stage), note["exit_code"], note["error"])
 
 
 def _stem(graph: Graph, stage: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.app.run_folder import nights_left, readable_texts, secrets_of, underway
 from pipelines.audit.verify import Stores
-from pipelines.core.config import Params, Places, find_places, read_params
+from pipelines.core.config import Params, Paths, find_places, read_params
 from pipelines.core.errors import ConfigError
 from pipelines.core.files import write_whole
 from pipelines.core.graph import Graph, read_chain
@@ -30,7 +30,7 @@ ASKED = ("problem", "lake", "registry", "workers", "warehouse", "books", "versio
 class Redeye:
     """Everything that a command needs, made from params.yaml, dvc.yaml and the environment."""
 
-    places: Places
+    places: Paths
     params: Params
     graph: Graph
     services: Factories
@@ -85,7 +85,7 @@ def open_redeye(environ: Mapping[str, str]) -> Redeye:
 
 
 def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a service is first asked for
-    places: Places, params: Params, environ: Mapping[str, str]
+    places: Paths, params: Params, environ: Mapping[str, str]
 ) -> Factories:
     def lake() -> Any:
         from pipelines.adapters.lake.borrowed import begin_with_raw

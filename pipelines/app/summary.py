@@ -11,12 +11,12 @@ from rich.table import Table
 
 from pipelines.audit.invariants import Verification
 from pipelines.audit.repair import Repaired
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.masking import mask
 from pipelines.core.records import (
     Candidates,
     Evaluation,
-    Landed,
+    IngestResult,
     Publication,
     Report,
     Settlement,
@@ -53,7 +53,7 @@ def night_summary(night: Night) -> dict[str, Any]:
     }
 
 
-def show_night(night: Night, places: Places) -> None:
+def show_night(night: Night, places: Paths) -> None:
     """Print the night for a person."""
     table = Table(
         title=f"The night of {night.day:%A, %d %B %Y}",
@@ -133,7 +133,7 @@ def _stages(night: Night) -> dict[str, dict[str, Any]]:
     return {note["stage"]: note for note in map(json.loads, lines)}
 
 
-def _landed(record: Landed) -> list[tuple[str, str]]:
+def _landed(record: IngestResult) -> list[tuple[str, str]]:
     rows = ", ".join(f"{count:,} {table}" for table, count in record.rows.items() if count)
     return [
         ("landed", f"{rows or 'nothing new'}"),
@@ -216,7 +216,7 @@ ROWS: dict[str, Any] = {
 }
 
 
-def _where_next(night: Night, places: Places) -> list[tuple[str, str]]:
+def _where_next(night: Night, places: Paths) -> list[tuple[str, str]]:
     report = night.folder / "report.html"
     pages = [("report", str(report))] if report.exists() else []
     check = night.folder / "validation.html"

@@ -19,19 +19,19 @@ from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.eligibility import as_blessed
 from pipelines.promotion.ports import Registry
 from pipelines.training.labels import event_keys
-from pipelines.training.ports import Question, Workers
+from pipelines.training.ports import ScoringPool, ScoringRequest
 from pipelines.training.scoring import ask_one
 
 
 @dataclass(frozen=True)
-class Archive:
+class LineageSources:
     """Where the traces are."""
 
     problem: Problem
     lake: Lake
     registry: Registry
     warehouse: Warehouse
-    workers: Workers
+    workers: ScoringPool
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Event:
     gap: str = ""  # why there is no more to tell
 
 
-def trace(day: date, archive: Archive) -> Lineage:
+def trace(day: date, archive: LineageSources) -> Lineage:
     """The lineage of what is published for the day; raises DataError when nothing is."""
     run = archive.warehouse.published(day)
     if run is None:
@@ -79,7 +79,7 @@ def trace(day: date, archive: Archive) -> Lineage:
     )
 
 
-def tell_event(key: str, lineage: Lineage, archive: Archive) -> Event:
+def tell_event(key: str, lineage: Lineage, archive: LineageSources) -> Event:
     """One event of the lineage's day; raises DataError when it was not scored."""
     day = lineage.run.day
     scores = archive.warehouse.scores(day, day)
@@ -106,7 +106,9 @@ def tell_event(key: str, lineage: Lineage, archive: Archive) -> Event:
         return replace(event, gap=str(error))
 
 
-def _attributed(event: Event, version: str | None, lineage: Lineage, archive: Archive) -> Event:
+def _attributed(
+    event: Event, version: str | None, lineage: Lineage, archive: LineageSources
+) -> Event:
     if lineage.features is None:
         raise DataError("the features that were scored are not in the lake any more")
     registry = archive.registry
@@ -123,7 +125,9 @@ def _attributed(event: Event, version: str | None, lineage: Lineage, archive: Ar
         raise DataError("the day has no other event to compare it with")
     walks = Walks.of(names, frame.loc[~mine], frame.loc[mine])
     rows = pd.concat([frame[names], walks.rows], ignore_index=True)
-    scores = _ask(Question(event.answered_by, registry.fetch(model), rows), names, archive.workers)
+    scores = _ask(
+        ScoringRequest(event.answered_by, registry.fetch(model), rows), names, archive.workers
+    )
     mean, gained = walks.contributions(scores[len(frame) :])
     return replace(
         event,
@@ -134,12 +138,12 @@ def _attributed(event: Event, version: str | None, lineage: Lineage, archive: Ar
     )
 
 
-def _version(number: str | None, archive: Archive) -> ModelVersion | None:
+def _version(number: str | None, archive: LineageSources) -> ModelVersion | None:
     found = archive.registry.version(number) if number else None
     return found and as_blessed(found, archive.warehouse.blessing)
 
 
-def _ask(question: Question, names: list[str], workers: Workers) -> np.ndarray:
+def _ask(question: ScoringRequest, names: list[str], workers: ScoringPool) -> np.ndarray:
     reply = ask_one(question, workers)
     if reply.scores is None:
         raise DataError(f"{question.name}, asked again, does not answer: {reply.reason}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Move:
+class PublicationMove:
     """One move of a day's pointer."""
 
     token: int
@@ -24,7 +24,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowSummary:
     """Answers that stand somewhere: how many, of how many events, of which runs, and their checksum."""
 
     rows: int
@@ -35,17 +35,17 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Book:
+class DayAudit:
     """One day in the warehouse."""
 
     day: date
     run_id: str | None = None  # the pointer …
     token: int = 0  # … and the token it was moved with
     fence: int = 0  # the last token that was given out
-    moves: tuple[Move, ...] = ()  # by token
+    moves: tuple[PublicationMove, ...] = ()  # by token
     runs: Mapping[str, ScoringRun] = field(default_factory=dict)  # every one that was begun
-    kept: Mapping[str, Rows] = field(default_factory=dict)  # answers of every run, by its id
-    current: Rows | None = None  # what consumers see
+    kept: Mapping[str, RowSummary] = field(default_factory=dict)  # answers of every run, by its id
+    current: RowSummary | None = None  # what consumers see
     # Contenders whose scores beside the published run are not what they gave.
     altered: tuple[str, ...] = ()
     first_known_at: datetime | None = None  # the earliest outcome of the day's events
@@ -81,14 +81,14 @@ class Staged:
     rows: int
 
 
-class Books(Protocol):
+class AuditReader(Protocol):
     """The warehouse, as an auditor reads it, and as a caretaker clears it up."""
 
     def days(self) -> list[date]:
         """Every day that anything is kept of."""
         ...
 
-    def open(self, day: date) -> Book:
+    def open(self, day: date) -> DayAudit:
         """Everything kept about a day. Raises TemporaryError when the database does not answer."""
         ...
 
@@ -125,7 +125,7 @@ class Books(Protocol):
         ...
 
 
-class Attic(Protocol):
+class OrphanFiles(Protocol):
     """What lies about in the folders, and belongs to nobody."""
 
     def litter(self, age: timedelta, models: Collection[str]) -> list[tuple[Path, str]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.audit.invariants import Breach, Verification
-from pipelines.audit.ports import Attic, Book, Books
+from pipelines.audit.ports import AuditReader, DayAudit, OrphanFiles
 from pipelines.audit.restore import answer_again
 from pipelines.audit.verify import Stores
 from pipelines.audit.verify_book import check_book
@@ -34,16 +34,18 @@ from pipelines.core.records import Partition, Record
 from pipelines.data.ports import Validator
 from pipelines.data.quarantine import counts
 from pipelines.promotion.eligibility import ALIASES
-from pipelines.serving.contenders import Desk
-from pipelines.training.ports import Workers
+from pipelines.serving.contenders import ScoringContext
+from pipelines.training.ports import ScoringPool
 
-Kind = Literal["run", "rows", "beside", "outcomes", "file", "pointer", "derived", "raw", "log"]
+FeatureType = Literal[
+    "run", "rows", "beside", "outcomes", "file", "pointer", "derived", "raw", "log"
+]
 
 
-class Mend(Record):
+class RepairStep(Record):
     """One thing to mend."""
 
-    kind: Kind
+    kind: FeatureType
     where: str
     what: str
     day: date | None = None
@@ -57,28 +59,30 @@ class Repaired(Record):
     """repair: what was mended, and what could not be."""
 
     dry_run: bool
-    mended: tuple[Mend, ...]
+    mended: tuple[RepairStep, ...]
     left: tuple[Breach, ...] = ()
     kept: tuple[str, ...] = ()  # what could not be mended, and why
 
 
 @dataclass(frozen=True)
-class Workshop:
+class RepairContext:
     """What repair works with, and how old litter has to be: a younger file may be somebody's work."""
 
     stores: Stores
-    attic: Attic
+    attic: OrphanFiles
     age: timedelta
     validator: Validator
-    workers: Workers
+    workers: ScoringPool
 
-    def desk(self, day: date) -> Desk:
+    def desk(self, day: date) -> ScoringContext:
         """Where the answers of a day are computed anew."""
         stores = self.stores
-        return Desk(day, stores.problem, stores.lake, stores.registry, self.validator, self.workers)
+        return ScoringContext(
+            day, stores.problem, stores.lake, stores.registry, self.validator, self.workers
+        )
 
 
-def plan(shop: Workshop) -> list[Mend]:
+def plan(shop: RepairContext) -> list[RepairStep]:
     """Everything that can be mended, in the order in which it is safe."""
     stores = shop.stores
     return [
@@ -91,7 +95,9 @@ def plan(shop: Workshop) -> list[Mend]:
     ]
 
 
-def repair(shop: Workshop, steps: list[Mend], verified: Callable[[], Verification]) -> Repaired:
+def repair(
+    shop: RepairContext, steps: list[RepairStep], verified: Callable[[], Verification]
+) -> Repaired:
     """Do what was planned; `verified` tells afterwards what is left."""
     kept = mend(shop, steps)
     left = [breach for one in verified().broken for breach in one.breaches]
@@ -104,7 +110,7 @@ def repair(shop: Workshop, steps: list[Mend], verified: Callable[[], Verificatio
     return Repaired(dry_run=False, mended=tuple(steps), left=told, kept=tuple(kept))
 
 
-def mend(shop: Workshop, steps: list[Mend]) -> list[str]:
+def mend(shop: RepairContext, steps: list[RepairStep]) -> list[str]:
     """Do it; what could not be done, and why.
 
     Raises DataError when no version of the raw data has a file that is damaged.
@@ -119,7 +125,7 @@ def mend(shop: Workshop, steps: list[Mend]) -> list[str]:
     return kept
 
 
-def _mend(shop: Workshop, step: Mend) -> Iterator[str]:
+def _mend(shop: RepairContext, step: RepairStep) -> Iterator[str]:
     """Do one step; why it could not be done, if so."""
     books = shop.stores.books
     if step.kind == "rows" and step.day:
@@ -135,7 +141,7 @@ def _mend(shop: Workshop, step: Mend) -> Iterator[str]:
         shop.attic.discard(Path(step.path), step.run_id)
 
 
-def _removed(shop: Workshop, step: Mend, day: date) -> bool:
+def _removed(shop: RepairContext, step: RepairStep, day: date) -> bool:
     if step.kind == "run":
         return shop.stores.books.drop(day, step.run_id, shop.age)
     if step.kind == "outcomes":
@@ -144,7 +150,7 @@ def _removed(shop: Workshop, step: Mend, day: date) -> bool:
     return shop.stores.books.forget(day, step.run_id, step.contender)
 
 
-def _answer_again(shop: Workshop, day: date, run_id: str) -> Iterator[str]:
+def _answer_again(shop: RepairContext, day: date, run_id: str) -> Iterator[str]:
     book = shop.stores.books.open(day)
     try:
         again = answer_again(shop.desk(day), book.runs[run_id])
@@ -153,7 +159,7 @@ def _answer_again(shop: Workshop, day: date, run_id: str) -> Iterator[str]:
         yield str(error)
 
 
-def _point(books: Books, day: date) -> Iterator[str]:
+def _point(books: AuditReader, day: date) -> Iterator[str]:
     """Point a day to the newest of its published runs that is kept whole."""
     book = books.open(day)
     good = next(filter(None, (book.copy_of(move.run_id) for move in reversed(book.moves))), None)
@@ -166,7 +172,7 @@ def _point(books: Books, day: date) -> Iterator[str]:
         yield str(error)
 
 
-def _days(stores: Stores) -> Iterator[Mend]:
+def _days(stores: Stores) -> Iterator[RepairStep]:
     """Days whose published rows, or whose pointer, are not as they were."""
     for day in stores.books.days():
         book = stores.books.open(day)
@@ -177,7 +183,7 @@ def _days(stores: Stores) -> Iterator[Mend]:
             if run_id in book.runs and book.copy_of(run_id) is None
         ]
         for run_id in damaged:
-            yield Mend(
+            yield RepairStep(
                 kind="rows",
                 where=f"predictions {day}",
                 what=f"run {run_id} is computed anew from its features and its model",
@@ -185,7 +191,7 @@ def _days(stores: Stores) -> Iterator[Mend]:
                 run_id=run_id,
             )
         for contender in book.altered:
-            yield Mend(
+            yield RepairStep(
                 kind="beside",
                 where=f"predictions {day}",
                 what=f"the scores of {contender} beside run {book.run_id} are not those that it gave, and go",
@@ -197,14 +203,14 @@ def _days(stores: Stores) -> Iterator[Mend]:
         broken = [one for one in found if one.invariant in POINTING]
         if broken and book.moves:
             what = f"{broken[0].what}; it points to the newest run that is whole"
-            yield Mend(kind="pointer", where=broken[0].where, what=what, day=day)
+            yield RepairStep(kind="pointer", where=broken[0].where, what=what, day=day)
 
 
-def _outcomes(stores: Stores, book: Book) -> Iterator[Mend]:
+def _outcomes(stores: Stores, book: DayAudit) -> Iterator[RepairStep]:
     """Outcomes that are nobody's, or were known before their event could end."""
     day, early = book.day, book.first_known_at
     if _strays(stores, day) or (early and early < stores.problem.cutoff(day)):
-        yield Mend(
+        yield RepairStep(
             kind="outcomes",
             where=f"outcomes {day}",
             what="those of no event, and those known before the cutoff, are removed",
@@ -222,7 +228,7 @@ def _strays(stores: Stores, day: date) -> list[str]:
 POINTING = ("I2", "I3", "I7")
 
 
-def _damaged_files(shop: Workshop) -> Iterator[Mend]:
+def _damaged_files(shop: RepairContext) -> Iterator[RepairStep]:
     lake, seen = shop.stores.lake, set()
     night = max((left.day for left in shop.stores.nights), default=None)
     for dataset in datasets(shop.stores.problem):
@@ -233,7 +239,7 @@ def _damaged_files(shop: Workshop) -> Iterator[Mend]:
                     continue
                 seen.add(path)
                 raw = one.file.startswith("raw/")
-                yield Mend(
+                yield RepairStep(
                     kind="raw" if raw else "derived",
                     where=f"{dataset} {day}",
                     what="its file comes back from its version" if raw else "its file is damaged",
@@ -246,7 +252,7 @@ def _damaged_files(shop: Workshop) -> Iterator[Mend]:
                     yield from _beside(shop, one)
 
 
-def _misjudged(shop: Workshop) -> Iterator[Mend]:
+def _misjudged(shop: RepairContext) -> Iterator[RepairStep]:
     """What was accepted and put aside of a partition, and is not all that landed, or does not say why."""
     lake, between = shop.stores.lake, (date.min, date.max)
     for table in (one.name for one in shop.stores.problem.tables):
@@ -257,7 +263,7 @@ def _misjudged(shop: Workshop) -> Iterator[Mend]:
         for day in sorted(wrong):
             for one in (*accepted.get(day, ())[-1:], *aside.get(day, ())[-1:]):
                 if one.there and not one.file.startswith("raw/"):
-                    yield Mend(
+                    yield RepairStep(
                         kind="derived",
                         where=f"{one.dataset} {day}",
                         what="it is not all that landed, or does not say why, and is judged again",
@@ -267,12 +273,12 @@ def _misjudged(shop: Workshop) -> Iterator[Mend]:
                     )
 
 
-def _is_unexplained(shop: Workshop, aside: Partition) -> bool:
+def _is_unexplained(shop: RepairContext, aside: Partition) -> bool:
     whole = aside.there and shop.attic.path(aside).exists() and _is_whole(shop, aside)
     return whole and bool(count_unexplained(shop.stores.lake.read([aside])))
 
 
-def _logs(stores: Stores) -> Iterator[Mend]:
+def _logs(stores: Stores) -> Iterator[RepairStep]:
     """Counts of quarantined rows that the warehouse lost, with a backup for example."""
     for table in (one.name for one in stores.problem.tables):
         lake, name = stores.lake, f"quarantine/{table}"
@@ -281,7 +287,9 @@ def _logs(stores: Stores) -> Iterator[Mend]:
             told = stores.books.open(day).quarantined.get(table, {})
             if aside_untold(lake, revisions[-1], accepted.get(day, ()), told):
                 what = "its rows are counted again"
-                yield Mend(kind="log", where=f"{name} {day}", what=what, day=day, run_id=table)
+                yield RepairStep(
+                    kind="log", where=f"{name} {day}", what=what, day=day, run_id=table
+                )
 
 
 def _count_again(stores: Stores, table: str, day: date) -> None:
@@ -289,11 +297,11 @@ def _count_again(stores: Stores, table: str, day: date) -> None:
     stores.warehouse.quarantine(day, table, counts(rows))
 
 
-def _beside(shop: Workshop, aside: Partition) -> Iterator[Mend]:
+def _beside(shop: RepairContext, aside: Partition) -> Iterator[RepairStep]:
     dataset = aside.dataset.replace("quarantine/", "accepted/")
     for one in shop.stores.lake.revisions(dataset, aside.day, aside.day).get(aside.day, ()):
         if one.origin == aside.origin and one.there and not one.file.startswith("raw/"):
-            yield Mend(
+            yield RepairStep(
                 kind="derived",
                 where=f"{dataset} {aside.day}",
                 what="it is judged again with the rows that were put aside",
@@ -302,7 +310,7 @@ def _beside(shop: Workshop, aside: Partition) -> Iterator[Mend]:
             )
 
 
-def _is_whole(shop: Workshop, partition: Partition) -> bool:
+def _is_whole(shop: RepairContext, partition: Partition) -> bool:
     """Also of a file that repair took away, so that it is made again: there is nothing to mend."""
     if not partition.file.startswith("raw/") and not shop.attic.path(partition).exists():
         return True
@@ -313,16 +321,16 @@ def _is_whole(shop: Workshop, partition: Partition) -> bool:
     return True
 
 
-def _forsaken(shop: Workshop) -> Iterator[Mend]:
+def _forsaken(shop: RepairContext) -> Iterator[RepairStep]:
     for run in shop.stores.books.forsaken(shop.age):
         what = f"{run.rows} rows of a run that was never published"
         where = f"predictions {run.day}, run {run.run_id}"
-        yield Mend(kind="run", where=where, what=what, day=run.day, run_id=run.run_id)
+        yield RepairStep(kind="run", where=where, what=what, day=run.day, run_id=run.run_id)
 
 
-def _litter(shop: Workshop) -> Iterator[Mend]:
+def _litter(shop: RepairContext) -> Iterator[RepairStep]:
     for path, what in shop.attic.litter(shop.age, _serving(shop.stores)):
-        yield Mend(kind="file", where=path.name, what=what, path=str(path))
+        yield RepairStep(kind="file", where=path.name, what=what, path=str(path))
 
 
 def _serving(stores: Stores) -> set[str]:
@@ -331,7 +339,7 @@ def _serving(stores: Stores) -> set[str]:
     return {version.sha256 for version in named if version}
 
 
-def _restore(stores: Stores, wanted: list[Mend]) -> None:
+def _restore(stores: Stores, wanted: list[RepairStep]) -> None:
     """Bring raw files back from the newest version that has them as they were."""
     with scratch_folder() as scratch:
         for number, version in enumerate(entry["version"] for entry in stores.versions.log()):
@@ -347,7 +355,7 @@ def _restore(stores: Stores, wanted: list[Mend]) -> None:
     )
 
 
-def _taken(folder: Path, step: Mend) -> bool:
+def _taken(folder: Path, step: RepairStep) -> bool:
     name = Path(step.path)
     found = next(folder.rglob(f"{name.parent.name}/{name.name}"), None)
     if found is None or not step.run_id.startswith(name.stem):

@@ -10,22 +10,28 @@ import pandas as pd
 from pipelines.core.errors import DataError
 from pipelines.core.records import ModelVersion, Partition, ScoringRun
 from pipelines.data.fingerprint import checksum
-from pipelines.serving.contenders import Desk, ask_all, read_events
+from pipelines.serving.contenders import ScoringContext, ask_all, read_events
 from pipelines.serving.publication import CHALLENGER, compose, shared_by
-from pipelines.serving.rendezvous import Contender, Turn
+from pipelines.serving.rendezvous import Contender, ScheduledContender
 
 
-def answer_again(desk: Desk, run: ScoringRun) -> pd.DataFrame:
+def answer_again(desk: ScoringContext, run: ScoringRun) -> pd.DataFrame:
     """The rows of a run as they were published, bit by bit.
 
     Raises DataError when they cannot be had, TemporaryError when the registry is away.
     """
     where = f"predictions {run.day}, run {run.run_id}"
     table = _features(desk, run, where)
-    turns = [Turn(Contender(run.answered_by, _model(desk, run.model_version, run.model_sha256)))]
+    turns = [
+        ScheduledContender(
+            Contender(run.answered_by, _model(desk, run.model_version, run.model_sha256))
+        )
+    ]
     shared = shared_by(run.rollout)
     if shared:
-        turns.append(Turn(Contender(CHALLENGER, _model(desk, shared[0])), scheduled=False))
+        turns.append(
+            ScheduledContender(Contender(CHALLENGER, _model(desk, shared[0])), scheduled=False)
+        )
     events = cache(partial(read_events, desk.problem, table, desk.lake))
     fared = {one.contender.name: one for one in ask_all(desk, turns, table, events)}
     main = fared[run.answered_by]
@@ -40,7 +46,7 @@ def answer_again(desk: Desk, run: ScoringRun) -> pd.DataFrame:
     return rows
 
 
-def _features(desk: Desk, run: ScoringRun, where: str) -> Partition:
+def _features(desk: ScoringContext, run: ScoringRun, where: str) -> Partition:
     revisions = desk.lake.revisions("features", run.day, run.day).get(run.day, ())
     found = [one for one in revisions if one.sha256 == run.features_sha256]
     if not found:
@@ -48,7 +54,9 @@ def _features(desk: Desk, run: ScoringRun, where: str) -> Partition:
     return found[-1]
 
 
-def _model(desk: Desk, version: str | None, sha256: str | None = None) -> ModelVersion | None:
+def _model(
+    desk: ScoringContext, version: str | None, sha256: str | None = None
+) -> ModelVersion | None:
     """The version whose file it was; what is registered under its number now may be another."""
     if version is None:
         return None

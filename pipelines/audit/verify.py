@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from pipelines.audit.invariants import BACKUP, Breach, Verification, conclude
-from pipelines.audit.ports import Book, Books
+from pipelines.audit.ports import AuditReader, DayAudit
 from pipelines.audit.tags import check_tags
 from pipelines.audit.verify_book import check_book
 from pipelines.audit.verify_lake import (
-    Shelf,
+    DatasetPartitions,
     check_aside,
     check_conserved,
     check_cutoff,
@@ -22,15 +22,15 @@ from pipelines.audit.verify_lake import (
     datasets,
 )
 from pipelines.audit.verify_model import check_champion, check_origin
-from pipelines.audit.verify_night import NightLeft, check_night, find_secrets
+from pipelines.audit.verify_night import RunFolder, check_night, find_secrets
 from pipelines.core.errors import DataError
-from pipelines.core.records import Landed, Partition
+from pipelines.core.records import IngestResult, Partition
 from pipelines.data.ports import Lake, Versions
 from pipelines.define.problem import Problem
 from pipelines.features.meaning import meanings
 from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.ports import Registry
-from pipelines.training.ports import Workers
+from pipelines.training.ports import ScoringPool
 
 BOOK = ("I1", "I2", "I3", "I4", "I7", "I10")  # what is asked of each day in the warehouse
 
@@ -42,11 +42,11 @@ class Stores:
     problem: Problem
     lake: Lake
     registry: Registry
-    workers: Workers
+    workers: ScoringPool
     warehouse: Warehouse
-    books: Books
+    books: AuditReader
     versions: Versions
-    nights: Sequence[NightLeft] = ()
+    nights: Sequence[RunFolder] = ()
     texts: Iterable[tuple[str, str]] = ()  # what people read, by where it stands
     secrets: Sequence[str] = ()
 
@@ -94,7 +94,10 @@ def _champion(stores: Stores) -> Iterator[Breach]:
 
 
 def _ask_books(
-    stores: Stores, books: Mapping[date, Book], shelves: Mapping[str, Shelf], found: _Findings
+    stores: Stores,
+    books: Mapping[date, DayAudit],
+    shelves: Mapping[str, DatasetPartitions],
+    found: _Findings,
 ) -> None:
     known = {entry["version"] for entry in stores.versions.log()} if books else set()
     for day, book in books.items():
@@ -112,7 +115,10 @@ def _ask_books(
 
 
 def _ask_lake(
-    stores: Stores, books: Mapping[date, Book], shelves: Mapping[str, Shelf], found: _Findings
+    stores: Stores,
+    books: Mapping[date, DayAudit],
+    shelves: Mapping[str, DatasetPartitions],
+    found: _Findings,
 ) -> None:
     for shelf in shelves.values():
         found.add([shelf.invariant], check_files(stores.lake, shelf), len(shelf.days))
@@ -129,32 +135,34 @@ def _ask_lake(
         found.add([], check_aside(stores.lake, aside, accepted, told))
 
 
-def _shelf(stores: Stores, dataset: str, first: date, last: date, found: _Findings) -> Shelf:
+def _shelf(
+    stores: Stores, dataset: str, first: date, last: date, found: _Findings
+) -> DatasetPartitions:
     newest = next((entry["version"] for entry in stores.versions.log()), "")
     try:
-        return Shelf(dataset, stores.lake.revisions(dataset, first, last), newest)
+        return DatasetPartitions(dataset, stores.lake.revisions(dataset, first, last), newest)
     except DataError as error:
-        shelf = Shelf(dataset, {}, newest, readable=False)
+        shelf = DatasetPartitions(dataset, {}, newest, readable=False)
         where, _, what = str(error).partition(": ")
         mending = shelf.land_again if dataset.startswith("raw/") else BACKUP
         found.add([], [Breach(invariant=shelf.invariant, where=where, what=what, next=mending)])
         return shelf
 
 
-def _named(stores: Stores, raw: Shelf) -> list[Partition]:
+def _named(stores: Stores, raw: DatasetPartitions) -> list[Partition]:
     """What the nights say that landed, of days that were asked for."""
     landed = [n.records["landed"] for n in stores.nights if "landed" in n.records]
     named = {
         (one.day, one.file): one
         for record in landed
-        if isinstance(record, Landed)
+        if isinstance(record, IngestResult)
         for one in record.partitions
         if one.dataset == raw.dataset and raw.days and min(raw.days) <= one.day <= max(raw.days)
     }
     return list(named.values())
 
 
-def _told(stores: Stores, books: Mapping[date, Book]) -> list[tuple[str, str]]:
+def _told(stores: Stores, books: Mapping[date, DayAudit]) -> list[tuple[str, str]]:
     """What the ledger, the runs and MLflow tell in words."""
     runs = [run for book in books.values() for run in book.runs.values()]
     told = [(f"scoring run {run.run_id}", run.reason) for run in runs]

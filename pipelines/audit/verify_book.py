@@ -7,11 +7,11 @@ from datetime import datetime
 from itertools import pairwise
 
 from pipelines.audit.invariants import BACKUP, Breach
-from pipelines.audit.ports import Book
+from pipelines.audit.ports import DayAudit
 from pipelines.core.records import ScoringRun
 
 
-def check_book(book: Book, cutoff: datetime) -> Iterator[Breach]:
+def check_book(book: DayAudit, cutoff: datetime) -> Iterator[Breach]:
     """Everything that is wrong with a day in the warehouse; `cutoff` is the day's."""
     yield from _conserved(book)
     yield from _once(book)
@@ -21,25 +21,25 @@ def check_book(book: Book, cutoff: datetime) -> Iterator[Breach]:
     yield from _blind(book, cutoff)
 
 
-def _breach(name: str, book: Book, what: str, repair: str = "redeye repair") -> Breach:
+def _breach(name: str, book: DayAudit, what: str, repair: str = "redeye repair") -> Breach:
     where = f"predictions {book.day}"
     return Breach(
         invariant=name, where=where, what=what, next=repair, otherwise=_otherwise(name, book)
     )
 
 
-def _otherwise(name: str, book: Book) -> str:
+def _otherwise(name: str, book: DayAudit) -> str:
     """What is left to do when `redeye repair` could not."""
     if name in ("I2", "I3"):
         return _again(book)
     return BACKUP
 
 
-def _again(book: Book) -> str:
+def _again(book: DayAudit) -> str:
     return f"redeye score --day {book.day} --republish"
 
 
-def _conserved(book: Book) -> Iterator[Breach]:
+def _conserved(book: DayAudit) -> Iterator[Breach]:
     run = _published(book)
     if run and run.landed is not None:
         aside = run.quarantined or 0
@@ -52,13 +52,13 @@ def _conserved(book: Book) -> Iterator[Breach]:
             )
 
 
-def _once(book: Book) -> Iterator[Breach]:
+def _once(book: DayAudit) -> Iterator[Breach]:
     now = book.current
     if now and now.rows != now.events:
         yield _breach("I2", book, f"{now.rows} rows answer {now.events} events")
 
 
-def _whole(book: Book) -> Iterator[Breach]:
+def _whole(book: DayAudit) -> Iterator[Breach]:
     run, now = _published(book), book.current
     if book.run_id is None or now is None or now.rows != now.events:
         return
@@ -78,7 +78,7 @@ def _whole(book: Book) -> Iterator[Breach]:
         )
 
 
-def _repeatable(book: Book) -> Iterator[Breach]:
+def _repeatable(book: DayAudit) -> Iterator[Breach]:
     for run_id in sorted({move.run_id for move in book.moves} - {book.run_id}):
         if book.copy_of(run_id) is None:
             what = f"run {run_id} was published before and is not kept whole"
@@ -97,7 +97,7 @@ def _repeatable(book: Book) -> Iterator[Breach]:
             yield _breach("I4", book, what, _again(book))
 
 
-def _fenced(book: Book) -> Iterator[Breach]:
+def _fenced(book: DayAudit) -> Iterator[Breach]:
     moves = book.moves
     chain = [None, *(move.run_id for move in moves)]
     torn = [move for move, before in zip(moves, chain, strict=False) if move.before != before]
@@ -119,7 +119,7 @@ def _fenced(book: Book) -> Iterator[Breach]:
         yield _breach("I7", book, what)
 
 
-def _blind(book: Book, cutoff: datetime) -> Iterator[Breach]:
+def _blind(book: DayAudit, cutoff: datetime) -> Iterator[Breach]:
     run = _published(book)
     knew = run.trained_until if run else None
     if run and knew and knew >= book.day and "though it learned" not in run.reason:
@@ -136,5 +136,5 @@ def _blind(book: Book, cutoff: datetime) -> Iterator[Breach]:
         )
 
 
-def _published(book: Book) -> ScoringRun | None:
+def _published(book: DayAudit) -> ScoringRun | None:
     return book.runs.get(book.run_id) if book.run_id else None

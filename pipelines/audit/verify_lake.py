@@ -24,7 +24,7 @@ KEEPERS = {"raw": "I9", "accepted": "I1", "quarantine": "I8", "features": "I5", 
 
 
 @dataclass(frozen=True)
-class Shelf:
+class DatasetPartitions:
     """The partitions of one dataset."""
 
     dataset: str
@@ -53,7 +53,7 @@ def datasets(problem: Problem) -> list[str]:
     return [*tables, *dict.fromkeys(f"history/{one.name}" for one in declared), "features"]
 
 
-def check_files(lake: Lake, shelf: Shelf) -> Iterator[Breach]:
+def check_files(lake: Lake, shelf: DatasetPartitions) -> Iterator[Breach]:
     """Every file that a manifest names is there, and as it was written; raw data in all revisions.
 
     Totals that are not there are made when they are needed; those that are there have to be right.
@@ -117,7 +117,9 @@ def unconserved(
                 yield last, put
 
 
-def check_landed(raw: Shelf, accepted: Revisions, named: Sequence[Partition]) -> Iterator[Breach]:
+def check_landed(
+    raw: DatasetPartitions, accepted: Revisions, named: Sequence[Partition]
+) -> Iterator[Breach]:
     """What was accepted, or what a night says that landed, is still known to have landed."""
     known = {(day, one.file) for day, revisions in raw.days.items() for one in revisions}
     adopted = [one for all_ in accepted.values() for one in all_ if one.file.startswith("raw/")]
@@ -132,7 +134,10 @@ def check_landed(raw: Shelf, accepted: Revisions, named: Sequence[Partition]) ->
 
 
 def check_aside(
-    lake: Lake, shelf: Shelf, accepted: Revisions, told: Mapping[date, Mapping[str, int]]
+    lake: Lake,
+    shelf: DatasetPartitions,
+    accepted: Revisions,
+    told: Mapping[date, Mapping[str, int]],
 ) -> Iterator[Breach]:
     """Every row put aside says why, and the warehouse counts the same rows.
 
@@ -210,7 +215,9 @@ def stray_outcomes(
     return sorted(set(ended) - named)
 
 
-def _numbered(shelf: Shelf, day: date, revisions: Sequence[Partition]) -> Iterator[Breach]:
+def _numbered(
+    shelf: DatasetPartitions, day: date, revisions: Sequence[Partition]
+) -> Iterator[Breach]:
     nights = [one.night for one in revisions if one.night]
     if [one.revision for one in revisions] != list(range(len(revisions))):
         what = "its revisions are not numbered one after the other"
@@ -235,7 +242,7 @@ def count_unexplained(rows: pa.Table) -> int:
     return 2 * int(rows.num_rows) - sum(bool(one) for said in told for one in said)
 
 
-def _aside(shelf: Shelf, day: date, what: str) -> Breach:
+def _aside(shelf: DatasetPartitions, day: date, what: str) -> Breach:
     return Breach(
         invariant="I8",
         where=f"{shelf.dataset} {day}",
@@ -245,7 +252,7 @@ def _aside(shelf: Shelf, day: date, what: str) -> Breach:
     )
 
 
-def _restore(shelf: Shelf, day: date) -> str:
+def _restore(shelf: DatasetPartitions, day: date) -> str:
     kind = shelf.dataset.partition("/")[0]
     if kind == "raw":
         return "redeye repair"

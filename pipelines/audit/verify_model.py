@@ -9,10 +9,10 @@ from functools import partial
 from pipelines.audit.invariants import BACKUP, Breach
 from pipelines.core.records import LedgerEntry, ModelVersion, Partition, ScoringRun
 from pipelines.monitoring.ports import Warehouse
-from pipelines.promotion.champion import made_champions, reigning
-from pipelines.promotion.eligibility import find_lack
+from pipelines.promotion.champion import current_champion, past_champions
+from pipelines.promotion.eligibility import ineligibility
 from pipelines.promotion.ports import Registry
-from pipelines.training.ports import Workers
+from pipelines.training.ports import ScoringPool
 from pipelines.training.scoring import find_damage
 
 
@@ -41,7 +41,7 @@ def check_champion(
     warehouse: Warehouse,
     features: Mapping[str, str] | None,
     to_come: date,
-    workers: Workers,
+    workers: ScoringPool,
 ) -> Iterator[Breach]:
     """The alias is where the ledger says; its version is blessed in the warehouse, whole, can be opened,
     and learned from `features` as they are declared today. `to_come` is the first day without a night:
@@ -50,8 +50,8 @@ def check_champion(
     ledger: Sequence[LedgerEntry] = warehouse.ledger()
     damage = partial(_damage, registry=registry, workers=workers)
     unfit = partial(_unfit, warehouse=warehouse, features=features, damage=damage)
-    ways = partial(_way_out, registry, made_champions(ledger), unfit, to_come)
-    champion, last = registry.version("champion"), reigning(ledger)
+    ways = partial(_way_out, registry, past_champions(ledger), unfit, to_come)
+    champion, last = registry.version("champion"), current_champion(ledger)
     if champion is None:
         if last is not None:
             what = f"the alias is gone; the ledger says version {last}"
@@ -95,7 +95,7 @@ def _unfit(
     damage: Callable[[ModelVersion], str | None],
 ) -> str | None:
     """Why a version may not serve, or cannot be opened; None if it may and can."""
-    lack = find_lack(version, features, warehouse.blessing)
+    lack = ineligibility(version, features, warehouse.blessing)
     return f"version {version.version} {lack}" if lack else damage(version)
 
 
@@ -120,7 +120,7 @@ def _way_out(
     return f"redeye night --day {to_come}"
 
 
-def _damage(version: ModelVersion, registry: Registry, workers: Workers) -> str | None:
+def _damage(version: ModelVersion, registry: Registry, workers: ScoringPool) -> str | None:
     return find_damage(lambda: registry.fetch(version), workers)
 
 

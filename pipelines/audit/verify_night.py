@@ -12,7 +12,7 @@ from pipelines.core.records import Publication, Record, Report
 
 
 @dataclass(frozen=True)
-class Note:
+class StageLog:
     """How the last try of a stage went."""
 
     stage: str
@@ -22,16 +22,16 @@ class Note:
 
 
 @dataclass(frozen=True)
-class NightLeft:
+class RunFolder:
     """What is in one night's folder."""
 
     day: date
-    notes: tuple[Note, ...]
+    notes: tuple[StageLog, ...]
     records: Mapping[str, Record]  # by stem; those that can be read
     files: frozenset[str]  # every file's name
 
 
-def check_night(night: NightLeft, runs: Collection[str]) -> Iterator[Breach]:
+def check_night(night: RunFolder, runs: Collection[str]) -> Iterator[Breach]:
     """A stage that succeeded left its record; one that failed says so by a code and a sentence.
 
     `runs` are those of the day that the warehouse knows.
@@ -57,13 +57,13 @@ def find_secrets(texts: Iterable[tuple[str, str]], secrets: Sequence[str]) -> It
             )
 
 
-def _unsaid(note: Note) -> str | None:
+def _unsaid(note: StageLog) -> str | None:
     if note.exit_code not in exit_codes():
         return f"it ended with {note.exit_code}, which is no code of the list"
     return None if note.error else f"it ended with {note.exit_code} and does not say why"
 
 
-def _missing(note: Note, night: NightLeft) -> str | None:
+def _missing(note: StageLog, night: RunFolder) -> str | None:
     record = night.records.get(note.stem)
     if record is None:
         return f"it succeeded, but its {note.stem}.json is missing or cannot be read"
@@ -76,7 +76,7 @@ def exit_codes(error: type[RedeyeError] = RedeyeError) -> set[int]:
     return {error.exit_code}.union(*map(exit_codes, error.__subclasses__()))
 
 
-def _breach(night: NightLeft, stage: str, what: str) -> Breach:
+def _breach(night: RunFolder, stage: str, what: str) -> Breach:
     return Breach(
         invariant="I12",
         where=f"{stage} {night.day}",

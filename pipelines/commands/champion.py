@@ -93,14 +93,14 @@ def waiting(
     serving: ModelVersion | None,
 ) -> dict[str, Any] | None:
     """The challenger that a person may promote, with the gate's reason; None when there is none."""
-    from pipelines.promotion.eligibility import as_blessed, find_lack
+    from pipelines.promotion.eligibility import as_blessed, ineligibility
 
     named = registry.version("challenger")
     challenger = named and as_blessed(named, warehouse.blessing)
     if challenger is None or (serving and challenger.version == serving.version):
         return None
     blessing = warehouse.blessing(challenger)
-    if blessing is None or find_lack(challenger, declared, warehouse.blessing):
+    if blessing is None or ineligibility(challenger, declared, warehouse.blessing):
         return None
     told = challenger.model_dump(mode="json", include=CHALLENGER_SAYS)
     return {**told, "reason": blessing.quality.reason}

@@ -26,11 +26,11 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Where a day's published scores come from: model, features, raw data, code; and why one is as it is."""
-    from pipelines.audit.lineage import Archive, tell_event, trace
+    from pipelines.audit.lineage import LineageSources, tell_event, trace
 
     services = open_redeye(ctx.obj).services
     names = ("problem", "lake", "registry", "warehouse", "workers")
-    archive = Archive(**{name: services[name]() for name in names})
+    archive = LineageSources(**{name: services[name]() for name in names})
     lineage = trace(parse_day(day), archive)
     told = tell_event(event, lineage, archive) if event else None
     if as_json:

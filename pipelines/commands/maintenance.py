@@ -81,7 +81,7 @@ def repair(
     as_json: Json = False,
 ) -> None:
     """Mend what can be mended without inventing anything; what cannot is told, with the next command."""
-    from pipelines.audit.repair import Repaired, Workshop, plan
+    from pipelines.audit.repair import RepairContext, Repaired, plan
     from pipelines.audit.repair import repair as carry_out
     from pipelines.audit.verify import verify as verify_stores
 
@@ -91,7 +91,7 @@ def repair(
     attic, validator, workers = (
         redeye.services[name]() for name in ("attic", "validator", "workers")
     )
-    shop = Workshop(
+    shop = RepairContext(
         stores_of(redeye, ctx.obj), attic, timedelta(hours=older_than), validator, workers
     )
     steps = plan(shop)

@@ -159,7 +159,7 @@ def _explain(problem: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Places:
+class Paths:
     """Where things are: the code, the state, and the services."""
 
     repository: Path  # params.yaml, dvc.yaml, expectations/ and the code
@@ -182,7 +182,7 @@ class Places:
         return self.root / "runs" / day.isoformat()
 
 
-def find_places(environ: Mapping[str, str] = os.environ) -> Places:
+def find_places(environ: Mapping[str, str] = os.environ) -> Paths:
     """Every place, by its variable or its embedded default.
 
     A command that DVC starts, or that has REDEYE_EXPERIMENT=yes, has an experiment's places: nothing
@@ -197,7 +197,7 @@ def find_places(environ: Mapping[str, str] = os.environ) -> Places:
     database = environ.get("REDEYE_DATABASE_URL", "")
     if experiment:
         database = _in_own_schema(database)
-    return Places(
+    return Paths(
         repository=repository,
         root=root,
         database_url=database or f"sqlite:///{root}/var/redeye.db",

@@ -55,7 +55,7 @@ class Partition(Record):
         return bool(self.file)
 
 
-class Landed(Record):
+class IngestResult(Record):
     """ingest: what arrived, and the version of all raw data after it."""
 
     day: date
@@ -360,7 +360,7 @@ class Verdict(Record):
     mended: tuple[str, ...] = ()  # versions whose tags said otherwise than the warehouse
 
 
-class ContenderFared(Record):
+class ContenderSummary(Record):
     """How one contender did in a rendezvous."""
 
     contender: str
@@ -384,7 +384,7 @@ class Publication(Record):
     checksum: str  # SHA-256 over keys and scores, in key order
     republished: bool  # False: this very publication was there already
     rollout: str | None = None  # why some events were answered by another than `answered_by`
-    contenders: tuple[ContenderFared, ...] = ()  # by name
+    contenders: tuple[ContenderSummary, ...] = ()  # by name
 
 
 class Settlement(Record):
@@ -423,7 +423,7 @@ class Report(Record):
 
 # What each stage leaves in runs/<day>/<stem>.json; a stage that names the stem as an argument gets it.
 ARTEFACTS: dict[str, type[Record]] = {
-    "landed": Landed,
+    "landed": IngestResult,
     "validation": Validation,
     "feature_table": FeatureTable,
     "candidates": Candidates,

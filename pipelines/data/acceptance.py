@@ -10,14 +10,14 @@ from datetime import date, datetime
 import pyarrow as pa
 
 from pipelines.data.ports import Lake
-from pipelines.core.records import Landed, Partition
-from pipelines.data.known import as_known
+from pipelines.core.records import IngestResult, Partition
+from pipelines.data.known import as_of
 from pipelines.data.expectations import Suite
-from pipelines.data.validation import Judgement, recall
+from pipelines.data.validation import PartitionDecision, recall
 
 
 @dataclass(frozen=True)
-class Door:
+class AcceptanceCheck:
     """One table's way from raw to accepted, and what it takes to pass."""
 
     table: str
@@ -43,7 +43,7 @@ class Door:
     def repaired(self, raw: Partition) -> Partition | None:
         """The rows that were repaired of this very partition, as far as the night may know of them."""
         revisions = self.released.get(raw.day)
-        found = as_known(revisions, self.day) if revisions else None
+        found = as_of(revisions, self.day) if revisions else None
         return found if found and found.origin == raw.sha256 else None
 
     def night(self, raw: Partition) -> date | None:
@@ -65,7 +65,7 @@ class Door:
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def named_raws(lake: Lake, door: Door, landed: Landed) -> list[Partition]:
+def named_raws(lake: Lake, door: AcceptanceCheck, landed: IngestResult) -> list[Partition]:
     """The table's raw partitions that the night needs, oldest first.
 
     Those that were accepted before stay as they are named. Of the others the newest revision counts: a
@@ -83,7 +83,7 @@ def named_raws(lake: Lake, door: Door, landed: Landed) -> list[Partition]:
     ]
 
 
-def recall_all(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, Judgement]:
+def recall_all(lake: Lake, door: AcceptanceCheck, raws: Sequence[Partition]) -> dict[date, PartitionDecision]:
     """Judgements that stand: of these very bytes, by this very suite.
 
     Rows that came, were corrected, and came again are no longer what is accepted: judge them again; as
@@ -113,7 +113,7 @@ def recall_all(lake: Lake, door: Door, raws: Sequence[Partition]) -> dict[date, 
     return known
 
 
-def accept(lake: Lake, door: Door, raw: Partition, landed: pa.Table, good: pa.Table) -> None:
+def accept(lake: Lake, door: AcceptanceCheck, raw: Partition, landed: pa.Table, good: pa.Table) -> None:
     """Make the good rows of a partition the accepted ones; if all are good, without a copy."""
     origin, night = door.origin(raw), door.night(raw)
     if raw.revision:
@@ -125,13 +125,13 @@ def accept(lake: Lake, door: Door, raw: Partition, landed: pa.Table, good: pa.Ta
         lake.write(door.dataset, raw.day, good, origin, night, for_all=door.for_all(raw))
 
 
-def leave_out(lake: Lake, door: Door, raw: Partition) -> None:
+def leave_out(lake: Lake, door: AcceptanceCheck, raw: Partition) -> None:
     """Say that a blocked partition has landed; what was accepted before it stays."""
     if not current_of(lake, door.dataset, [raw.day]):
         lake.write(door.dataset, raw.day, None, night=door.night(raw))
 
 
-def generations(lake: Lake, door: Door, raws: Sequence[Partition]) -> list[Partition]:
+def generations(lake: Lake, door: AcceptanceCheck, raws: Sequence[Partition]) -> list[Partition]:
     """What is to be judged for these partitions, oldest revision first.
 
     When nothing of a day was ever accepted, also what earlier nights had landed of it: a corrected
@@ -154,7 +154,7 @@ def _last_of_nights(earlier: Sequence[Partition], raw: Partition) -> list[Partit
     return [one for night, one in ended.items() if night != raw.night]
 
 
-def _remember_absence(lake: Lake, door: Door, raw: Partition) -> None:
+def _remember_absence(lake: Lake, door: AcceptanceCheck, raw: Partition) -> None:
     """What was not to be had, and came later, counts from then on behind the door too."""
     if not lake.revisions(door.dataset, raw.day, raw.day):
         (landed,) = lake.revisions(raw.dataset, raw.day, raw.day).values()

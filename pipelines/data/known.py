@@ -11,7 +11,7 @@ from datetime import date
 from pipelines.core.records import Partition
 
 
-def as_known(revisions: Sequence[Partition], night: date | None) -> Partition | None:
+def as_of(revisions: Sequence[Partition], night: date | None) -> Partition | None:
     """The last revision that had landed by the night; None when it was not to be had.
 
     `revisions` are of one partition, oldest first. What the first night that asked for it ended with

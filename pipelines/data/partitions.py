@@ -68,7 +68,7 @@ def _one_zero(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.add(numbers, 0.0)
 
 
-def keep_all(
+def write_partitions(
     lake: Lake, dataset: str, tables: Mapping[date, pa.Table], origins: Mapping[date, str]
 ) -> dict[date, Partition]:
     """Write a partition a day, side by side: each write mostly waits for the disk."""

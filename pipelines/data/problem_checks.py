@@ -69,5 +69,5 @@ def _asked(problem: Problem) -> Iterator[tuple[str, str, str]]:
     yield "events", problem.events, "events"
     yield "outcomes", problem.outcomes, "facts"
     yield from ((f"the history {one.name!r}", one.table, "facts") for one in features.history)
-    yield from ((f"Latest({one.table!r})", one.table, "facts") for one in features.latest)
-    yield from ((f"Lookup({one.table!r})", one.table, "") for one in features.lookups)
+    yield from ((f"LatestAsOf({one.table!r})", one.table, "facts") for one in features.latest)
+    yield from ((f"DimensionJoin({one.table!r})", one.table, "") for one in features.lookups)

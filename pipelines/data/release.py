@@ -24,7 +24,7 @@ TOLD = ("rule", "reason")
 
 
 @dataclass(frozen=True)
-class Aside:
+class QuarantinedRows:
     """The rows of a partition that are in quarantine, and where in what landed they stood."""
 
     raw: Partition
@@ -37,7 +37,7 @@ def released(table: str) -> str:
     return f"raw/{table}.released"
 
 
-def find_aside(lake: Lake, table: str, day: date) -> Aside:
+def find_aside(lake: Lake, table: str, day: date) -> QuarantinedRows:
     """What is in quarantine of a day; raises UsageError when there is nothing."""
     found = lake.find(f"quarantine/{table}", day, day)
     raws = lake.find(f"raw/{table}", day, day)
@@ -47,10 +47,10 @@ def find_aside(lake: Lake, table: str, day: date) -> Aside:
             f"data/quarantine/{table} has a folder for each day that has something"
         )
     landed, aside = with_repaired(lake, raws[0], _current(lake, table, raws[0])), lake.read(found)
-    return Aside(raws[0], aside, _positions(landed, aside.drop_columns(list(TOLD))))
+    return QuarantinedRows(raws[0], aside, _positions(landed, aside.drop_columns(list(TOLD))))
 
 
-def release(lake: Lake, table: str, aside: Aside, rows: pa.Table, night: date) -> Partition:
+def release(lake: Lake, table: str, aside: QuarantinedRows, rows: pa.Table, night: date) -> Partition:
     """Keep repaired rows in place of those put aside, in their order; known from the night on.
 
     Raises DataError unless there is one for each, with the columns that landed.

@@ -26,14 +26,14 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Judgement:
+class PartitionDecision:
     """What was decided about one partition, as records tell it."""
 
     check: TableCheck
     findings: tuple[Finding, ...]
 
 
-def conclude(table: str, partition: Partition, decision: Decision) -> Judgement:
+def conclude(table: str, partition: Partition, decision: Decision) -> PartitionDecision:
     """The records of a decision; of a blocked partition every row counts as quarantined."""
     n_bad = partition.rows if decision.blocked else int(decision.bad.sum())
     findings = tuple(
@@ -48,13 +48,13 @@ def conclude(table: str, partition: Partition, decision: Decision) -> Judgement:
         )
         for result in decision.broken
     )
-    return Judgement(_check(table, partition, n_bad, passed=not decision.blocked), findings)
+    return PartitionDecision(_check(table, partition, n_bad, passed=not decision.blocked), findings)
 
 
-def recall(table: str, raw: Partition, accepted: Partition, kept: pa.Table | None) -> Judgement:
+def recall(table: str, raw: Partition, accepted: Partition, kept: pa.Table | None) -> PartitionDecision:
     """The records of an earlier decision, from what it left in the lake."""
     findings = tuple(Finding.model_validate(row) for row in kept.to_pylist()) if kept else ()
-    return Judgement(_check(table, raw, raw.rows - accepted.rows, passed=True), findings)
+    return PartitionDecision(_check(table, raw, raw.rows - accepted.rows, passed=True), findings)
 
 
 def findings_table(findings: Sequence[Finding]) -> pa.Table:
@@ -63,7 +63,7 @@ def findings_table(findings: Sequence[Finding]) -> pa.Table:
 
 
 def close_night(
-    day: date, problem: Problem, judgements: Sequence[Judgement], budget: float
+    day: date, problem: Problem, judgements: Sequence[PartitionDecision], budget: float
 ) -> Validation:
     """Whether the night may go on, and why."""
     checks = tuple(judgement.check for judgement in judgements)
@@ -90,7 +90,7 @@ def close_night(
 
 
 def _stop(
-    table: Table, day: date, problem: Problem, judgements: Sequence[Judgement], budget: float
+    table: Table, day: date, problem: Problem, judgements: Sequence[PartitionDecision], budget: float
 ) -> str | None:
     """Why the night cannot go on with what this table has become, or None."""
     wanted = _wanted(table, day, problem, judgements)
@@ -116,7 +116,7 @@ def _stop(
 
 
 def _wanted(
-    table: Table, day: date, problem: Problem, judgements: Sequence[Judgement]
+    table: Table, day: date, problem: Problem, judgements: Sequence[PartitionDecision]
 ) -> date | None:
     """The day of the table without which there is no night."""
     if table.kind == "events":
@@ -127,7 +127,7 @@ def _wanted(
     return max((j.check.day for j in judgements), default=None)
 
 
-def _why(judgement: Judgement) -> str:
+def _why(judgement: PartitionDecision) -> str:
     return "; ".join(
         f"{f.rule}: {f'{f.rows} of {judgement.check.landed} rows break it' if f.rows else f.observed}, "
         f"expected {f.expected}"

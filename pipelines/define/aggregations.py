@@ -59,7 +59,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class History:
+class WindowedAggregation:
     """What facts known before the cutoff tell about events that share a key.
 
     `value` is a function of fact columns: of a boolean ask the `rate`, of a number `sum`, `mean`,
@@ -157,7 +157,7 @@ class History:
 class HistoryFeature:
     """One column of a history."""
 
-    history: History
+    history: WindowedAggregation
     by: Key
     window: Window
     measure: Measure

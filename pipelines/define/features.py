@@ -15,23 +15,23 @@ from math import ceil
 
 from pipelines.core.errors import ConfigError
 from pipelines.core.nearest import nearest_name
-from pipelines.define.aggregations import History, RowFeature, Window
+from pipelines.define.aggregations import RowFeature, Window, WindowedAggregation
 from pipelines.define.column import Column
 
 __all__ = [
     "Column",
-    "Crowd",
+    "DimensionJoin",
     "FeatureSet",
-    "History",
-    "Latest",
-    "Lookup",
+    "LatestAsOf",
+    "PeerCount",
     "RowFeature",
     "Window",
+    "WindowedAggregation",
 ]
 
 
 @dataclass(frozen=True)
-class Lookup:
+class DimensionJoin:
     """Columns of a slow table, one row a key, under new names (`take`: new name → its column).
 
     They may then be used like columns of the event; an event without a row there has none (null).
@@ -43,7 +43,7 @@ class Lookup:
 
 
 @dataclass(frozen=True)
-class Crowd:
+class PeerCount:
     """How many events of the same day share these keys, the event itself included."""
 
     name: str
@@ -52,7 +52,7 @@ class Crowd:
 
 
 @dataclass(frozen=True)
-class Latest:
+class LatestAsOf:
     """The last row of a facts table observed and known before the cutoff, if it is young enough."""
 
     table: str
@@ -95,10 +95,10 @@ class FeatureSet:
 
     columns: Mapping[str, str]  # used as they are → the data dictionary's entry
     rows: tuple[RowFeature, ...] = ()
-    lookups: tuple[Lookup, ...] = ()
-    crowds: tuple[Crowd, ...] = ()
-    history: tuple[History, ...] = ()
-    latest: tuple[Latest, ...] = ()
+    lookups: tuple[DimensionJoin, ...] = ()
+    crowds: tuple[PeerCount, ...] = ()
+    history: tuple[WindowedAggregation, ...] = ()
+    latest: tuple[LatestAsOf, ...] = ()
     intermittent: tuple[
         str, ...
     ] = ()  # features that may be without values for days: see coverage.py

@@ -8,10 +8,10 @@ import pyarrow as pa
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
-from pipelines.define.aggregations import Column, History, Measure
+from pipelines.define.aggregations import Column, Measure, WindowedAggregation
 from pipelines.define.sql import number, real, whole
 
-Kind = Literal["boolean", "whole", "number", "text", "other"]
+FeatureType = Literal["boolean", "whole", "number", "text", "other"]
 LARGEST = 2**53  # up to here a double holds every whole number
 ARROW = {
     "BOOLEAN": pa.types.is_boolean,
@@ -20,8 +20,8 @@ ARROW = {
     "DATE": pa.types.is_date,
     "TIMESTAMP": pa.types.is_timestamp,
 }
-NUMBERS: tuple[Kind, ...] = ("boolean", "whole", "number")
-SUITS: dict[Measure, tuple[Kind, ...]] = {
+NUMBERS: tuple[FeatureType, ...] = ("boolean", "whole", "number")
+SUITS: dict[Measure, tuple[FeatureType, ...]] = {
     "rate": ("boolean",),
     "last": (*NUMBERS, "text"),
     "sum": NUMBERS,
@@ -31,7 +31,7 @@ SUITS: dict[Measure, tuple[Kind, ...]] = {
 }
 
 
-def kind_of(value: Column, schema: pa.Schema) -> Kind:
+def kind_of(value: Column, schema: pa.Schema) -> FeatureType:
     """What an expression of a table's columns gives; a number where nobody can tell."""
     from sqlglot.optimizer.annotate_types import annotate_types
 
@@ -57,7 +57,7 @@ def _example(node: exp.Expr, schema: pa.Schema) -> exp.Expr:
     )
 
 
-def refuse_unsuited(history: History, kind: Kind) -> None:
+def refuse_unsuited(history: WindowedAggregation, kind: FeatureType) -> None:
     """Raises ConfigError when a measure cannot be had of such a value."""
     for measure in history.measures:
         if kind not in SUITS.get(measure, (kind,)):
@@ -67,7 +67,7 @@ def refuse_unsuited(history: History, kind: Kind) -> None:
             )
 
 
-def known_value(value: Column, kind: Kind) -> Column:
+def known_value(value: Column, kind: FeatureType) -> Column:
     """The value as it is kept; null where a number is no finite one, or too large to be exact."""
     if kind in ("boolean", "whole"):
         return whole(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.define.aggregations import SMOOTHED, History, Key, Measure
+from pipelines.define.aggregations import SMOOTHED, Key, Measure, WindowedAggregation
 
 # A sum is kept as three whole numbers, so that the order of adding does not matter: the values rounded,
 # what is left of each in units of 2^-31, and what is left of that in units of 2^-62.
@@ -23,7 +23,7 @@ NEEDS: dict[Measure, tuple[str, ...]] = {
 PARTS = ("facts", "known", *SUM, "least", "most", "newest", "value", "day")
 
 
-def parts_of(history: History, by: Key) -> list[str]:
+def parts_of(history: WindowedAggregation, by: Key) -> list[str]:
     """What a key's features are made of; of a key that others are only drawn toward, their rate."""
     measures = history.measures if by in history.by else SMOOTHED.intersection(history.measures)
     needed = {part for measure in measures for part in NEEDS[measure]}

@@ -51,7 +51,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelSpec:
     """How one candidate is made: `build(schema, seed, threads)` gives an unfitted scikit-learn estimator,
     a classifier or a regressor, as the problem's task wants.
 
@@ -80,7 +80,7 @@ class Problem:
         [pd.DataFrame], pd.DataFrame
     ]  # outcomes → label (float, NaN: none; binary: 1.0 or 0.0), excluded (reason code or None)
     features: FeatureSet
-    recipes: tuple[Recipe, ...]  # simplest first
+    recipes: tuple[ModelSpec, ...]  # simplest first
     value: (
         Callable[[np.ndarray, np.ndarray], np.ndarray] | None
     )  # labels, scores → what acting on each score was worth; None: nobody can say

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.metrics.classification import Scored
+from pipelines.metrics.classification import ScoredEvents
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ STYLE: dict[Any, Any] = {
 POINTS = 400  # of a curve; more cannot be seen
 
 
-def model_lines(scored: Mapping[str, Scored]) -> Iterator[tuple[str, str, Scored]]:
+def model_lines(scored: Mapping[str, ScoredEvents]) -> Iterator[tuple[str, str, ScoredEvents]]:
     """Each model with its colour; the last, the baseline, is grey."""
     *models, baseline = scored.items()
     for position, (name, events) in enumerate(models):

@@ -11,8 +11,15 @@ import numpy as np
 from pipelines.core.records import Candidates, Evaluated, Interval, ModelVersion, Refit
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
-from pipelines.metrics.bootstrap import Samples, day_weights, interval, lift, lifts, measure
-from pipelines.metrics.classification import Scored, value
+from pipelines.metrics.bootstrap import (
+    BootstrapSamples,
+    day_weights,
+    interval,
+    lift,
+    lifts,
+    measure,
+)
+from pipelines.metrics.classification import ScoredEvents, value
 from pipelines.metrics.task import TASKS, Task, task_of
 from pipelines.training.examples import Examples, score_events
 from pipelines.training.refit import compare_fits
@@ -50,8 +57,8 @@ def baseline_scores(
 class Comparison:
     """Everybody's scored events and metrics, with the same draws of the same days behind each."""
 
-    scored: Mapping[str, Scored]
-    samples: Mapping[str, Samples]
+    scored: Mapping[str, ScoredEvents]
+    samples: Mapping[str, BootstrapSamples]
     weights: np.ndarray
     over_nothing: Mapping[str, Interval]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.evaluation.importance import Shuffled
 from pipelines.training.examples import Examples
-from pipelines.training.ports import ModelFile, Question, Workers
+from pipelines.training.ports import ModelFile, ScoringPool, ScoringRequest
 from pipelines.training.scoring import ask
 
 SHUFFLED = "shuffled"
@@ -38,20 +38,20 @@ def score_contenders(
     chosen: str,
     examples: Examples,
     seed: int,
-    workers: Workers,
+    workers: ScoringPool,
 ) -> ContenderScores:
     """Ask every fit about the examples; who does not answer for one of its fits costs only itself."""
     shuffled, days = Shuffled.of(examples, seed), len(np.unique(examples.days))
     frame = examples.frame[list(examples.schema)]
     questions = [
-        Question(f"{role}/{name}", file, frame, days)
+        ScoringRequest(f"{role}/{name}", file, frame, days)
         for name, fits in contenders.items()
         for role, file in (("judged", fits.judged), ("refit", fits.refit))
         if file is not None
     ]
     rows = {question.name: len(frame) for question in questions}
     if chosen in contenders:
-        questions.append(Question(SHUFFLED, contenders[chosen].judged, shuffled.rows, days))
+        questions.append(ScoringRequest(SHUFFLED, contenders[chosen].judged, shuffled.rows, days))
         rows[SHUFFLED] = len(shuffled.rows)
     answers = ask(questions, rows, workers)
     unanswered = {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import TaskName
-from pipelines.metrics.classification import Scored
+from pipelines.metrics.classification import ScoredEvents
 from pipelines.metrics.task import TASKS
 from pipelines.training.examples import Examples
 
@@ -48,5 +48,5 @@ class Shuffled:
 
 def _loss(task: TaskName, labels: np.ndarray, scores: np.ndarray) -> float:
     nothing, one_day = np.zeros(len(labels)), np.zeros(len(labels), dtype=np.int64)
-    scored = Scored(labels, scores, nothing, one_day, 1, task)
+    scored = ScoredEvents(labels, scores, nothing, one_day, 1, task)
     return TASKS[task].metrics[TASKS[task].loss].of(scored)

@@ -13,7 +13,7 @@ import pandas as pd
 from pipelines.core.records import LeakCheck, Partition
 from pipelines.define.problem import Problem
 from pipelines.evaluation.reading import rank
-from pipelines.training.examples import Examples, Past
+from pipelines.training.examples import Examples, TrainingPartitions
 from pipelines.training.model import fit
 from pipelines.training.recipes import Attempts
 
@@ -92,7 +92,7 @@ def deal(problem: Problem, before: date, places: int, *, mirrored: bool) -> Prob
     return replace(problem, outcome=outcome)
 
 
-def thinned(past: Past, first_test: date, seed: int) -> Past:
+def subsample(past: TrainingPartitions, first_test: date, seed: int) -> TrainingPartitions:
     """A few days of it, drawn at random: as many before the test as in it, until they are enough."""
     generator = np.random.default_rng(seed)
     before = [one for one in past.features if one.day < first_test]
@@ -100,7 +100,7 @@ def thinned(past: Past, first_test: date, seed: int) -> Past:
     chosen = [*_some(before, generator), *_some(after, generator)]
     days = {one.day for one in chosen}
     outcomes = tuple(one for one in past.outcomes if one.day in days)
-    return Past(past.declared, tuple(chosen), outcomes)
+    return TrainingPartitions(past.declared, tuple(chosen), outcomes)
 
 
 def _some(partitions: Sequence[Partition], generator: np.random.Generator) -> list[Partition]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from pipelines.core.config import EvaluateParams
 from pipelines.core.records import Candidates, Interval, LeakCheck
-from pipelines.evaluation.reading import Reading, rank
+from pipelines.evaluation.reading import UnivariateScore, rank
 from pipelines.metrics.bootstrap import day_weights, interval
-from pipelines.metrics.classification import Scored, auc
+from pipelines.metrics.classification import ScoredEvents, auc
 from pipelines.training.examples import Examples
 
 NAMED = 12  # features that a reason names
@@ -28,7 +28,7 @@ BEFORE = 0.01  # share of outcomes that may be known before their own day: clock
 
 
 def feature_check(
-    examples: Examples, readings: Sequence[Reading], params: EvaluateParams
+    examples: Examples, readings: Sequence[UnivariateScore], params: EvaluateParams
 ) -> LeakCheck:
     """Whether a feature alone ranks the outcomes better than an honest one could, either way round.
 
@@ -46,7 +46,7 @@ def feature_check(
             continue
         scores = (reading.values if found > 0.5 else -reading.values)[reading.known]
         there, of = numbers[reading.known], positive[reading.known].astype("float64")
-        scored = Scored(of, scores, scores, there, len(days))
+        scored = ScoredEvents(of, scores, scores, there, len(days))
         weights = day_weights(len(days), params.resamples, params.seed)
         span = interval(auc(scored, weights), len(days))
         if span.low > max(limit, leaks[reading.feature].low if reading.feature in leaks else 0):
@@ -54,7 +54,9 @@ def feature_check(
     return _told("feature", best, leaks, limit, "AUC alone", "max_feature_auc")
 
 
-def day_check(examples: Examples, readings: Sequence[Reading], params: EvaluateParams) -> LeakCheck:
+def day_check(
+    examples: Examples, readings: Sequence[UnivariateScore], params: EvaluateParams
+) -> LeakCheck:
     """Whether the daily mean of a feature follows that of the outcomes, up and down, day by day.
 
     Nobody knows at the cutoff how the day will be, and a mean over a day cancels the noise that hides

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.evaluation.canvas import INK, SOFT, model_lines
-from pipelines.metrics.classification import BINS, Scored
+from pipelines.metrics.classification import BINS, ScoredEvents
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SHARES = (0.005, 0.995)  # of the events; a few far out would make the rest unreadable
 
 
-def predicted_observed(axes: Axes, scored: Mapping[str, Scored]) -> None:
+def predicted_observed(axes: Axes, scored: Mapping[str, ScoredEvents]) -> None:
     """What came of each tenth of the events, from the lowest scores to the highest."""
     ends = []
     for name, colour, events in model_lines(scored):
@@ -35,7 +35,7 @@ def predicted_observed(axes: Axes, scored: Mapping[str, Scored]) -> None:
     )
 
 
-def residuals(axes: Axes, scored: Mapping[str, Scored]) -> None:
+def residuals(axes: Axes, scored: Mapping[str, ScoredEvents]) -> None:
     """How far scores are from outcomes."""
     errors = {name: (c, events.scores - events.labels) for name, c, events in model_lines(scored)}
     edges = _edges(np.concatenate([error for _, error in errors.values()]))
@@ -45,7 +45,7 @@ def residuals(axes: Axes, scored: Mapping[str, Scored]) -> None:
     axes.set(title="Residuals", xlabel="score less outcome", ylabel="share of events")
 
 
-def residuals_by_day(axes: Axes, scored: Mapping[str, Scored]) -> None:
+def residuals_by_day(axes: Axes, scored: Mapping[str, ScoredEvents]) -> None:
     """Whether the world moved away from the models during the test."""
     for name, colour, events in model_lines(scored):
         error = events.by_day(events.scores - events.labels)
@@ -59,7 +59,7 @@ def residuals_by_day(axes: Axes, scored: Mapping[str, Scored]) -> None:
     axes.locator_params(axis="x", integer=True)
 
 
-def scores(axes: Axes, scored: Mapping[str, Scored]) -> None:
+def scores(axes: Axes, scored: Mapping[str, ScoredEvents]) -> None:
     """What is said, beside what comes."""
     labels = next(iter(scored.values())).labels
     edges = _edges(labels)

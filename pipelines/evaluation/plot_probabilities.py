@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.evaluation.canvas import SOFT, model_lines, thin
-from pipelines.metrics.classification import BINS, Scored
+from pipelines.metrics.classification import BINS, ScoredEvents
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def roc(axes: Axes, scored: Mapping[str, Scored]) -> None:
+def roc(axes: Axes, scored: Mapping[str, ScoredEvents]) -> None:
     """Hits against false alarms, from the highest score down."""
     for name, colour, events in model_lines(scored):
         hits, asked = _ranked(events)
@@ -30,7 +30,7 @@ def roc(axes: Axes, scored: Mapping[str, Scored]) -> None:
     axes.set_aspect("equal")
 
 
-def precision_recall(axes: Axes, scored: Mapping[str, Scored]) -> None:
+def precision_recall(axes: Axes, scored: Mapping[str, ScoredEvents]) -> None:
     """How many of those asked were hits, against how many of all hits."""
     for name, colour, events in model_lines(scored):
         hits, asked = _ranked(events)
@@ -41,7 +41,7 @@ def precision_recall(axes: Axes, scored: Mapping[str, Scored]) -> None:
     )
 
 
-def calibration(axes: Axes, scored: Mapping[str, Scored]) -> None:
+def calibration(axes: Axes, scored: Mapping[str, ScoredEvents]) -> None:
     """What was said, and how often it came."""
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=":")
     top = 0.05
@@ -63,7 +63,7 @@ def calibration(axes: Axes, scored: Mapping[str, Scored]) -> None:
     axes.set_aspect("equal")
 
 
-def scores(axes: Axes, scored: Mapping[str, Scored]) -> None:
+def scores(axes: Axes, scored: Mapping[str, ScoredEvents]) -> None:
     """How scores are spread."""
     edges = np.linspace(0, 1, 51)
     for name, colour, events in model_lines(scored):
@@ -77,7 +77,7 @@ def scores(axes: Axes, scored: Mapping[str, Scored]) -> None:
     axes.set(title="Scores", xlabel="score", ylabel="share of events", xlim=(0, 1))
 
 
-def _ranked(events: Scored) -> tuple[np.ndarray, np.ndarray]:
+def _ranked(events: ScoredEvents) -> tuple[np.ndarray, np.ndarray]:
     """Positives and events at or above each distinct score, from the highest down, beginning with 0."""
     order = np.argsort(-events.scores, kind="stable")
     last_of_tie = np.flatnonzero(np.append(np.diff(events.scores[order]) != 0, [True]))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from pipelines.core.records import TaskName
 from pipelines.evaluation import plot_numbers, plot_probabilities
 from pipelines.evaluation.canvas import COLOURS, STYLE, canvas, png
-from pipelines.metrics.classification import Scored
+from pipelines.metrics.classification import ScoredEvents
 from pipelines.metrics.task import TASKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    Painter = Callable[[Axes, Mapping[str, Scored]], None]
+    Painter = Callable[[Axes, Mapping[str, ScoredEvents]], None]
 
 SHOWN = 20  # features in the plot of importance
 PAINTERS: Mapping[TaskName, Mapping[str, Painter]] = {
@@ -33,7 +33,7 @@ PAINTERS: Mapping[TaskName, Mapping[str, Painter]] = {
 }
 
 
-def draw(scored: Mapping[str, Scored], importance: Mapping[str, float]) -> dict[str, bytes]:
+def draw(scored: Mapping[str, ScoredEvents], importance: Mapping[str, float]) -> dict[str, bytes]:
     """PNG files by name, below plots/; `scored` are all models on the same events, the last the baseline."""
     from matplotlib import rc_context
 
@@ -44,7 +44,7 @@ def draw(scored: Mapping[str, Scored], importance: Mapping[str, float]) -> dict[
     return {f"plots/{name}.png": picture for name, picture in pictures.items()}
 
 
-def _paint(painter: Painter, scored: Mapping[str, Scored]) -> bytes:
+def _paint(painter: Painter, scored: Mapping[str, ScoredEvents]) -> bytes:
     figure, axes = canvas(4.4)
     painter(axes, scored)
     axes.legend(fontsize=9)

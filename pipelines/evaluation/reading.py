@@ -15,7 +15,7 @@ THIN = 20  # events' worth of the average rate, added to the rate of a bin or ca
 
 
 @dataclass(frozen=True)
-class Reading:
+class UnivariateScore:
     """A number for each event, and for which of them there is one."""
 
     feature: str
@@ -35,7 +35,7 @@ def rank(values: np.ndarray, positive: np.ndarray) -> float:
     return float(beaten / (n_positive * n_negative))
 
 
-def readings(examples: Examples) -> Iterator[Reading]:
+def readings(examples: Examples) -> Iterator[UnivariateScore]:
     """Each feature: its value if it is a number, whether it is there at all, and its rate of positives.
 
     A label that is a number is positive above its mean. The rate is that of the category, or of the bin
@@ -50,11 +50,11 @@ def readings(examples: Examples) -> Iterator[Reading]:
         else:
             values = examples.frame[name].to_numpy(dtype="float64", na_value=np.nan)
             known = np.isfinite(values)
-            yield Reading(name, values, known)
+            yield UnivariateScore(name, values, known)
             codes = _bins(values, known)
         if 0 < np.count_nonzero(codes < 0) < len(codes):
-            yield Reading(name, (codes >= 0).astype("float64"), everywhere)
-        yield Reading(name, _rates(codes + 1, positive, half), everywhere)
+            yield UnivariateScore(name, (codes >= 0).astype("float64"), everywhere)
+        yield UnivariateScore(name, _rates(codes + 1, positive, half), everywhere)
 
 
 def _bins(values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.core.records import Partition
-from pipelines.data.partitions import keep_all, split_days, wide
-from pipelines.define.aggregations import History
+from pipelines.data.partitions import split_days, wide, write_partitions
+from pipelines.define.aggregations import WindowedAggregation
 from pipelines.features.daily_aggregates import totals_query
 from pipelines.features.day_tables import LOCAL_DAYS, PARTITIONS, local_days, partition_days
 from pipelines.features.inputs import Accepted, fingerprint, layers
@@ -23,7 +23,7 @@ class Totals:
     Old and new totals of a corrected day stay side by side: each night asks for those it knew.
     """
 
-    def __init__(self, accepted: Accepted, history: History) -> None:
+    def __init__(self, accepted: Accepted, history: WindowedAggregation) -> None:
         self._accepted, self._history = accepted, history
         self._longest = history.longest + accepted.shape.delay(history.table)
         self._query = totals_query(accepted.problem.features, history, accepted.shape)
@@ -46,7 +46,7 @@ class Totals:
         for piece in layers(missing):
             tables = split_days(self._run(piece, engine), list(piece))
             made_from = {day: origins[day, one.sha256] for day, one in piece.items()}
-            for day, one in keep_all(lake, dataset, tables, made_from).items():
+            for day, one in write_partitions(lake, dataset, tables, made_from).items():
                 kept[day, one.origin] = one
         return [lake.path(kept[day, origin]) for (day, _), origin in origins.items()]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from sqlglot import exp
 
 from pipelines.define.aggregations import Column
-from pipelines.define.features import FeatureSet, History
-from pipelines.define.kind import Kind, kind_of, known_value, refuse_unsuited
+from pipelines.define.features import FeatureSet, WindowedAggregation
+from pipelines.define.kind import FeatureType, kind_of, known_value, refuse_unsuited
 from pipelines.define.measures import FINER, SUM, parts_of
 from pipelines.define.sql import aliased, columns_of, number, of, or_zero, pair, real, whole
 from pipelines.features.day_tables import LOCAL_DAYS, PARTITIONS
 from pipelines.features.portable import portable
-from pipelines.features.scope import Scope, Shape
+from pipelines.features.scope import ColumnScope, TableSchemas
 
 # What a day's facts with one key come to; a part that has no line here is a column already.
 OF_FACTS: dict[str, Column] = {
@@ -24,7 +24,9 @@ OF_FACTS: dict[str, Column] = {
 }
 
 
-def totals_query(features: FeatureSet, history: History, shape: Shape) -> exp.Query:
+def totals_query(
+    features: FeatureSet, history: WindowedAggregation, shape: TableSchemas
+) -> exp.Query:
     """Daily totals of one history: a row for each day, day of knowing, grain (its keys) and key.
 
     Inputs: the facts, `partitions` and `local_days`. Columns: day, known_on, grain, every key column
@@ -50,15 +52,15 @@ def _told_first() -> exp.Select:
     return exp.select("*").from_("told").where(exp.column("place").eq(1))
 
 
-def _place(scope: Scope, key: tuple[str, ...], values: list[exp.Expr]) -> exp.Window:
+def _place(scope: ColumnScope, key: tuple[str, ...], values: list[exp.Expr]) -> exp.Window:
     event = [scope.column(name, "the key") for name in ("day", *key)]
     order = [scope.column("known_at", "the key"), *(value.unalias().copy() for value in values)]
     return exp.Window(this=exp.RowNumber(), partition_by=event, order=exp.Order(expressions=order))
 
 
-def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
+def _known(features: FeatureSet, history: WindowedAggregation, shape: TableSchemas) -> exp.Select:
     """Every fact with its keys, its value, and the day on which it became known."""
-    scope = Scope(
+    scope = ColumnScope(
         history.table, columns_of("f", shape.facts(history.table, history.name)), features.functions
     )
     keys = [scope.column(key, f"{history.name}.by").as_(key) for key in history.keys]
@@ -83,7 +85,9 @@ def _known(features: FeatureSet, history: History, shape: Shape) -> exp.Select:
     )
 
 
-def _values(history: History, scope: Scope, shape: Shape) -> list[exp.Expr]:
+def _values(
+    history: WindowedAggregation, scope: ColumnScope, shape: TableSchemas
+) -> list[exp.Expr]:
     """The value; what it adds to a sum; and the pair of its time and itself."""
     declared = scope.call(history.value)
     kind = kind_of(declared, shape.schema(history.table))
@@ -100,7 +104,7 @@ def _values(history: History, scope: Scope, shape: Shape) -> list[exp.Expr]:
     return values
 
 
-def _amounts(value: Column, kind: Kind) -> dict[str, Column]:
+def _amounts(value: Column, kind: FeatureType) -> dict[str, Column]:
     """What a value adds to each part of a sum: of a double all that is left is exact, until the last."""
     if kind != "number":
         return {"total": value.copy(), "fine": whole(number(0)), "finest": whole(number(0))}
@@ -112,7 +116,7 @@ def _amounts(value: Column, kind: Kind) -> dict[str, Column]:
     return amounts
 
 
-def _grain(history: History, by: tuple[str, ...]) -> exp.Select:
+def _grain(history: WindowedAggregation, by: tuple[str, ...]) -> exp.Select:
     days, apart = map(exp.column, ("day", "known_on")), _apart(history)
     keys = [exp.column(key) if key in by else exp.null().as_(key) for key in history.keys]
     made = [part for part in OF_FACTS if part in _parts(history)]
@@ -126,11 +130,11 @@ def _grain(history: History, by: tuple[str, ...]) -> exp.Select:
     )
 
 
-def _parts(history: History) -> set[str]:
+def _parts(history: WindowedAggregation) -> set[str]:
     return {part for by in history.grains for part in parts_of(history, by)}
 
 
-def _apart(history: History) -> list[str]:
+def _apart(history: WindowedAggregation) -> list[str]:
     return ["value"] if "distinct" in history.measures else []
 
 

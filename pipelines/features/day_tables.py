@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
-from pipelines.define.features import Latest, Window
+from pipelines.define.features import LatestAsOf, Window
 
 DAYS = "days"
 CUTOFF = "cutoff"
@@ -99,7 +99,9 @@ def local_days(first: date, last: date, cutoff: Cutoff) -> pa.Table:
     )
 
 
-def reached_days(days: Iterable[date], cutoff: Cutoff, latest: Latest, delay: int = 0) -> pa.Table:
+def reached_days(
+    days: Iterable[date], cutoff: Cutoff, latest: LatestAsOf, delay: int = 0
+) -> pa.Table:
     """For each day, the partitions that may hold the latest row, and how old that may be; with a
     `delay`, all of it so many days earlier.
     """

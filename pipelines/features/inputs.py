@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
-from pipelines.data.known import as_known
+from pipelines.data.known import as_of
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
 from pipelines.features.day_tables import HISTORY, runs_of
-from pipelines.features.scope import Shape
+from pipelines.features.scope import TableSchemas
 
 Revisions = Mapping[date, tuple[Partition, ...]]  # every revision of a table's partitions
 Found = dict[date, Partition | None]  # None: one that has not come yet
@@ -43,7 +43,7 @@ class Accepted:
     def days(self) -> list[date]:
         """Days with events that the night knew of: features are computed for each."""
         events = self.tables[self.problem.events]
-        found = (day for day in sorted(events) if as_known(events[day], self._night(self.day)))
+        found = (day for day in sorted(events) if as_of(events[day], self._night(self.day)))
         return [day for day in found if day == self.day or not self.now]
 
     @cached_property
@@ -59,13 +59,13 @@ class Accepted:
         }
 
     @cached_property
-    def shape(self) -> Shape:
+    def shape(self) -> TableSchemas:
         """The columns of every table, as its newest partition has them."""
         newest = {table: self._newest(table, self.day) for table in self.tables}
         schemas = {table: self.lake.schema(one) for table, (one,) in newest.items()}
         problem = self.problem
         days = problem.label_maturity_days
-        return Shape(problem.events, problem.key, schemas, problem.outcomes, days)
+        return TableSchemas(problem.events, problem.key, schemas, problem.outcomes, days)
 
     def reads(self, day: date) -> Reads:
         """What the features of a day are made from; of a history, the facts behind its totals.
@@ -97,7 +97,7 @@ class Accepted:
         revisions, known, days = self.tables[table], self._night(night), self._sorted[table]
         reached = days[bisect_left(days, first) : bisect_right(days, last)]
         alone = self._alone[table]
-        return {day: alone.get(day) or as_known(revisions[day], known) for day in reached}
+        return {day: alone.get(day) or as_of(revisions[day], known) for day in reached}
 
     def has(self, table: str) -> bool:
         """Whether the night knows anything of a table; of the events, those of its own day."""
@@ -110,7 +110,7 @@ class Accepted:
         revisions, known = self.tables[table], self._night(night)
         days = self._sorted[table]
         newest_first = reversed(days[: bisect_right(days, night)])
-        found = (as_known(revisions[day], known) for day in newest_first)
+        found = (as_of(revisions[day], known) for day in newest_first)
         return [partition for partition in found if partition is not None][:1]
 
     def _night(self, night: date) -> date | None:

@@ -18,7 +18,7 @@ from sqlglot import exp
 from pipelines.define.aggregations import Column, HistoryFeature, Key
 from pipelines.define.problem import Problem
 from pipelines.define.sql import of
-from pipelines.features.scope import Scope
+from pipelines.features.scope import ColumnScope
 
 EDITION = 1  # raise it when the compiler makes other values of the same declaration
 DIGITS = 16
@@ -84,11 +84,11 @@ class _Teller:
         return told
 
     @property
-    def _scope(self) -> Scope:
+    def _scope(self) -> ColumnScope:
         events = self.problem.events
         columns: Mapping[str, Column] = _Columns(partial(of, events))
         for lookup in self.problem.features.lookups:
-            scope = Scope(events, columns, self.problem.features.functions)
+            scope = ColumnScope(events, columns, self.problem.features.functions)
             keys = {key: scope.column(key, lookup.table) for key in lookup.by}
             taken = {
                 new: exp.Anonymous(
@@ -97,10 +97,10 @@ class _Teller:
                 for new, old in lookup.take.items()
             }
             columns = _with(columns, taken)
-        return Scope(events, columns, self.problem.features.functions)
+        return ColumnScope(events, columns, self.problem.features.functions)
 
-    def _facts(self, table: str) -> Scope:
-        return Scope(table, _Columns(partial(of, table)), self.problem.features.functions)
+    def _facts(self, table: str) -> ColumnScope:
+        return ColumnScope(table, _Columns(partial(of, table)), self.problem.features.functions)
 
 
 def _with(columns: Mapping[str, Column], taken: Mapping[str, Column]) -> _Columns:

@@ -10,20 +10,20 @@ from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
 from pipelines.define.aggregations import Column
-from pipelines.define.features import Crowd, FeatureSet, History, Latest
+from pipelines.define.features import FeatureSet, LatestAsOf, PeerCount, WindowedAggregation
 from pipelines.define.sql import aliased, columns_of, of, same
 from pipelines.features.day_tables import CUTOFF, DAYS, reach_table, since, spans
 from pipelines.features.portable import portable
-from pipelines.features.scope import Scope, Shape
+from pipelines.features.scope import ColumnScope, TableSchemas
 from pipelines.features.windows import join_history
 
 
-def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
+def features_query(features: FeatureSet, shape: TableSchemas) -> exp.Query:
     """The feature table: key, day, cutoff, features in declared order; rows in order of day and key.
 
     A feature that is a column of the key stands there only. Inputs: the events, `days`, the slow
     tables of lookups, `history_<name>` with daily totals, `ages` where a window has a half-life, and
-    the facts of each `Latest` with its `reach_<table>`. Raises ConfigError for a name that means nothing, with the nearest one.
+    the facts of each `LatestAsOf` with its `reach_<table>`. Raises ConfigError for a name that means nothing, with the nearest one.
     """
     first = (*shape.key, "day", CUTOFF)
     rest = (name for name in (*features.columns, *features.functions) if name not in shape.key)
@@ -41,7 +41,7 @@ def features_query(features: FeatureSet, shape: Shape) -> exp.Query:
     return portable(query.order_by(*(of("b", name) for name in ("day", *shape.key)), copy=False))
 
 
-def _base(features: FeatureSet, shape: Shape) -> exp.Select:
+def _base(features: FeatureSet, shape: TableSchemas) -> exp.Select:
     """Events of the days, with every column that a feature, a key or a window needs."""
     scope = _events_scope(features, shape)
     found = spans(features.windows, shape.maturity)
@@ -73,28 +73,28 @@ def _needed(features: FeatureSet) -> dict[str, str]:
     return needed
 
 
-def _events_scope(features: FeatureSet, shape: Shape) -> Scope:
+def _events_scope(features: FeatureSet, shape: TableSchemas) -> ColumnScope:
     """Columns of events and lookups; what only facts tell is refused."""
     columns = columns_of("e", shape.of(shape.events))
     for lookup in features.lookups:
         if "known_at" in shape.of(lookup.table):
             raise ConfigError(
-                f"features: a Lookup of {lookup.table!r}, whose rows became known one by one (they have "
-                f"a 'known_at'), would see the future; ask a History or a Latest of it"
+                f"features: a DimensionJoin of {lookup.table!r}, whose rows became known one by one (they have "
+                f"a 'known_at'), would see the future; ask a WindowedAggregation or a LatestAsOf of it"
             )
-        found = Scope(lookup.table, columns_of(lookup.table, shape.of(lookup.table)))
+        found = ColumnScope(lookup.table, columns_of(lookup.table, shape.of(lookup.table)))
         columns |= {new: found.column(old, new) for new, old in lookup.take.items()}
-    facts: tuple[Latest | History, ...] = (*features.latest, *features.history)
+    facts: tuple[LatestAsOf | WindowedAggregation, ...] = (*features.latest, *features.history)
     refused = {
         column: f"which {one.table!r} tells only afterwards; ask a {type(one).__name__} of it"
         for one in facts
         for column in shape.of(one.table)
         if column not in columns
     }
-    return Scope(shape.events, columns, features.functions, refused)
+    return ColumnScope(shape.events, columns, features.functions, refused)
 
 
-def _join_crowd(query: exp.Select, crowd: Crowd) -> exp.Select:
+def _join_crowd(query: exp.Select, crowd: PeerCount) -> exp.Select:
     """Counted apart and joined: a window over so few rows costs engines more than all else.
 
     Events without a key are a crowd too, as they would be in a window.
@@ -108,7 +108,7 @@ def _join_crowd(query: exp.Select, crowd: Crowd) -> exp.Select:
     return query.select(of(name, "events").as_(crowd.name), copy=False)
 
 
-def _join_latest(query: exp.Select, latest: Latest, shape: Shape) -> exp.Select:
+def _join_latest(query: exp.Select, latest: LatestAsOf, shape: TableSchemas) -> exp.Select:
     name = f"latest_{latest.table}"
     on = exp.and_(same("b", name, ("day", *latest.by)), of(name, "place").eq(1))
     query = query.with_(name, as_=_placed(latest, shape), copy=False)
@@ -117,12 +117,12 @@ def _join_latest(query: exp.Select, latest: Latest, shape: Shape) -> exp.Select:
     return query.select(*(of(name, column).as_(new) for new, column in named), copy=False)
 
 
-def _placed(latest: Latest, shape: Shape) -> exp.Select:
+def _placed(latest: LatestAsOf, shape: TableSchemas) -> exp.Select:
     """Rows young enough and known at each day's cutoff, the newest in place 1.
 
     Of rows equally new, the one that was known last; then the larger values: any, but always the same.
     """
-    scope = Scope(latest.table, columns_of("f", shape.facts(latest.table, latest.table)))
+    scope = ColumnScope(latest.table, columns_of("f", shape.facts(latest.table, latest.table)))
     wanted = {name: scope.column(name, latest.table) for name in (*latest.by, *latest.columns)}
     at, known_at = (scope.column(name, latest.table) for name in (latest.at, "known_at"))
     newest_first = [at, known_at, *(wanted[name] for name in latest.columns)]

@@ -15,7 +15,7 @@ from pipelines.define.aggregations import Column, RowFeature
 
 
 @dataclass(frozen=True)
-class Shape:
+class TableSchemas:
     """The tables that a declaration stands on."""
 
     events: str
@@ -46,13 +46,13 @@ class Shape:
         if "known_at" not in names:
             raise ConfigError(
                 f"features: {asker!r} asks for facts of {table!r}, which has no column 'known_at' that "
-                f"says when each became known; land it with one, or declare a Lookup of the table"
+                f"says when each became known; land it with one, or declare a DimensionJoin of the table"
             )
         return names
 
 
 @dataclass(frozen=True)
-class Scope:
+class ColumnScope:
     """What may be named over one table: its columns, and functions of them."""
 
     table: str

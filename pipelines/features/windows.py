@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from pipelines.define.aggregations import Column, History, HistoryFeature, Key, Window
+from pipelines.define.aggregations import Column, HistoryFeature, Key, Window, WindowedAggregation
 from pipelines.define.measures import FINER, NEEDS, SUM, parts_of
 from pipelines.define.sql import (
     aliased,
@@ -23,7 +23,7 @@ from pipelines.features.day_tables import AGES, HISTORY, WHOLE, since, spans, we
 WEIGHED = ("facts", "known", *SUM)
 
 
-def join_history(query: exp.Select, history: History, delay: int = 0) -> exp.Select:
+def join_history(query: exp.Select, history: WindowedAggregation, delay: int = 0) -> exp.Select:
     """Add a history's features to a query over `base` AS b, from the totals `history_<name>`.
 
     With a `delay`, its windows end so many days before the day before the cutoff.
@@ -41,7 +41,7 @@ def join_history(query: exp.Select, history: History, delay: int = 0) -> exp.Sel
     return query.select(*(_measured(one).as_(one.name) for one in history.features()), copy=False)
 
 
-def _windows(history: History, by: Key, delay: int) -> exp.Select:
+def _windows(history: WindowedAggregation, by: Key, delay: int) -> exp.Select:
     """Totals over each window, for every key and day that an event asks for.
 
     Facts known before the day are of days before it: nothing is known before its own day.
@@ -155,9 +155,9 @@ def _part_name(part: str, window: Window) -> str:
     return f"{part}_{window.name}"
 
 
-def _every(history: History) -> str:
+def _every(history: WindowedAggregation) -> str:
     return f"every_{history.name}"
 
 
-def _windows_name(history: History, by: Key) -> str:
+def _windows_name(history: WindowedAggregation, by: Key) -> str:
     return f"{history.name}_by_{'_'.join(by)}"

@@ -10,14 +10,14 @@ import numpy as np
 
 from pipelines.core.errors import DataError
 from pipelines.core.records import Amount, Interval, TaskName
-from pipelines.metrics.classification import Scored
+from pipelines.metrics.classification import ScoredEvents
 from pipelines.metrics.task import TASKS
 
 RESAMPLES = 200  # of what is watched every day; a gate draws more
 
 
 @dataclass(frozen=True)
-class Samples:
+class BootstrapSamples:
     """A model's metrics: for each the number itself, then one a resample of the days."""
 
     numbers: Mapping[str, np.ndarray]
@@ -50,7 +50,7 @@ def day_weights(n_days: int, resamples: int, seed: int) -> np.ndarray:
     return np.vstack([np.ones((1, n_days)), drawn])
 
 
-def measure(scored: Scored, weights: np.ndarray) -> Samples:
+def measure(scored: ScoredEvents, weights: np.ndarray) -> BootstrapSamples:
     """Every metric of the task that is defined, of the scored events under every row of weights.
 
     Raises DataError when the events all ended the same way: nothing can be ranked then.
@@ -63,10 +63,10 @@ def measure(scored: Scored, weights: np.ndarray) -> Samples:
     metrics = TASKS[scored.task].metrics
     numbers = {name: metric.measure(scored, weights) for name, metric in metrics.items()}
     known = {name: drawn for name, drawn in numbers.items() if np.isfinite(drawn[0])}
-    return Samples(known, scored.n_days, scored.task)
+    return BootstrapSamples(known, scored.n_days, scored.task)
 
 
-def intervals(scored: Scored, seed: int = 0) -> dict[str, Amount]:
+def intervals(scored: ScoredEvents, seed: int = 0) -> dict[str, Amount]:
     """Every metric that is defined; those that the task tells have an interval over the days."""
     weights, task = _weights(scored.n_days, seed), TASKS[scored.task]
     alone = replace(scored, days=np.zeros_like(scored.days), n_days=1)
@@ -75,7 +75,7 @@ def intervals(scored: Scored, seed: int = 0) -> dict[str, Amount]:
     return _amounts({**told, **plain}, scored.n_days)
 
 
-def gains(mine: Scored, other: Scored, seed: int = 0) -> dict[str, Amount]:
+def gains(mine: ScoredEvents, other: ScoredEvents, seed: int = 0) -> dict[str, Amount]:
     """How much better mine are than the other scores of the same events, draw by draw of the same days."""
     weights, task = _weights(mine.n_days, seed), TASKS[mine.task]
     both = {
@@ -122,7 +122,9 @@ def _expanded(n_days: int, comparisons: int) -> tuple[float, float]:
     return float(norm.cdf(-reach)), float(norm.cdf(reach))
 
 
-def lift(candidate: Samples, other: Samples, metric: str, comparisons: int = 1) -> Interval:
+def lift(
+    candidate: BootstrapSamples, other: BootstrapSamples, metric: str, comparisons: int = 1
+) -> Interval:
     """How much better the candidate is than the other, in the metric's unit; above 0 is better.
 
     Both were measured with the same weights, so the difference is taken draw by draw.
@@ -131,7 +133,9 @@ def lift(candidate: Samples, other: Samples, metric: str, comparisons: int = 1) 
     return interval(gain, candidate.n_days, comparisons)
 
 
-def lifts(candidate: Samples, other: Samples, comparisons: int = 1) -> dict[str, Interval]:
+def lifts(
+    candidate: BootstrapSamples, other: BootstrapSamples, comparisons: int = 1
+) -> dict[str, Interval]:
     """The lift in every metric that is known of both."""
     return {
         metric: lift(candidate, other, metric, comparisons)

@@ -22,7 +22,7 @@ TINY = 1e-15  # a score of 0 or 1 that is wrong costs about 35, not infinity
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredEvents:
     """Events with outcome and score, aligned: a label and a score as the task has them, `worth` of
     acting on each score, and the number of its day, from 0 to n_days − 1.
     """
@@ -47,11 +47,11 @@ class Metric:
     """
 
     words: str
-    measure: Callable[[Scored, np.ndarray], np.ndarray]
+    measure: Callable[[ScoredEvents, np.ndarray], np.ndarray]
     better: Literal["higher", "lower", "nearer 0"] = "higher"
     decides: bool = True
 
-    def of(self, scored: Scored) -> float:
+    def of(self, scored: ScoredEvents) -> float:
         """The number for the events as they are."""
         return float(self.measure(scored, np.ones((1, scored.n_days)))[0])
 
@@ -63,20 +63,20 @@ class Metric:
         return gain
 
 
-def mean(scored: Scored, weights: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+def mean(scored: ScoredEvents, weights: np.ndarray, amounts: np.ndarray) -> np.ndarray:
     """Mean amount of an event, of each resample."""
     counts = weights @ scored.by_day(np.ones(len(amounts)))
     return np.asarray((weights @ scored.by_day(amounts)) / counts)
 
 
-def log_loss(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def log_loss(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Mean of −log of the probability given to what happened, in nats (Good 1952)."""
     scores = np.clip(scored.scores, TINY, 1 - TINY)
     surprise = -np.where(scored.labels == 1.0, np.log(scores), np.log1p(-scores))
     return mean(scored, weights, surprise)
 
 
-def information(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def information(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """How much less log loss an event has than by the rate of the very same days, in nats.
 
     A month in which more is undecided is harder for everybody: this compares across months.
@@ -86,17 +86,17 @@ def information(scored: Scored, weights: np.ndarray) -> np.ndarray:
     return np.asarray(entropy - log_loss(scored, weights))
 
 
-def brier(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def brier(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Mean squared distance of score and outcome (Brier 1950)."""
     return mean(scored, weights, (scored.scores - scored.labels) ** 2)
 
 
-def value(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def value(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Mean worth of an event, in the unit of the problem's value."""
     return mean(scored, weights, scored.worth)
 
 
-def auc(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def auc(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Area under the ROC curve: how often a positive outranks a negative, ties half (Hanley & McNeil 1982).
 
     Wins are counted once for each pair of days; a resample weighs the pairs.
@@ -113,7 +113,7 @@ def auc(scored: Scored, weights: np.ndarray) -> np.ndarray:
         return np.asarray(np.einsum("rd,de,re->r", weights, wins, weights, optimize=True) / pairs)
 
 
-def average_precision(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def average_precision(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Precision averaged over the positives, from the highest score down; ties are one step.
 
     The sum over thresholds of (recall gained × precision), without interpolation
@@ -142,7 +142,7 @@ def _precision(found: np.ndarray, asked: np.ndarray) -> np.ndarray:
         return np.asarray((gained * precision).sum(axis=1, dtype=np.float64) / found[:, -1])
 
 
-def calibration_error(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def calibration_error(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Root mean square distance between scores and frequencies, over bins of equally many events.
 
     Bins are those of the whole sample. The square of a bin's mean error is too large by its variance,
@@ -164,7 +164,7 @@ def calibration_error(scored: Scored, weights: np.ndarray) -> np.ndarray:
 
 
 def _pairs_apart(
-    scored: Scored, weights: np.ndarray, bins: np.ndarray, amounts: np.ndarray
+    scored: ScoredEvents, weights: np.ndarray, bins: np.ndarray, amounts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of each resample and bin: the products of amounts, over pairs of different days, and their sum."""
     cells = bins * scored.n_days + scored.days

@@ -13,7 +13,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Settled:
+class LabelledScores:
     """What a contender has said, and what came, of the same events."""
 
     scores: np.ndarray
@@ -21,11 +21,11 @@ class Settled:
 
 
 Worth = Callable[[np.ndarray, np.ndarray], np.ndarray]
-Estimate = Callable[[np.ndarray, Settled, Worth], Mapping[str, float]]
+Estimate = Callable[[np.ndarray, LabelledScores, Worth], Mapping[str, float]]
 
 
 def estimate_probabilities(
-    scores: np.ndarray, settled: Settled, worth: Worth
+    scores: np.ndarray, settled: LabelledScores, worth: Worth
 ) -> Mapping[str, float]:
     """The metrics to be expected of probabilities, from the probabilities themselves.
 
@@ -50,7 +50,11 @@ def estimate_probabilities(
     }
 
 
-def estimate_numbers(scores: np.ndarray, settled: Settled, worth: Worth) -> Mapping[str, float]:  # noqa: ARG001  what a number is worth depends on what comes
+def estimate_numbers(
+    scores: np.ndarray,
+    settled: LabelledScores,
+    worth: Worth,  # noqa: ARG001  what a number is worth depends on what comes
+) -> Mapping[str, float]:
     """The errors to be expected of numbers: those that such scores had lately.
 
     A number says nothing about its own error. As in NannyML's direct loss estimation, it is learned
@@ -88,7 +92,7 @@ def expected_auc(scores: np.ndarray, chance: np.ndarray) -> float:
     return wins / pairs if pairs > 0 else float("nan")
 
 
-def _chances(scores: np.ndarray, settled: Settled) -> np.ndarray:
+def _chances(scores: np.ndarray, settled: LabelledScores) -> np.ndarray:
     """What share of events with such scores came true lately (isotonic regression, Zadrozny & Elkan 2002)."""
     if len(settled.scores) < FEW:
         return scores

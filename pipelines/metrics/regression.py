@@ -6,25 +6,25 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipelines.metrics.classification import Metric, Scored, mean, value
+from pipelines.metrics.classification import Metric, ScoredEvents, mean, value
 
 
-def mae(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def mae(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Mean absolute error, in the label's unit; the median minimises it (Gneiting 2011)."""
     return mean(scored, weights, np.abs(scored.scores - scored.labels))
 
 
-def rmse(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def rmse(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Root of the mean squared error, in the label's unit; the mean minimises it (Gneiting 2011)."""
     return np.asarray(np.sqrt(mean(scored, weights, (scored.scores - scored.labels) ** 2)))
 
 
-def bias(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def bias(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Mean of score less label, in the label's unit; above 0 the scores are too high."""
     return mean(scored, weights, scored.scores - scored.labels)
 
 
-def r2(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def r2(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Share of the labels' variance that the scores explain; below 0 their mean would be nearer.
 
     The coefficient of determination (Wright 1921), about the mean of each resample.
@@ -36,7 +36,7 @@ def r2(scored: Scored, weights: np.ndarray) -> np.ndarray:
         return np.where(varied > 0, 1 - missed / varied, np.nan)
 
 
-def rank_correlation(scored: Scored, weights: np.ndarray) -> np.ndarray:
+def rank_correlation(scored: ScoredEvents, weights: np.ndarray) -> np.ndarray:
     """Whether higher scores go with higher labels (Spearman 1904); 0 for a score that never changes.
 
     Ranks are those of the whole sample, ties share theirs.

@@ -10,8 +10,8 @@ from typing import Literal
 from pipelines.core.records import Interval, Verdict
 from pipelines.evaluation.testset import SHRUNK, Judged
 from pipelines.metrics.task import Task
-from pipelines.monitoring.analysis import Night, Watched
-from pipelines.monitoring.comparison import CHAMPION, Standing
+from pipelines.monitoring.analysis import MonitoringResult, Night
+from pipelines.monitoring.comparison import CHAMPION, ContenderComparison
 from pipelines.monitoring.degradation import Limits
 from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.gaps import Gap, spell_gaps
@@ -26,7 +26,7 @@ MISSING = 0.5  # share of the outcomes that should be known; a source may leave 
 AHEAD = 0.05  # of the champion's loss: less is no reason to wake anybody
 
 
-Kind = Literal[
+FeatureType = Literal[
     "stage failed",
     "validate failed",
     "score failed",
@@ -65,10 +65,10 @@ class Alarm:
     command: str
     strength: float = 1.0
     urgent: bool = False
-    kind: Kind = field(kw_only=True)
+    kind: FeatureType = field(kw_only=True)
 
 
-def find_alarms(night: Night, watched: Watched, ways: Ways) -> list[Alarm]:
+def find_alarms(night: Night, watched: MonitoringResult, ways: Ways) -> list[Alarm]:
     """Those of the night, urgent ones first, then the strongest.
 
     `ways` are the versions that could serve instead: nobody is sent to a roll-back that is refused.
@@ -238,7 +238,7 @@ def missing_alarm(night: Night, found: Missing | None) -> Iterator[Alarm]:
     )
 
 
-def _of_the_models(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
+def _of_the_models(night: Night, watched: MonitoringResult, ways: Ways) -> Iterator[Alarm]:
     found, day = watched.diagnosis, night.day
     for check in night.evaluation.leaks if night.evaluation else ():
         if not check.passed:
@@ -260,7 +260,7 @@ def _of_the_models(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm
         yield Alarm(found.cause, sentence, command, found.strength, kind=found.cause)
 
 
-def live_alarms(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
+def live_alarms(night: Night, watched: MonitoringResult, ways: Ways) -> Iterator[Alarm]:
     """What was published lately was surely off, or surely worth less than doing nothing, by much."""
     live, shown, pooled = watched.live, watched.task.shown, watched.pooled
     days, average = f"on the last {live.n_days} settled days", watched.task.average
@@ -285,7 +285,7 @@ def live_alarms(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
     yield from _lost_discrimination(night, watched, ways)
 
 
-def _lost_discrimination(night: Night, watched: Watched, ways: Ways) -> Iterator[Alarm]:
+def _lost_discrimination(night: Night, watched: MonitoringResult, ways: Ways) -> Iterator[Alarm]:
     found, words = watched.discrimination, watched.task.metrics[watched.task.skill].words
     if found.is_lost and found.lost is not None:
         lost = found.lost
@@ -311,7 +311,7 @@ def _instead(night: Night, ways: Ways, why: str) -> str:
 
 
 def find_betters(
-    standings: Sequence[Standing], task: Task, day: date, ways: Ways
+    standings: Sequence[ContenderComparison], task: Task, day: date, ways: Ways
 ) -> Iterator[Alarm]:
     """Those who should not do better than the champion, and surely do, by a share of its loss.
 
@@ -345,7 +345,7 @@ def _to_the_better(subject: str, day: date, ways: Ways) -> str:
     return f"redeye explain --day {day}"
 
 
-def drift_alarm(night: Night, watched: Watched) -> Iterator[Alarm]:
+def drift_alarm(night: Night, watched: MonitoringResult) -> Iterator[Alarm]:
     """One alarm for all of them: what moves the world moves many features."""
     limits = watched.limits
     found = sorted(watched.drifted, key=lambda one: -one.strength(limits.psi))

@@ -13,7 +13,7 @@ from pipelines.core.records import (
     Amount,
     Candidates,
     Evaluation,
-    Landed,
+    IngestResult,
     Publication,
     Settlement,
     Validation,
@@ -25,19 +25,19 @@ from pipelines.metrics.task import Task, task_of
 from pipelines.monitoring.comparison import (
     CANARY,
     CHAMPION,
-    Standing,
+    ContenderComparison,
     last_versions,
     of_version,
     shares,
     standings,
 )
-from pipelines.monitoring.degradation import Course, Limits, find_course
+from pipelines.monitoring.degradation import Limits, PerformanceTrend, find_course
 from pipelines.monitoring.diagnose import Diagnosis, diagnose
 from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.expected_quality import Reconciled, estimate_day, reconcile
 from pipelines.monitoring.gaps import Gap
 from pipelines.monitoring.live import Live, find_live
-from pipelines.monitoring.maturity import Missing, Ripeness, find_missing, maturity
+from pipelines.monitoring.maturity import LabelMaturity, Missing, find_missing, maturity
 from pipelines.monitoring.promises import Discrimination, Promises, compare_discrimination
 from pipelines.monitoring.quality import Quality, Worth, published_quality, subject
 from pipelines.monitoring.slices import Slice, find_slices
@@ -49,7 +49,7 @@ class Night:
     """The records of one night, as far as its stages ran, and what made it."""
 
     day: date
-    landed: Landed | None
+    landed: IngestResult | None
     validation: Validation | None
     candidates: Candidates | None
     evaluation: Evaluation | None
@@ -61,7 +61,7 @@ class Night:
 
 
 @dataclass(frozen=True)
-class Watched:
+class MonitoringResult:
     """What monitoring found."""
 
     task: Task
@@ -71,10 +71,12 @@ class Watched:
     discrimination: Discrimination  # … and against what their versions promised
     promises: Promises  # of the versions that were asked lately
     quality: Sequence[Quality]  # of these days
-    standings: Sequence[Standing]  # on these days: of what was published, then of each contender
-    shares: Sequence[Standing]  # of champion and challenger, where they shared the keys
+    standings: Sequence[
+        ContenderComparison
+    ]  # on these days: of what was published, then of each contender
+    shares: Sequence[ContenderComparison]  # of champion and challenger, where they shared the keys
     slices: Sequence[Slice]
-    maturity: Sequence[Ripeness]
+    maturity: Sequence[LabelMaturity]
     missing: Missing | None  # outcomes that should have come
     expected: Mapping[str, Mapping[str, Amount]]  # of the day's answers, by subject and metric
     reconciled: Sequence[Reconciled]
@@ -98,7 +100,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Seen:
+class MonitoringInputs:
     """What there is to look at."""
 
     scores: (
@@ -111,7 +113,9 @@ class Seen:
     gaps: Sequence[Gap]
 
 
-def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> Watched:
+def watch(
+    night: Night, params: MonitorParams, problem: Problem, seen: MonitoringInputs
+) -> MonitoringResult:
     """Everything that can be said of the day's answers, and of those before it."""
     scores, task, worth = seen.scores, task_of(problem.task), problem.worth
     tonight, lately = scores.loc[scores["day"] == night.day], scores.loc[scores["day"] < night.day]
@@ -125,7 +129,7 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
     untold = [one.feature for one in seen.drift if one.is_untold(limits.psi)]
     courses = _courses(seen, night.day, limits, (worth, task))
     known = published.loc[published["label"].notna()]
-    return Watched(
+    return MonitoringResult(
         task=task,
         scores=tonight.loc[tonight["answers"], "score"],
         known=known,
@@ -152,7 +156,9 @@ def watch(night: Night, params: MonitorParams, problem: Problem, seen: Seen) -> 
     )
 
 
-def _courses(seen: Seen, day: date, limits: Limits, judge: tuple[Worth, Task]) -> dict[str, Course]:
+def _courses(
+    seen: MonitoringInputs, day: date, limits: Limits, judge: tuple[Worth, Task]
+) -> dict[str, PerformanceTrend]:
     versions, scores = last_versions(seen.scores), seen.scores
     return {
         name: find_course(

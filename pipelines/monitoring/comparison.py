@@ -17,7 +17,7 @@ ORDER = (CHAMPION, CHALLENGER, "previous-champion", CANARY, "baseline")
 
 
 @dataclass(frozen=True)
-class Standing:
+class ContenderComparison:
     """How one contender did on all days on which it was asked and whose outcomes are known.
 
     `gains` over the champion are on the events that both have scored, draw by draw of the same days;
@@ -35,7 +35,7 @@ class Standing:
         return told | {f"gain_{name}_{days}d": amount for name, amount in self.gains.items()}
 
 
-def standings(scores: pd.DataFrame, worth: Worth, task: Task) -> list[Standing]:
+def standings(scores: pd.DataFrame, worth: Worth, task: Task) -> list[ContenderComparison]:
     """What was published, then every contender of the last day, champion first.
 
     A contender is its model version, whatever its name was on earlier days. `scores` are the
@@ -49,7 +49,7 @@ def standings(scores: pd.DataFrame, worth: Worth, task: Task) -> list[Standing]:
     return [_stand(name, rows, champion, worth, task) for name, rows in mine.items() if len(rows)]
 
 
-def shares(scores: pd.DataFrame, worth: Worth, task: Task) -> list[Standing]:
+def shares(scores: pd.DataFrame, worth: Worth, task: Task) -> list[ContenderComparison]:
     """Champion and challenger on the keys that each of them answered, when both did (score.rollout).
 
     The challenger's gain is on its own keys: the champion's answers to them are kept. Where acting on
@@ -91,9 +91,9 @@ def of_version(
 
 def _stand(
     name: str, rows: pd.DataFrame, champion: pd.DataFrame, worth: Worth, task: Task
-) -> Standing:
+) -> ContenderComparison:
     days = pd.factorize(rows["day"])[0]
-    return Standing(
+    return ContenderComparison(
         subject=name,
         n_days=int(days.max()) + 1,
         metrics=measure(rows, worth, task, days),

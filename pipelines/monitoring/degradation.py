@@ -26,7 +26,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Course:
+class PerformanceTrend:
     """How one version does over the recent days.
 
     `moved`: how far its scores are from its own earlier ones, in limits; from 1 on they have moved.
@@ -76,7 +76,7 @@ def find_course(
     day: date,
     limits: Limits,
     judge: tuple[Worth, Task, Promise],
-) -> Course:
+) -> PerformanceTrend:
     """The course of the version that gave these rows, up to the night's own day.
 
     Its skill is the task's measure that can be compared across months (`overfit`): a stormy week is
@@ -84,7 +84,7 @@ def find_course(
     was not kept, with nothing.
     """
     _, recent = _parted(rows, day - timedelta(days=limits.maturity), limits.days)
-    return Course(
+    return PerformanceTrend(
         subject=subject,
         moved=_moved(*_parted(rows, day, limits.days), limits),
         lost=_lost(recent, judge),

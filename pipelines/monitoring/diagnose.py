@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.monitoring.degradation import Course
+from pipelines.monitoring.degradation import PerformanceTrend
 
 Cause = Literal["as ever", "moved inputs", "broken model", "changed world", "unclear"]
 
@@ -22,8 +22,8 @@ class Diagnosis:
 
 def diagnose(
     drifted: Sequence[str],
-    champion: Course | None,
-    canary: Course | None,
+    champion: PerformanceTrend | None,
+    canary: PerformanceTrend | None,
     untold: Sequence[str] = (),
 ) -> Diagnosis:
     """The cause of what is seen: features that have drifted, and the courses of two models.
@@ -54,7 +54,9 @@ def diagnose(
     return _of_both(words, champion, canary, untold)
 
 
-def _of_both(words: str, champion: Course, canary: Course, untold: Sequence[str]) -> Diagnosis:
+def _of_both(
+    words: str, champion: PerformanceTrend, canary: PerformanceTrend, untold: Sequence[str]
+) -> Diagnosis:
     """Both are off, and no input has drifted as far as anybody can tell."""
     if untold:
         reason = f"{words}; there is not enough history to tell whether {_names(untold)} moved"
@@ -66,7 +68,7 @@ def _of_both(words: str, champion: Course, canary: Course, untold: Sequence[str]
     return Diagnosis(cause, f"{words}, while no input has moved", champion.strength)
 
 
-def _without_loss(drifted: Sequence[str], champion: Course | None) -> Diagnosis:
+def _without_loss(drifted: Sequence[str], champion: PerformanceTrend | None) -> Diagnosis:
     if not drifted:
         return Diagnosis("as ever", "no input has moved, and the champion answers as ever")
     so_far = f"; {champion.words} so far" if champion else ""

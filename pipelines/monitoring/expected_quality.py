@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import Amount, Interval
-from pipelines.metrics.performance_estimation import Settled
+from pipelines.metrics.performance_estimation import LabelledScores
 from pipelines.metrics.task import Task
 from pipelines.monitoring.quality import Worth, by_contender
 
@@ -59,7 +59,7 @@ def estimate_day(
         if rows.empty:
             continue
         before = _said_before(known, rows)
-        settled = Settled(before["score"].to_numpy(), before["label"].to_numpy())
+        settled = LabelledScores(before["score"].to_numpy(), before["label"].to_numpy())
         expected = task.estimate(rows["score"].to_numpy(), settled, worth)
         found[name] = dict(_banded(name, expected, past))
     return found

@@ -6,11 +6,11 @@ from collections import defaultdict
 
 from pipelines.core.records import Amount
 from pipelines.evaluation.testset import SUBJECT as JUDGED
-from pipelines.monitoring.analysis import Watched
+from pipelines.monitoring.analysis import MonitoringResult
 from pipelines.monitoring.quality import PUBLISHED, middle, score_metrics
 
 
-def night_metrics(watched: Watched, days: int) -> dict[str, dict[str, Amount]]:
+def night_metrics(watched: MonitoringResult, days: int) -> dict[str, dict[str, Amount]]:
     """Metrics of the day itself: its scores and features, what to expect of its answers, and how
     everybody has done lately.
     """
@@ -28,7 +28,7 @@ def night_metrics(watched: Watched, days: int) -> dict[str, dict[str, Amount]]:
     return metrics
 
 
-def summary(watched: Watched, days: int) -> dict[str, float]:
+def summary(watched: MonitoringResult, days: int) -> dict[str, float]:
     """What the night's record tells of it."""
     worst = max((drift.psi for drift in watched.drift), default=None)
     lately = {f"{name}_{days}d": middle(value) for name, value in watched.pooled.items()}

@@ -52,7 +52,7 @@ def find_missing(published: pd.DataFrame, complete: date, days: int) -> Missing 
 
 
 @dataclass(frozen=True)
-class Ripeness:
+class LabelMaturity:
     """What the night so many days after an event's day knows of it."""
 
     nights: int
@@ -63,14 +63,14 @@ class Ripeness:
 
 def maturity(
     published: pd.DataFrame, day: date, cutoff: Callable[[date], datetime], worth: Worth, task: Task
-) -> list[Ripeness]:
+) -> list[LabelMaturity]:
     """Ripeness one night after the events' day, two nights, … until nothing more arrives.
 
     `published` are the published scores of days before `day`, with known_at. Only days that are old
     enough count for a night; what is not known today counts as not arrived. As in an actuary's
     development triangle (Mack 1993), a row is a day and a column is a night.
     """
-    curve: list[Ripeness] = []
+    curve: list[LabelMaturity] = []
     known_at, days = published["known_at"], published["day"]
     oldest = int((day - days.min()).days) if len(published) else 0
     for nights in range(1, oldest + 1):
@@ -85,14 +85,14 @@ def maturity(
 
 def _ripeness(
     nights: int, published: pd.DataFrame, there: pd.Series[bool], worth: Worth, task: Task
-) -> Ripeness:
+) -> LabelMaturity:
     loss, moved = task.metrics[task.loss], []
     for _, now in published.loc[published["label"].notna()].groupby("day"):
         then = now.loc[there.loc[now.index]]
         if len(then):
             both = (loss.of(score_rows(rows, worth, task)) for rows in (then, now))
             moved.append(abs(next(both) - next(both)))
-    return Ripeness(
+    return LabelMaturity(
         nights=nights,
         n_days=published["day"].nunique(),
         arrived=float(there.mean()),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipelines.core.records import Amount, Interval
 from pipelines.metrics.bootstrap import intervals
-from pipelines.metrics.classification import Scored
+from pipelines.metrics.classification import ScoredEvents
 from pipelines.metrics.task import BINARY, Task
 
 Worth = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -136,12 +136,12 @@ def middle(amount: Amount) -> float:
 
 def score_rows(
     known: pd.DataFrame, worth: Worth, task: Task, blocks: np.ndarray | None = None
-) -> Scored:
+) -> ScoredEvents:
     """Rows with `label` and `score` as the metrics take them, in blocks that are drawn as a whole."""
     labels, scores = known["label"].to_numpy(dtype="float64"), known["score"].to_numpy()
     codes = np.zeros(len(known)) if blocks is None else blocks
     values, places = np.unique(codes, return_inverse=True)
-    return Scored(labels, scores, worth(labels, scores), places, len(values), task.name)
+    return ScoredEvents(labels, scores, worth(labels, scores), places, len(values), task.name)
 
 
 def calibration(known: pd.DataFrame, bins: int = 10) -> list[tuple[float, float, int]]:

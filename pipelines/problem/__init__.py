@@ -6,7 +6,7 @@ from pipelines.define.problem import Problem, Table
 from pipelines.problem.features import FEATURES
 from pipelines.problem.label import outcome
 from pipelines.problem.model import RECIPES
-from pipelines.problem.source import FIRST_DAY, ZONE, Feed
+from pipelines.problem.source import FIRST_DAY, ZONE, ReplaySource
 from pipelines.problem.value import value
 
 PROBLEM = Problem(
@@ -25,7 +25,7 @@ PROBLEM = Problem(
     events="schedule",
     outcomes="flights",
     key=("carrier", "flight", "origin", "sched_dep_time"),
-    source=Feed,
+    source=ReplaySource,
     outcome=outcome,
     features=FEATURES,
     recipes=RECIPES,

@@ -7,7 +7,14 @@ models that see the date do worse on the days that follow.
 from __future__ import annotations
 
 from pipelines.define.expressions import iso_weekday, minutes, year
-from pipelines.define.features import Column, Crowd, FeatureSet, History, Latest, Lookup
+from pipelines.define.features import (
+    Column,
+    DimensionJoin,
+    FeatureSet,
+    LatestAsOf,
+    PeerCount,
+    WindowedAggregation,
+)
 from pipelines.problem.label import LATE_MINUTES
 
 
@@ -57,26 +64,26 @@ FEATURES = FeatureSet(
     },
     rows=(weekday, weekend, hour, arrival_hour, clock_minutes, plane_age),
     lookups=(
-        Lookup(
+        DimensionJoin(
             "planes",
             by=("tailnum",),
             take={"built": "year", "seats": "seats", "engines": "engines"},
         ),
     ),
     crowds=(
-        Crowd(
+        PeerCount(
             "departures_that_hour",
             ("origin", "hour"),
             "Flights leaving the origin in the same hour.",
         ),
-        Crowd(
+        PeerCount(
             "arrivals_that_hour",
             ("dest", "arrival_hour"),
             "Flights arriving there in the same hour.",
         ),
     ),
     history=(
-        History(
+        WindowedAggregation(
             "flights",
             late,
             by=(
@@ -92,7 +99,7 @@ FEATURES = FeatureSet(
         ),
     ),
     latest=(
-        Latest(
+        LatestAsOf(
             "weather",
             by=("origin",),
             columns=("temp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 
 
 def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> Any:
@@ -49,6 +49,6 @@ def gradient_boosting(schema: Mapping[str, str], seed: int, threads: int) -> Any
 
 
 RECIPES = (
-    Recipe("logistic-regression", logistic_regression),
-    Recipe("gradient-boosting", gradient_boosting),
+    ModelSpec("logistic-regression", logistic_regression),
+    ModelSpec("gradient-boosting", gradient_boosting),
 )

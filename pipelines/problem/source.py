@@ -20,7 +20,7 @@ CYCLE_DAYS = 364  # 52 weeks: a Monday shows a Monday
 CARIBBEAN = "America/Puerto_Rico"  # of STT PSE BQN SJU, which airports.csv leaves out
 
 
-class Feed:
+class ReplaySource:
     """Day D shows 2013-01-01 + (D - 2013-01-01) mod 364, its wall clock kept, its dates shifted.
 
     `schedule` is the flights of the day without anything that happened to them.

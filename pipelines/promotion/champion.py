@@ -15,14 +15,14 @@ from typing import Literal
 from pipelines.core.errors import GateRefused, RegistryAway, UsageError
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import LedgerEntry, ModelVersion
-from pipelines.promotion.eligibility import as_blessed, find_lack
+from pipelines.promotion.eligibility import as_blessed, ineligibility
 from pipelines.promotion.ports import Ledger, Registry
 
 MADE = ("promoted", "rolled back")  # the entries that made a version champion
 
 
 @dataclass(frozen=True)
-class Throne:
+class ChampionState:
     """Who is champion as far as anybody is proven, who stands in, and why not the alias's version."""
 
     champion: ModelVersion | None  # what the alias says
@@ -36,19 +36,19 @@ class Throne:
         return self.stand_in if self.refusal else self.champion
 
 
-def made_champions(ledger: Sequence[LedgerEntry]) -> list[str]:
+def past_champions(ledger: Sequence[LedgerEntry]) -> list[str]:
     """Every version that was made champion, in that order."""
     return [entry.version for entry in ledger if entry.kind in MADE]
 
 
-def reigning(ledger: Sequence[LedgerEntry]) -> str | None:
+def current_champion(ledger: Sequence[LedgerEntry]) -> str | None:
     """The version that the ledger says is champion."""
-    return next(reversed(made_champions(ledger)), None)
+    return next(reversed(past_champions(ledger)), None)
 
 
 def look(
     registry: Registry, warehouse: Ledger, features: Mapping[str, str] | None = None
-) -> Throne:
+) -> ChampionState:
     """See whether somebody moved the alias, check what it points to now, and write down what that means.
 
     `features` are those that there are, with the hashes of their declarations, if it is known: a
@@ -56,30 +56,30 @@ def look(
     Looking again changes nothing. Raises TemporaryError when the registry does not answer.
     """
     ledger = warehouse.ledger()
-    last, named = reigning(ledger), registry.version("champion")
+    last, named = current_champion(ledger), registry.version("champion")
     if named is None:
         return _vacant(ledger, registry, warehouse)
     champion = as_blessed(named, warehouse.blessing)
     if champion.version == last:
         # It was proven when it came; its number may stand on another file since, or another store's.
-        lack = find_lack(champion, None, warehouse.blessing)
+        lack = ineligibility(champion, None, warehouse.blessing)
         refusal = f"it {lack}" if lack else None
         if refusal is None:
-            return Throne(champion, None)
+            return ChampionState(champion, None)
     else:
         refusal = _unproven(champion, registry, warehouse, features)
     if refusal:
         told = _entry(champion.version, last, refusal, "refused")
         good = _last_good(ledger, registry, warehouse)
-        return Throne(champion, good, refusal, _tell_once(told, ledger, registry, warehouse))
+        return ChampionState(champion, good, refusal, _tell_once(told, ledger, registry, warehouse))
     entry = _entry(champion.version, last, "alias moved in MLflow", "promoted")
     if last:
         registry.point("previous-champion", last)
     _tell_once(entry, ledger, registry, warehouse)
-    return Throne(champion, None, None, entry)
+    return ChampionState(champion, None, None, entry)
 
 
-def crown(entry: LedgerEntry, registry: Registry, warehouse: Ledger) -> None:
+def set_champion(entry: LedgerEntry, registry: Registry, warehouse: Ledger) -> None:
     """Make the entry's version champion, the one before it previous champion, and write it down.
 
     The ledger is last: a move that was cut short is seen, checked and written down by `look`.
@@ -97,9 +97,9 @@ def _last_good(
     ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Ledger
 ) -> ModelVersion | None:
     """The last champion that is blessed still."""
-    for number in dict.fromkeys(reversed(made_champions(ledger))):
+    for number in dict.fromkeys(reversed(past_champions(ledger))):
         found = registry.version(number)
-        if found and find_lack(found, None, warehouse.blessing) is None:
+        if found and ineligibility(found, None, warehouse.blessing) is None:
             return as_blessed(found, warehouse.blessing)
     return None
 
@@ -129,9 +129,9 @@ def promote_by_hand(
 ) -> None:
     """Make a version champion because a person says so; raises as `proven_version`."""
     proven_version(version, registry, warehouse, features)
-    before = reigning(warehouse.ledger())
+    before = current_champion(warehouse.ledger())
     entry = LedgerEntry(version=version, before=before, actor="command line", reason=reason)
-    crown(entry, registry, warehouse)
+    set_champion(entry, registry, warehouse)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def find_ways(
     registry: Registry, warehouse: Ledger, features: Mapping[str, str] | None = None
 ) -> Ways:
     """The versions that may serve now; none as long as the registry does not answer."""
-    made = made_champions(warehouse.ledger())
+    made = past_champions(warehouse.ledger())
     earlier = [version for version in dict.fromkeys(reversed(made)) if version != made[-1]]
     try:
         canary = registry.version("canary")
@@ -170,7 +170,7 @@ def roll_back(
 
     Raises GateRefused when there is none.
     """
-    made = made_champions(warehouse.ledger())
+    made = past_champions(warehouse.ledger())
     if not made:
         raise GateRefused("there was no champion yet, so there is nothing to roll back to")
     refusals = []
@@ -185,7 +185,7 @@ def roll_back(
                 reason=reason,
                 kind="rolled back",
             )
-            crown(entry, registry, warehouse)
+            set_champion(entry, registry, warehouse)
             return entry
         refusals.append(f"version {version}: {refusal}")
     told = "; ".join(refusals) or "it is the only one there ever was"
@@ -214,7 +214,7 @@ def _unproven(
     features: Mapping[str, str] | None,
 ) -> str | None:
     """Why a version may not be champion, or None."""
-    lack = find_lack(version, features, warehouse.blessing)
+    lack = ineligibility(version, features, warehouse.blessing)
     if lack:
         return f"it {lack}"
     try:
@@ -224,18 +224,18 @@ def _unproven(
     return None
 
 
-def _vacant(ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Ledger) -> Throne:
+def _vacant(ledger: Sequence[LedgerEntry], registry: Registry, warehouse: Ledger) -> ChampionState:
     """Nobody stands there: the alias was taken away, or its version deleted."""
-    last = reigning(ledger)
+    last = current_champion(ledger)
     if last is None:
-        return Throne(None, None, "there is no champion")
+        return ChampionState(None, None, "there is no champion")
     there, good = registry.version(last), _last_good(ledger, registry, warehouse)
     why = "the alias `champion` is gone" if there else f"version {last} is gone from the registry"
     entry = _entry(last, last, why, "gone")
     if entry == (ledger[-1] if ledger else None):
-        return Throne(None, good, why)
+        return ChampionState(None, good, why)
     warehouse.append(entry)
-    return Throne(None, good, why, entry)
+    return ChampionState(None, good, why, entry)
 
 
 def _entry(

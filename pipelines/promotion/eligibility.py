@@ -10,7 +10,7 @@ ALIASES = ("champion", "challenger", "previous-champion", "canary")
 Blessings = Callable[[ModelVersion], BlessingEntry | None]  # what the warehouse says of a version
 
 
-def find_lack(
+def ineligibility(
     model: ModelVersion, features: Mapping[str, str] | None, blessings: Blessings
 ) -> str | None:
     """What a version lacks to serve: a blessing, or its features; None if nothing.
@@ -27,7 +27,9 @@ def find_lack(
         )
     if blessing.lacking:
         return f"is not blessed for {' and '.join(blessing.lacking)}"
-    return None if features is None else find_feature_lack(as_blessed(model, blessings), features)
+    return (
+        None if features is None else feature_ineligibility(as_blessed(model, blessings), features)
+    )
 
 
 def as_blessed(model: ModelVersion, blessings: Blessings) -> ModelVersion:
@@ -38,7 +40,7 @@ def as_blessed(model: ModelVersion, blessings: Blessings) -> ModelVersion:
     return model.model_copy(update=dict(entry.learned))
 
 
-def find_feature_lack(model: ModelVersion, features: Mapping[str, str]) -> str | None:
+def feature_ineligibility(model: ModelVersion, features: Mapping[str, str]) -> str | None:
     """Which features of a version are not there, or are declared otherwise than those it learned from.
 
     Versions and tables of before there were hashes have none, and pass.

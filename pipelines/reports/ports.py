@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Pages(Protocol):
+class RunFiles(Protocol):
     """The night's own folder, for what people read."""
 
     def write(self, name: str, content: str | bytes) -> None:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from pipelines.metrics.task import PROBABILITIES
-from pipelines.monitoring.analysis import Night, Watched
+from pipelines.monitoring.analysis import MonitoringResult, Night
 from pipelines.monitoring.expected_quality import PREFIX
 from pipelines.monitoring.quality import PUBLISHED, calibration, middle
 from pipelines.reports.chart_rows import named_bars, whiskers
@@ -24,7 +24,7 @@ BARS = 40  # of the scores' histogram
 SHOWN = 15  # features whose drift is drawn
 
 
-def charts(night: Night, watched: Watched) -> list[Chart]:
+def charts(night: Night, watched: MonitoringResult) -> list[Chart]:
     """Those for which there is something to draw."""
     drawn = [
         _scores(watched),
@@ -36,7 +36,7 @@ def charts(night: Night, watched: Watched) -> list[Chart]:
     return [chart for chart in drawn if chart is not None]
 
 
-def _scores(watched: Watched) -> Chart | None:
+def _scores(watched: MonitoringResult) -> Chart | None:
     scores = watched.scores
     if scores.empty:
         return None
@@ -48,7 +48,7 @@ def _scores(watched: Watched) -> Chart | None:
     return histogram("Scores", note, shares.tolist(), mean, span)
 
 
-def _rates(night: Night, watched: Watched) -> Chart | None:
+def _rates(night: Night, watched: MonitoringResult) -> Chart | None:
     average = watched.task.average
     series = {
         "predicted": _series(night, watched, f"{average}_predicted"),
@@ -58,7 +58,7 @@ def _rates(night: Night, watched: Watched) -> Chart | None:
     return _over_days(night, watched, "Predicted and observed", note, series)
 
 
-def _loss(night: Night, watched: Watched) -> Chart | None:
+def _loss(night: Night, watched: MonitoringResult) -> Chart | None:
     loss = watched.task.loss
     words = watched.task.metrics[loss].words
     guesses = {
@@ -77,7 +77,7 @@ def _loss(night: Night, watched: Watched) -> Chart | None:
     return _over_days(night, watched, "Quality", note, series)
 
 
-def _arriving(watched: Watched) -> Chart | None:
+def _arriving(watched: MonitoringResult) -> Chart | None:
     curve = watched.maturity
     if len(curve) < 3:  # a sentence says it
         return None
@@ -88,7 +88,7 @@ def _arriving(watched: Watched) -> Chart | None:
 
 def _over_days(
     night: Night,
-    watched: Watched,
+    watched: MonitoringResult,
     title: str,
     note: str,
     series: Mapping[str, Sequence[float | None]],
@@ -98,14 +98,14 @@ def _over_days(
     return over_time(title, note, [day.isoformat() for day in _days(night, watched)], series)
 
 
-def _calibrated(watched: Watched) -> Chart | None:
+def _calibrated(watched: MonitoringResult) -> Chart | None:
     if watched.known.empty:
         return None
     note = "Tenths of the settled events by score: what was said, and what came (upright)."
     return calibration_chart("Calibration", note, calibration(watched.known))
 
 
-def drift_chart(watched: Watched) -> Chart | None:
+def drift_chart(watched: MonitoringResult) -> Chart | None:
     """The features that moved most, those to look at in another colour."""
     if not watched.drift:
         return None
@@ -119,7 +119,7 @@ def drift_chart(watched: Watched) -> Chart | None:
     return named_bars("Drift", note, rows, watched.limits.psi)
 
 
-def slices_chart(watched: Watched) -> Chart | None:
+def slices_chart(watched: MonitoringResult) -> Chart | None:
     """How far scores were from what came, by slice, those that are surest to be off first."""
     rows = [(f"{one.name} ({one.events:,})", one.gap, one.is_off) for one in watched.slices[:SHOWN]]
     if not rows:
@@ -128,12 +128,12 @@ def slices_chart(watched: Watched) -> Chart | None:
     return whiskers("Slices", note, rows)
 
 
-def _days(night: Night, watched: Watched) -> list[date]:
+def _days(night: Night, watched: MonitoringResult) -> list[date]:
     first = watched.quality[0].day if watched.quality else night.day
     return [first + timedelta(days=n) for n in range((night.day - first).days + 1)]
 
 
-def _series(night: Night, watched: Watched, metric: str) -> list[float | None]:
+def _series(night: Night, watched: MonitoringResult, metric: str) -> list[float | None]:
     if not watched.quality:
         return []
     kept = {one.day: one.metrics[metric] for one in watched.quality if metric in one.metrics}

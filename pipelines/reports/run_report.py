@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from pipelines.core.records import Amount, Incident, Interval
 from pipelines.monitoring.alerts import ANSWERING
-from pipelines.monitoring.analysis import Night, Watched
-from pipelines.monitoring.comparison import Standing
+from pipelines.monitoring.analysis import MonitoringResult, Night
+from pipelines.monitoring.comparison import ContenderComparison
 from pipelines.monitoring.expected_quality import PREFIX
 from pipelines.monitoring.quality import PUBLISHED, middle
 from pipelines.reports.run_charts import charts, drift_chart, slices_chart
@@ -15,7 +15,9 @@ from pipelines.reports.run_charts import charts, drift_chart, slices_chart
 LISTED = 5  # incidents that are seen at once
 
 
-def view(night: Night, watched: Watched, incidents: Sequence[Incident]) -> dict[str, object]:
+def view(
+    night: Night, watched: MonitoringResult, incidents: Sequence[Incident]
+) -> dict[str, object]:
     """The values of the template report.html."""
     return {
         "night": night,
@@ -91,7 +93,9 @@ def _models(night: Night) -> list[tuple[str, str, bool, dict[str, Interval]]]:
     return [(m.name, m.version, m.name == chosen, m.metrics) for m in night.evaluation.models]
 
 
-def _ahead(standing: Standing, watched: Watched) -> tuple[str, str, Amount] | None:
+def _ahead(
+    standing: ContenderComparison, watched: MonitoringResult
+) -> tuple[str, str, Amount] | None:
     """A word's colour, the word, and the gain over the champion in the loss, if there is one."""
     gain = standing.gains.get(watched.task.loss)
     if gain is None:
@@ -101,14 +105,14 @@ def _ahead(standing: Standing, watched: Watched) -> tuple[str, str, Amount] | No
     return ("good", "ahead", gain) if gain.low > 0 else ("warn", "behind", gain)
 
 
-def _expected(watched: Watched) -> tuple[str, Amount] | None:
+def _expected(watched: MonitoringResult) -> tuple[str, Amount] | None:
     """The loss to expect of the day's answers, by its name."""
     loss = watched.task.loss
     found = watched.expected.get(PUBLISHED, {}).get(f"{PREFIX}{loss}")
     return None if found is None else (watched.task.metrics[loss].words, found)
 
 
-def _reconciled(watched: Watched) -> list[tuple[str, int, float, float]]:
+def _reconciled(watched: MonitoringResult) -> list[tuple[str, int, float, float]]:
     """Metric, days, mean estimate less what came, and mean distance, of what was published."""
     mine = [one for one in watched.reconciled if one.subject == PUBLISHED]
     found = []
@@ -120,7 +124,7 @@ def _reconciled(watched: Watched) -> list[tuple[str, int, float, float]]:
     return found
 
 
-def _means(watched: Watched) -> dict[str, str | None]:
+def _means(watched: MonitoringResult) -> dict[str, str | None]:
     """What was said for today, and lately said and observed, as people write it."""
     average, pooled = watched.task.average, watched.pooled
     found = {"today": watched.scores.mean() if len(watched.scores) else None}
@@ -131,7 +135,7 @@ def _means(watched: Watched) -> dict[str, str | None]:
     return {name: None if mean is None else shown(mean) for name, mean in found.items()}
 
 
-def _skill(watched: Watched) -> tuple[str, float] | None:
+def _skill(watched: MonitoringResult) -> tuple[str, float] | None:
     """How well published scores tell events apart lately: its words and the number.
 
     The baseline does not try to: it says one number a day.
@@ -142,7 +146,7 @@ def _skill(watched: Watched) -> tuple[str, float] | None:
     return watched.task.metrics[name].words, middle(watched.pooled[name])
 
 
-def _matured(watched: Watched) -> str:
+def _matured(watched: MonitoringResult) -> str:
     """How outcomes arrive, in a sentence."""
     curve = watched.maturity
     if not curve:
@@ -158,7 +162,7 @@ def _matured(watched: Watched) -> str:
     return f"{first.arrived:.2%} of a day's outcomes are known one night later{moved}{more}."
 
 
-def _promised(night: Night, watched: Watched) -> list[tuple[str, Interval, Amount, bool]]:
+def _promised(night: Night, watched: MonitoringResult) -> list[tuple[str, Interval, Amount, bool]]:
     """Metric, what the answering version was promoted with, what came of its scores, whether within."""
     version = night.publication.model_version if night.publication else None
     promise = watched.promises.get(str(version), {})
@@ -180,7 +184,7 @@ def _within(promised: Interval, came: Amount) -> bool:
     return promised.low <= came <= promised.high
 
 
-def _unpromised(night: Night, watched: Watched) -> str | None:
+def _unpromised(night: Night, watched: MonitoringResult) -> str | None:
     """The version that answered, if nobody knows what it was promoted with."""
     version = night.publication.model_version if night.publication else None
     return version if version and version not in watched.promises else None

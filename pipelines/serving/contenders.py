@@ -15,10 +15,15 @@ from pipelines.data.ports import Lake, Validator
 from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of
 from pipelines.promotion.ports import Registry
-from pipelines.serving.rendezvous import Contender, Fared, Turn, refuse_scores
-from pipelines.training.labels import event_keys, refuse_twins
+from pipelines.serving.rendezvous import (
+    Contender,
+    ContenderResult,
+    ScheduledContender,
+    refuse_scores,
+)
+from pipelines.training.labels import event_keys, reject_duplicates
 from pipelines.training.model import rounded
-from pipelines.training.ports import Question, Reply, Workers
+from pipelines.training.ports import ScoringPool, ScoringRequest, ScoringResult
 from pipelines.training.trailing import DAYS, trailing_levels
 
 SUITE = "predictions"
@@ -44,13 +49,13 @@ def read_events(problem: Problem, table: Partition, lake: Lake) -> Events:
 
     rows = lake.read([table], columns=["day", *problem.key]).to_pandas()
     keys = event_keys(rows, problem.key)
-    refuse_twins(keys, f"features {table.day}")
+    reject_duplicates(keys, f"features {table.day}")
     order = pc.sort_indices(pa.array(keys)).to_numpy()  # UTF-8 byte by byte, as Python orders words
     return Events(table, keys.iloc[order].reset_index(drop=True), order)
 
 
 @dataclass(frozen=True)
-class Desk:
+class ScoringContext:
     """What answering for a day takes."""
 
     day: date
@@ -58,12 +63,15 @@ class Desk:
     lake: Lake
     registry: Registry
     validator: Validator
-    workers: Workers
+    workers: ScoringPool
 
 
 def ask_all(
-    desk: Desk, turns: Sequence[Turn], table: Partition, events: Callable[[], Events]
-) -> Iterator[Fared]:
+    desk: ScoringContext,
+    turns: Sequence[ScheduledContender],
+    table: Partition,
+    events: Callable[[], Events],
+) -> Iterator[ContenderResult]:
     """How every contender fares on the features table, in the order in which that becomes known.
 
     A model answers in a process of its own; whatever happens there is a sentence here. The baseline
@@ -78,42 +86,44 @@ def ask_all(
             if turn.contender.model is None and not turn.refusal:
                 level, note = _baseline(desk)
                 scores = found.predict(rounded(np.full(len(found.keys), level)))
-                yield Fared(turn.contender, "answered", "", 0.0, scores, note)
+                yield ContenderResult(turn.contender, "answered", "", 0.0, scores, note)
         for question, reply in replies:
             yield _checked(desk, models[question.name], found, reply)
 
 
 def _questions(
-    desk: Desk, turns: Sequence[Turn], table: Partition
-) -> tuple[list[Question], list[Fared]]:
+    desk: ScoringContext, turns: Sequence[ScheduledContender], table: Partition
+) -> tuple[list[ScoringRequest], list[ContenderResult]]:
     """What the models are to be asked, and how those fared who cannot be."""
     questions, refused = [], []
     for turn in turns:
         contender = turn.contender
         if turn.refusal:
             outcome = "refused" if contender.model else "absent"
-            refused.append(Fared(contender, outcome, turn.refusal))
+            refused.append(ContenderResult(contender, outcome, turn.refusal))
         elif contender.model:
             try:
                 file, path = desk.registry.fetch(contender.model), desk.lake.path(table)
-                questions.append(Question(contender.name, file, path))
+                questions.append(ScoringRequest(contender.name, file, path))
             except (GateRefused, TemporaryError, DataError) as error:
-                refused.append(Fared(contender, "invalid", str(error)))
+                refused.append(ContenderResult(contender, "invalid", str(error)))
     return questions, refused
 
 
-def _checked(desk: Desk, contender: Contender, events: Events, reply: Reply) -> Fared:
+def _checked(
+    desk: ScoringContext, contender: Contender, events: Events, reply: ScoringResult
+) -> ContenderResult:
     """An answer, or why it is none."""
     scores, seconds, task = reply.scores, reply.seconds, task_of(desk.problem.task)
     if scores is None:
-        return Fared(contender, reply.outcome, reply.reason, seconds)
+        return ContenderResult(contender, reply.outcome, reply.reason, seconds)
     refusal = refuse_scores(scores, len(events.keys), task, reply.bounds)
     if refusal:
-        return Fared(contender, "invalid", refusal, seconds)
+        return ContenderResult(contender, "invalid", refusal, seconds)
     predictions = events.predict(scores)
     for broken in _broken_rules(desk.validator, predictions):
-        return Fared(contender, "invalid", broken, seconds)
-    return Fared(contender, "answered", "", seconds, predictions)
+        return ContenderResult(contender, "invalid", broken, seconds)
+    return ContenderResult(contender, "answered", "", seconds, predictions)
 
 
 def _broken_rules(validator: Validator, predictions: pd.DataFrame) -> Iterator[str]:
@@ -125,7 +135,7 @@ def _broken_rules(validator: Validator, predictions: pd.DataFrame) -> Iterator[s
             yield f"its scores break {result.rule}: {result.observed}, not {result.expected}"
 
 
-def _baseline(desk: Desk) -> tuple[float, str]:
+def _baseline(desk: ScoringContext) -> tuple[float, str]:
     """How it ended lately, as far as known for the night."""
     found = trailing_levels([desk.day], desk.problem, desk.lake)[desk.day]
     last = desk.problem.last_mature_day(desk.day)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipelines.core.records import (
         ScoringRun,
     )
-    from pipelines.serving.rendezvous import Fared
+    from pipelines.serving.rendezvous import ContenderResult
 
 
 class PredictionStore(Protocol):
@@ -58,7 +58,7 @@ class PredictionStore(Protocol):
 class ContenderScores(Protocol):
     """What every contender said, beside what was published."""
 
-    def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
+    def keep(self, run: ScoringRun, token: int, fared: Sequence[ContenderResult]) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""
         ...
 

@@ -12,12 +12,12 @@ from pipelines.core.records import FeatureTable, ScoringRun
 from pipelines.data.fingerprint import checksum, run_name
 from pipelines.serving.contenders import Events
 from pipelines.serving.rendezvous import (
-    Fared,
-    Turn,
+    ContenderResult,
+    ScheduledContender,
     explain,
-    first_that_can,
+    first_successful,
+    in_rollout,
     refusals_before,
-    share_of,
 )
 
 CHALLENGER = "challenger"
@@ -26,7 +26,10 @@ _TOLD = re.compile(r"\(version (\w+)\) answers ([0-9.]+)% of the keys")
 
 
 def compose(
-    turns: Sequence[Turn], fared: Mapping[str, Fared], events: Events, share: float
+    turns: Sequence[ScheduledContender],
+    fared: Mapping[str, ContenderResult],
+    events: Events,
+    share: float,
 ) -> tuple[pd.DataFrame, str | None]:
     """The rows of the one who answers, those of the challenger for its share of the keys, and why.
 
@@ -39,7 +42,7 @@ def compose(
         return rows, None
     if challenger.predictions is None:
         return rows, None
-    mine = share_of(events.keys, share)
+    mine = in_rollout(events.keys, share)
     why = f"{challenger.contender} {_SHARED.format(100 * share)}"
     theirs = _rows(challenger).loc[mine]
     return pd.concat([rows.loc[~mine], theirs]).sort_index(), why
@@ -53,8 +56,8 @@ def shared_by(rollout: str | None) -> tuple[str, float] | None:
 
 def name_run(
     table: FeatureTable,
-    turns: Sequence[Turn],
-    fared: Mapping[str, Fared],
+    turns: Sequence[ScheduledContender],
+    fared: Mapping[str, ContenderResult],
     rows: pd.DataFrame,
     asked: Sequence[str] = (),
 ) -> ScoringRun:
@@ -82,14 +85,16 @@ def name_run(
     )
 
 
-def _answering(turns: Sequence[Turn], fared: Mapping[str, Fared]) -> Fared:
-    main = first_that_can(turns, fared)
+def _answering(
+    turns: Sequence[ScheduledContender], fared: Mapping[str, ContenderResult]
+) -> ContenderResult:
+    main = first_successful(turns, fared)
     if main is None:
         raise GateRefused("score: nobody of the schedule has answered; add `baseline` to it")
     return main
 
 
-def _rows(fared: Fared) -> pd.DataFrame:
+def _rows(fared: ContenderResult) -> pd.DataFrame:
     model, rows = fared.contender.model, fared.predictions
     version = model.version if model else None
     columns = {"contender": fared.contender.name, "model_version": version}

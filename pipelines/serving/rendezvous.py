@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipelines.core.records import ModelVersion
 from pipelines.metrics.task import BINARY, Bounds, Task
-from pipelines.promotion.eligibility import Blessings, as_blessed, find_lack
+from pipelines.promotion.eligibility import Blessings, as_blessed, ineligibility
 
 BASELINE = "baseline"
 NAMED = "version"  # a version that was asked for by its number
@@ -34,7 +34,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Turn:
+class ScheduledContender:
     """A contender that is asked, and why it may not even try, if so."""
 
     contender: Contender
@@ -44,7 +44,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Fared:
+class ContenderResult:
     """How a contender fared: its scores, in key order, or why there are none."""
 
     contender: Contender
@@ -62,27 +62,31 @@ class Fared:
         return f"{self.contender} cannot answer: {self.reason}"
 
 
-def line_up(
+def scheduled_contenders(
     schedule: Sequence[str],
     models: Mapping[str, ModelVersion | None],
     features: Mapping[str, str],
     blessings: Blessings,
-) -> list[Turn]:
+) -> list[ScheduledContender]:
     """The turns of the schedule, then those of the other models, whose answers are only kept.
 
     Who may answer has a model that exists, is blessed twice and finds its features. `models` are what
     the registry's aliases stand for now, `features` the hashes of today's declarations. A model that stands twice is asked once.
     """
-    turns: list[Turn] = []
+    turns: list[ScheduledContender] = []
     models = {name: model and as_blessed(model, blessings) for name, model in models.items()}
     for name in (*schedule, *(n for n in models if n not in schedule)):
         contender, scheduled = Contender(name, models.get(name)), name in schedule
         if name == BASELINE:
-            turns.append(Turn(contender))
+            turns.append(ScheduledContender(contender))
         elif contender.model is None and scheduled:
-            turns.append(Turn(contender, f"there is no {name}"))
+            turns.append(ScheduledContender(contender, f"there is no {name}"))
         elif contender.model and all(t.contender.model != contender.model for t in turns):
-            turns.append(Turn(contender, refuse_model(contender, features, blessings), scheduled))
+            turns.append(
+                ScheduledContender(
+                    contender, refuse_model(contender, features, blessings), scheduled
+                )
+            )
     return turns
 
 
@@ -92,19 +96,24 @@ def without_registry(
     features: Mapping[str, str],
     blessings: Blessings,
     why: str,
-) -> list[Turn]:
+) -> list[ScheduledContender]:
     """The turns when the registry does not answer: the champion that it named last, from the copy that
     was proven then, and the baseline. `why` is told when there is none.
     """
     if remembered and "champion" in schedule:
         champion = Contender("champion", as_blessed(remembered, blessings))
-        first = Turn(champion, refuse_model(champion, features, blessings))
+        first = ScheduledContender(champion, refuse_model(champion, features, blessings))
     else:
-        first = Turn(Contender(schedule[0], None), why)
-    return [first, *(Turn(Contender(name, None)) for name in schedule if name == BASELINE)]
+        first = ScheduledContender(Contender(schedule[0], None), why)
+    return [
+        first,
+        *(ScheduledContender(Contender(name, None)) for name in schedule if name == BASELINE),
+    ]
 
 
-def withhold(turns: Sequence[Turn], version: str | None, why: str) -> list[Turn]:
+def withhold(
+    turns: Sequence[ScheduledContender], version: str | None, why: str
+) -> list[ScheduledContender]:
     """The turns when the champion, if it is this version, is not to be published: the baseline answers.
 
     Models behind the champion have no better proof, so none of them stands in. All are asked, and their
@@ -131,7 +140,7 @@ def refuse_model(
     """Why a contender may not answer, or None."""
     if contender.model is None:
         return f"there is no {contender.name}"
-    lack = find_lack(contender.model, features, blessings)
+    lack = ineligibility(contender.model, features, blessings)
     return f"{contender} {lack}, so it may not serve" if lack else None
 
 
@@ -153,7 +162,9 @@ def refuse_scores(
     return None
 
 
-def first_that_can(turns: Sequence[Turn], fared: Mapping[str, Fared]) -> Fared | None:
+def first_successful(
+    turns: Sequence[ScheduledContender], fared: Mapping[str, ContenderResult]
+) -> ContenderResult | None:
     """The first of the schedule that answered; None while somebody before it may still answer."""
     for turn in turns:
         if not turn.scheduled or turn.withheld is not None:
@@ -165,7 +176,9 @@ def first_that_can(turns: Sequence[Turn], fared: Mapping[str, Fared]) -> Fared |
 
 
 def refusals_before(
-    answering: Fared, turns: Sequence[Turn], fared: Mapping[str, Fared]
+    answering: ContenderResult,
+    turns: Sequence[ScheduledContender],
+    fared: Mapping[str, ContenderResult],
 ) -> list[str]:
     """Why those of the schedule before the one that answers do not, each as a clause."""
     scheduled = [turn for turn in turns if turn.scheduled]
@@ -178,7 +191,7 @@ def refusals_before(
     return [reason for reason in reasons if reason]
 
 
-def share_of(keys: pd.Series[str], share: float) -> np.ndarray:
+def in_rollout(keys: pd.Series[str], share: float) -> np.ndarray:
     """Which events a share of all keys has: the same keys every day, and more of them as it grows.
 
     A key is an event's name without its day; a hash of it decides, so that nobody can choose.

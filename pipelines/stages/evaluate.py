@@ -26,19 +26,19 @@ from pipelines.evaluation.compare import (
     training_name,
 )
 from pipelines.evaluation.contender_scores import FitFiles, score_contenders
-from pipelines.evaluation.label_permutation import shuffle_check, thinned
+from pipelines.evaluation.label_permutation import shuffle_check, subsample
 from pipelines.evaluation.leakage import day_check, feature_check, time_check
 from pipelines.evaluation.plots import draw
 from pipelines.evaluation.reading import readings
 from pipelines.features.coverage import check_test
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.ports import Warehouse
-from pipelines.promotion.champion import look, made_champions
-from pipelines.promotion.eligibility import as_blessed, find_feature_lack, find_lack
+from pipelines.promotion.champion import look, past_champions
+from pipelines.promotion.eligibility import as_blessed, feature_ineligibility, ineligibility
 from pipelines.promotion.ports import Registry
-from pipelines.reports.ports import Pages
+from pipelines.reports.ports import RunFiles
 from pipelines.training.examples import Examples, find_past, join_examples, read_past
-from pipelines.training.ports import Workers
+from pipelines.training.ports import ScoringPool
 
 
 def evaluate(
@@ -50,8 +50,8 @@ def evaluate(
     lake: Lake,
     registry: Registry,
     warehouse: Warehouse,
-    pages: Pages,
-    workers: Workers,
+    pages: RunFiles,
+    workers: ScoringPool,
 ) -> Evaluation:
     """How every contender does on the days since `first_test_day` whose outcomes are known.
 
@@ -65,7 +65,7 @@ def evaluate(
     workers.expect()
     examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
     champion = _opponent(registry, warehouse, candidates, feature_table.declared)
-    lack = find_feature_lack(champion, feature_table.declared) if champion else None
+    lack = feature_ineligibility(champion, feature_table.declared) if champion else None
     contenders, unread = _candidates(candidates, registry)
     obstacle = ""
     try:
@@ -124,7 +124,7 @@ def examine(
         find_past(feature_table, problem, lake, first, last), problem, lake, cutoff
     )
     found = list(readings(examples))
-    some = thinned(
+    some = subsample(
         find_past(feature_table, problem, lake, problem.first_day, last), first, params.seed
     )
     few, ends = lake.read(some.features), lake.read(some.outcomes)
@@ -187,9 +187,9 @@ def _opponent(
     champion = look(registry, warehouse, features).serving
     if champion is None or champion.version not in tonight:
         return champion
-    before = (one for one in reversed(made_champions(warehouse.ledger())) if one not in tonight)
+    before = (one for one in reversed(past_champions(warehouse.ledger())) if one not in tonight)
     there = [as_blessed(one, warehouse.blessing) for one in map(registry.version, before) if one]
-    return next((one for one in there if not find_lack(one, None, warehouse.blessing)), None)
+    return next((one for one in there if not ineligibility(one, None, warehouse.blessing)), None)
 
 
 def _unseen(

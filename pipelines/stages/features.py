@@ -13,7 +13,7 @@ from pipelines.core.config import FeatureParams
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import FeatureTable, Partition, Validation
-from pipelines.data.partitions import keep_all, plain, split_days
+from pipelines.data.partitions import plain, split_days, write_partitions
 from pipelines.data.ports import Lake, Validator
 from pipelines.define.problem import Problem
 from pipelines.features import day_tables as calendar
@@ -113,7 +113,7 @@ class _Tables:
             for day, rows in tables.items():
                 judge(day, rows)
             reach("features.before_write")
-            kept |= keep_all(lake, dataset, tables, self.origins)
+            kept |= write_partitions(lake, dataset, tables, self.origins)
         return kept
 
     def _compute(self, piece: Sequence[date], engine: Engine) -> dict[date, pa.Table]:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pipelines.core.errors import DataError, MissingDay
-from pipelines.core.records import Landed, Partition
+from pipelines.core.records import IngestResult, Partition
 from pipelines.data.effective import corrections_days
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def ingest(
     source: Source,
     lake: Lake,
     versions: Versions,
-    landed: Landed | None = None,
-) -> Landed:
+    landed: IngestResult | None = None,
+) -> IngestResult:
     """Land events up to the day, facts up to the day before, slow tables when they changed.
 
     Asked for are days that the lake does not have, the newest of each table, and facts of the last
@@ -60,7 +60,7 @@ def ingest(
     rows = Counter({table.name: 0 for table in problem.tables})
     for partition in arrived:
         rows[partition.dataset.removeprefix("raw/")] += partition.rows
-    return Landed(
+    return IngestResult(
         day=day,
         version=version,
         recorded=recorded,

@@ -15,7 +15,7 @@ from pipelines.core.records import (
     Evaluation,
     FeatureTable,
     Incident,
-    Landed,
+    IngestResult,
     Partition,
     Publication,
     Report,
@@ -29,7 +29,7 @@ from pipelines.define.problem import Problem
 from pipelines.evaluation.testset import find_test_set
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.alerts import Alarm, find_alarms, over
-from pipelines.monitoring.analysis import Night, Seen, watch
+from pipelines.monitoring.analysis import MonitoringInputs, Night, watch
 from pipelines.monitoring.drift import Drift, feature_drift, spread_blocks
 from pipelines.monitoring.gaps import Gap, find_gaps
 from pipelines.monitoring.incidents import only_file, resolve, tell
@@ -41,7 +41,7 @@ from pipelines.monitoring.promises import Promises, promise_of, read_promises
 from pipelines.monitoring.quality import daily_quality
 from pipelines.promotion.champion import find_ways
 from pipelines.promotion.ports import Registry
-from pipelines.reports.ports import Pages
+from pipelines.reports.ports import RunFiles
 from pipelines.reports.render import render
 from pipelines.reports.run_report import view
 from pipelines.training.labels import event_keys
@@ -52,7 +52,7 @@ def monitor(
     day: date,
     params: MonitorParams,
     problem: Problem,
-    landed: Landed | None,
+    landed: IngestResult | None,
     validation: Validation | None,
     feature_table: FeatureTable | None,
     candidates: Candidates | None,
@@ -65,7 +65,7 @@ def monitor(
     warehouse: Warehouse,
     notifier: Notifier,
     code: Mapping[str, str],
-    pages: Pages,
+    pages: RunFiles,
     running: str | None,
 ) -> Report:
     """Measure the day's scores, the quality of days whose outcomes are known, and drift; write report.html.
@@ -95,7 +95,7 @@ def monitor(
     measured = warehouse.measured(first, day - timedelta(days=1))
     judged = find_test_set(problem.outcomes, evaluation, feature_table, measured)
     gaps = _gaps(scores, day, warehouse)
-    seen = Seen(scores, measured, drift, _promises(scores, warehouse), judged, gaps)
+    seen = MonitoringInputs(scores, measured, drift, _promises(scores, warehouse), judged, gaps)
     watched = watch(night, params, problem, seen)
     kept = night_metrics(watched, params.lookback_days)
     warehouse.measure(day, kept | failure_metrics(candidates))

@@ -22,11 +22,11 @@ from pipelines.core.records import (
 from pipelines.data.ports import Lake
 from pipelines.monitoring.ports import Warehouse
 from pipelines.monitoring.promises import make_promises
-from pipelines.promotion.champion import crown, made_champions, reigning
+from pipelines.promotion.champion import current_champion, past_champions, set_champion
 from pipelines.promotion.gate import judge, quality
 from pipelines.promotion.ports import Registry
 from pipelines.training.golden import TOLERANCE, furthest, golden_day
-from pipelines.training.ports import ModelFile, Question, Reply, Workers
+from pipelines.training.ports import ModelFile, ScoringPool, ScoringRequest, ScoringResult
 
 
 def promote(
@@ -37,7 +37,7 @@ def promote(
     lake: Lake,
     registry: Registry,
     warehouse: Warehouse,
-    workers: Workers,
+    workers: ScoringPool,
 ) -> Verdict:
     """The verdict on tonight's candidates, and in the warehouse, where `score` asks, which may serve.
 
@@ -61,7 +61,7 @@ def promote(
         _bless(candidate, (good, safe), evaluation, registry, warehouse)
         blessings[candidate.name] = {"quality": good, "infra": safe}
     serving = registry.version("champion")
-    served = set(made_champions(warehouse.ledger()))
+    served = set(past_champions(warehouse.ledger()))
     warehouse.measure(evaluation.day, make_promises(evaluation, served))
     taken_down = served - {serving.version if serving else ""}
     verdict = judge(evaluation, params, blessings, frozenset(taken_down))
@@ -109,7 +109,7 @@ def _infra(
     candidates: Candidates,
     golden: Path,
     registry: Registry,
-    workers: Workers,
+    workers: ScoringPool,
 ) -> dict[str, Blessing]:
     """Whether each version, loaded from the registry in a process of its own, answers as training did."""
     blessings, questions = {}, []
@@ -119,7 +119,7 @@ def _infra(
         except GateRefused as error:
             blessings[candidate.name] = Blessing(passed=False, reason=str(error))
         else:
-            questions.append(Question(candidate.name, file, golden))
+            questions.append(ScoringRequest(candidate.name, file, golden))
     expected = {candidate.name: candidate.golden for candidate in candidates.candidates}
     with workers.ask(questions) as replies:
         for question, reply in replies:
@@ -127,7 +127,7 @@ def _infra(
     return blessings
 
 
-def _compare(name: str, reply: Reply, golden: Sequence[float]) -> Blessing:
+def _compare(name: str, reply: ScoringResult, golden: Sequence[float]) -> Blessing:
     """Whether the scores of the golden batch are training's."""
     if reply.scores is None:
         why = f"{name}, loaded from the registry, does not answer: {reply.reason}"
@@ -171,12 +171,12 @@ def _enact(verdict: Verdict, registry: Registry, warehouse: Warehouse) -> Verdic
     if verdict.outcome != "champion":
         return verdict.model_copy(update={"champion": now})
     # Also after a kill between the two: the alias has moved, and the ledger does not know.
-    if now != verdict.version or verdict.version not in made_champions(ledger):
+    if now != verdict.version or verdict.version not in past_champions(ledger):
         entry = LedgerEntry(
             version=verdict.version,
-            before=reigning(ledger),
+            before=current_champion(ledger),
             actor="gate",
             reason=verdict.reason,
         )
-        crown(entry, registry, warehouse)
+        set_champion(entry, registry, warehouse)
     return verdict

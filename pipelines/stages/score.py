@@ -9,9 +9,9 @@ from pipelines.core.config import ScoreParams
 from pipelines.core.errors import DataError, GateRefused, RegistryAway
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import (
-    ContenderFared,
+    ContenderSummary,
     FeatureTable,
-    Landed,
+    IngestResult,
     ModelVersion,
     Publication,
     ScoringRun,
@@ -24,20 +24,20 @@ from pipelines.monitoring.quality import subject
 from pipelines.promotion.champion import look
 from pipelines.promotion.eligibility import ALIASES, as_blessed
 from pipelines.promotion.ports import Registry
-from pipelines.serving.contenders import Desk, ask_all, read_events
+from pipelines.serving.contenders import ScoringContext, ask_all, read_events
 from pipelines.serving.publication import CHALLENGER, compose, name_run
 from pipelines.serving.rendezvous import (
     NAMED,
     Contender,
-    Fared,
-    Turn,
-    first_that_can,
-    line_up,
+    ContenderResult,
+    ScheduledContender,
+    first_successful,
     refuse_model,
+    scheduled_contenders,
     withhold,
     without_registry,
 )
-from pipelines.training.ports import Workers
+from pipelines.training.ports import ScoringPool
 
 
 def score(
@@ -45,13 +45,13 @@ def score(
     params: ScoreParams,
     problem: Problem,
     feature_table: FeatureTable,
-    landed: Landed | None,
+    landed: IngestResult | None,
     verdict: Verdict | None,
     lake: Lake,
     registry: Registry,
     warehouse: Warehouse,
     validator: Validator,
-    workers: Workers,
+    workers: ScoringPool,
 ) -> Publication:
     """Every event of the day's features table gets one score, of the first contender that can answer.
 
@@ -72,11 +72,11 @@ def score(
     workers.expect()  # while the registry is asked who is champion
     table = feature_table.partition
     events = cache(partial(read_events, problem, table, lake))
-    desk = Desk(day, problem, lake, registry, validator, workers)
+    desk = ScoringContext(day, problem, lake, registry, validator, workers)
     turns, asked = named or _resolve(params, feature_table, registry, warehouse)
     if verdict is not None and verdict.withheld:
         turns = withhold(turns, verdict.champion, verdict.withheld)
-    fared: dict[str, Fared] = {}
+    fared: dict[str, ContenderResult] = {}
     run, republished = None, False
     for one in ask_all(desk, turns, table, events):
         fared[one.contender.name] = one
@@ -103,7 +103,7 @@ def score(
 
 def _named(
     params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
-) -> tuple[list[Turn], list[str]] | None:
+) -> tuple[list[ScheduledContender], list[str]] | None:
     """The version that was asked for by its number, and what is to be said about that.
 
     It is looked for also when the day is left as it is: a version that there is not is never `done`.
@@ -118,12 +118,12 @@ def _named(
             f"score {table.day}: version {params.model} was asked for and {refusal}; "
             f"the MLflow UI lists the versions and their blessings"
         )
-    return [Turn(contender)], [f"version {params.model} was asked for"]
+    return [ScheduledContender(contender)], [f"version {params.model} was asked for"]
 
 
 def _resolve(
     params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
-) -> tuple[list[Turn], list[str]]:
+) -> tuple[list[ScheduledContender], list[str]]:
     """Who is asked, and what is to be said about that: who stands where now; as long as the registry does not answer, who was champion when it did."""
     try:
         throne = look(registry, warehouse, table.declared)
@@ -140,12 +140,14 @@ def _resolve(
         registry.remember(throne.serving)
     models["champion"] = throne.champion  # resolved once: who is promoted from now on waits a night
     models["previous-champion"] = throne.stand_in or models["previous-champion"]
-    return line_up(params.schedule, models, table.declared, warehouse.blessing), []
+    return scheduled_contenders(params.schedule, models, table.declared, warehouse.blessing), []
 
 
-def _is_decided(params: ScoreParams, turns: list[Turn], fared: dict[str, Fared]) -> bool:
+def _is_decided(
+    params: ScoreParams, turns: list[ScheduledContender], fared: dict[str, ContenderResult]
+) -> bool:
     """Whether it is known who answers, the challenger's share of the keys included."""
-    if first_that_can(turns, fared) is None:
+    if first_successful(turns, fared) is None:
         return False
     rolling = params.rollout > 0 and any(turn.contender.name == CHALLENGER for turn in turns)
     return CHALLENGER in fared or not rolling
@@ -159,17 +161,19 @@ def _counts(problem: Problem, day: date, lake: Lake) -> dict[str, int]:
     return counts if counts["landed"] else {}
 
 
-def _subject(fared: Fared) -> str:
+def _subject(fared: ContenderResult) -> str:
     model = fared.contender.model
     return subject(fared.contender.name, model.version if model else None)
 
 
-def _measured(fared: Fared) -> dict[str, float]:
+def _measured(fared: ContenderResult) -> dict[str, float]:
     answered = {"answered": float(fared.predictions is not None)}
     return answered if fared.seconds is None else answered | {"seconds": fared.seconds}
 
 
-def _publication(run: ScoringRun, fared: dict[str, Fared], *, republished: bool) -> Publication:
+def _publication(
+    run: ScoringRun, fared: dict[str, ContenderResult], *, republished: bool
+) -> Publication:
     return Publication(
         day=run.day,
         run_id=run.run_id,
@@ -184,7 +188,7 @@ def _publication(run: ScoringRun, fared: dict[str, Fared], *, republished: bool)
         republished=republished,
         rollout=run.rollout,
         contenders=tuple(
-            ContenderFared(
+            ContenderSummary(
                 contender=one.contender.name,
                 model_version=one.contender.model.version if one.contender.model else None,
                 outcome=one.outcome,

@@ -13,7 +13,7 @@ from pipelines.data.effective import settled_days
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
 from pipelines.monitoring.ports import Warehouse
-from pipelines.training.labels import event_keys, label_facts, refuse_twins
+from pipelines.training.labels import event_keys, label_facts, reject_duplicates
 
 
 def settle(
@@ -62,7 +62,7 @@ def _left_out(
 def _outcomes(day: date, problem: Problem, facts: pd.DataFrame) -> pd.DataFrame:
     known = facts.loc[facts["known_at"] < problem.cutoff(day)]
     keys = event_keys(known, problem.key)
-    refuse_twins(keys, f"accepted/{problem.outcomes} {day}")
+    reject_duplicates(keys, f"accepted/{problem.outcomes} {day}")
     ended = label_facts(known, problem)
     return known[["day", "known_at"]].assign(
         event_key=keys, label=ended["label"], excluded=ended["excluded"]

@@ -13,15 +13,21 @@ import numpy as np
 from pipelines.core.config import TrainParams
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import reach
-from pipelines.core.records import Candidate, Candidates, FeatureTable, Landed, Partition
+from pipelines.core.records import Candidate, Candidates, FeatureTable, IngestResult, Partition
 from pipelines.data.effective import gap_days
 from pipelines.data.ports import Lake
 from pipelines.define.dictionary import page
-from pipelines.define.problem import Problem, Recipe
-from pipelines.metrics.bootstrap import Samples, day_weights, measure
+from pipelines.define.problem import ModelSpec, Problem
+from pipelines.metrics.bootstrap import BootstrapSamples, day_weights, measure
 from pipelines.metrics.task import task_of
 from pipelines.promotion.ports import Registry
-from pipelines.training.examples import Examples, Past, find_past, read_past, score_events
+from pipelines.training.examples import (
+    Examples,
+    TrainingPartitions,
+    find_past,
+    read_past,
+    score_events,
+)
 from pipelines.training.golden import golden_day, golden_scores
 from pipelines.training.ports import Fitted
 from pipelines.training.recipes import Attempts
@@ -45,7 +51,7 @@ def train(
     params: TrainParams,
     problem: Problem,
     feature_table: FeatureTable,
-    landed: Landed,
+    landed: IngestResult,
     lake: Lake,
     registry: Registry,
     code: Mapping[str, str],
@@ -131,7 +137,7 @@ def _choose(
     _refuse_poor(early, last)
     weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)
 
-    def tried(recipe: Recipe) -> Samples:
+    def tried(recipe: ModelSpec) -> BootstrapSamples:
         scores = fit_recipe(recipe, early, params).checked_scores(late.frame)
         return measure(score_events(late, scores, problem.worth), weights)
 
@@ -160,7 +166,11 @@ def _stands(candidates: Candidates, fingerprint: str, registry: Registry) -> boo
 
 
 def _fingerprint(
-    day: date, params: TrainParams, problem: Problem, past: Past, code: Mapping[str, str]
+    day: date,
+    params: TrainParams,
+    problem: Problem,
+    past: TrainingPartitions,
+    code: Mapping[str, str],
 ) -> str:
     """SHA-256 over everything that decides what training makes."""
     theirs = [problem.outcome, problem.value, *(recipe.build for recipe in problem.recipes)]
@@ -181,7 +191,7 @@ def _fingerprint(
 
 
 def _facts(
-    params: TrainParams, landed: Landed, code: Mapping[str, str], examples: Examples
+    params: TrainParams, landed: IngestResult, code: Mapping[str, str], examples: Examples
 ) -> dict[str, str]:
     """What a person asks of a run first."""
     return {
@@ -205,7 +215,7 @@ def _described(examples: Examples, prefix: str = "") -> dict[str, str]:
     return {f"{prefix}{name}": text for name, text in told.items()}
 
 
-def _inputs(past: Past, problem: Problem) -> dict[str, str]:
+def _inputs(past: TrainingPartitions, problem: Problem) -> dict[str, str]:
     """The datasets that training reads, by the SHA-256 of their partitions' own."""
     read = {"features": past.features, f"accepted/{problem.outcomes}": past.outcomes}
     return {name: _sha256(partitions) for name, partitions in read.items()}

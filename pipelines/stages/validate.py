@@ -11,9 +11,9 @@ import pyarrow as pa
 from pipelines.core.config import ValidateParams
 from pipelines.core.errors import DataError, RedeyeError
 from pipelines.core.fault_injection import reach
-from pipelines.core.records import Landed, Partition, Validation
+from pipelines.core.records import IngestResult, Partition, Validation
 from pipelines.data.acceptance import (
-    Door,
+    AcceptanceCheck,
     accept,
     current_of,
     generations,
@@ -27,20 +27,20 @@ from pipelines.data.quarantine import counts, critical, decide, put_aside
 from pipelines.data.release import released, with_repaired
 from pipelines.data.schema_contract import conform, lacking, long_texts, off_calendar, stray_numbers
 from pipelines.data.validation import (
-    Judgement,
+    PartitionDecision,
     close_night,
     conclude,
     findings_table,
 )
 from pipelines.define.problem import Problem, Table
 from pipelines.monitoring.ports import Warehouse
-from pipelines.reports.ports import Pages
+from pipelines.reports.ports import RunFiles
 from pipelines.reports.render import render
 from pipelines.reports.validation_report import SAMPLE_DAYS, SAMPLE_ROWS, view
 
 
 @dataclass(frozen=True)
-class Arrival:
+class PartitionUnderTest:
     """One partition on its way through the door."""
 
     raw: Partition
@@ -53,11 +53,11 @@ def validate(
     day: date,
     params: ValidateParams,
     problem: Problem,
-    landed: Landed,
+    landed: IngestResult,
     lake: Lake,
     validator: Validator,
     warehouse: Warehouse,
-    pages: Pages,
+    pages: RunFiles,
 ) -> Validation:
     """Judge every raw partition that nobody has judged yet under the suite as it stands.
 
@@ -72,11 +72,11 @@ def validate(
     """
     suites = {table.name: validator.suite(table.name) for table in problem.tables}
     needs = {table.name: _needs(problem, table) for table in problem.tables}
-    judgements: list[Judgement] = []
+    judgements: list[PartitionDecision] = []
     for name, suite in suites.items():
         repaired = lake.revisions(released(name), date.min, date.max)
         budget = params.quarantine_budget
-        door = Door(name, needs[name], suite, budget, problem.cutoff, day, repaired)
+        door = AcceptanceCheck(name, needs[name], suite, budget, problem.cutoff, day, repaired)
         raws = named_raws(lake, door, landed)
         known = recall_all(lake, door, raws)
         asked = generations(lake, door, [raw for raw in raws if raw.day not in known])
@@ -98,8 +98,8 @@ def _needs(problem: Problem, table: Table) -> dict[str, str]:
 
 
 def _judge(
-    door: Door, validator: Validator, raws: Sequence[Partition], additions: Additions
-) -> list[Arrival]:
+    door: AcceptanceCheck, validator: Validator, raws: Sequence[Partition], additions: Additions
+) -> list[PartitionUnderTest]:
     """The contract first, then the rules of the suite, of all that keep the contract in one go."""
     arrivals = [_open(door, raw, additions) for raw in raws]
     frames = {
@@ -113,12 +113,14 @@ def _judge(
     return [replace(a, results=(*a.results, *ruled.get(a.raw, ()))) for a in arrivals]
 
 
-def _open(door: Door, raw: Partition, additions: Additions) -> Arrival:
+def _open(door: AcceptanceCheck, raw: Partition, additions: Additions) -> PartitionUnderTest:
     """Read a partition and hold it against its contract: columns, numbers, calendar."""
     try:
         landed = with_repaired(additions.lake, raw, door.repaired(raw))
     except DataError as error:
-        return Arrival(raw, None, None, (critical("readable", str(error), "a whole file"),))
+        return PartitionUnderTest(
+            raw, None, None, (critical("readable", str(error), "a whole file"),)
+        )
     contract = door.suite.columns if door.suite else {}
     absent = {*contract}.difference(landed.column_names, door.needs)
     added = {name for name in absent if additions.since(raw, name)}
@@ -126,16 +128,18 @@ def _open(door: Door, raw: Partition, additions: Additions) -> Arrival:
     told = {result.rule for result in results if result.severity == "critical"}
     results += [one for one in lacking(conformed, door.needs) if one.rule not in told]
     if any(result.severity == "critical" for result in results):
-        return Arrival(raw, landed, None, tuple(results))
+        return PartitionUnderTest(raw, landed, None, tuple(results))
     if door.suite is None or not contract:
-        return Arrival(raw, landed, landed, ())
+        return PartitionUnderTest(raw, landed, landed, ())
     stray = stray_numbers(conformed)
     long = long_texts(conformed, door.needs)
     off = off_calendar(conformed, door.suite, raw.day, door.cutoff)
-    return Arrival(raw, landed, conformed, (*results, *stray, *long, *off))
+    return PartitionUnderTest(raw, landed, conformed, (*results, *stray, *long, *off))
 
 
-def _keep(lake: Lake, warehouse: Warehouse, door: Door, arrival: Arrival) -> Judgement:
+def _keep(
+    lake: Lake, warehouse: Warehouse, door: AcceptanceCheck, arrival: PartitionUnderTest
+) -> PartitionDecision:
     """Put every row where it belongs; what is accepted is pointed to when all else is safe."""
     raw, landed, origin = arrival.raw, arrival.landed, door.origin(arrival.raw)
     decision = decide(arrival.results, raw.rows, door.budget)

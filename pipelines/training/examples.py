@@ -16,10 +16,10 @@ from pipelines.core.errors import DataError
 from pipelines.core.records import FeatureTable, Partition, TaskName
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
-from pipelines.metrics.classification import Scored
+from pipelines.metrics.classification import ScoredEvents
 from pipelines.training.labels import label_events, label_facts
 
-Kind = Literal["number", "category"]
+FeatureType = Literal["number", "category"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Examples:
     the label became known (datetime64[us], UTC).
     """
 
-    schema: Mapping[str, Kind]
+    schema: Mapping[str, FeatureType]
     frame: pd.DataFrame
     labels: np.ndarray
     days: np.ndarray
@@ -58,7 +58,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Past:
+class TrainingPartitions:
     """Kept features and accepted outcomes of a range of days, oldest first."""
 
     declared: Mapping[str, str]  # feature → hash of its declaration
@@ -72,7 +72,7 @@ class Past:
 
 def find_past(
     feature_table: FeatureTable, problem: Problem, lake: Lake, first: date, last: date
-) -> Past:
+) -> TrainingPartitions:
     """The days from first to last, outcomes as they were known for the night of the feature table.
 
     Raises DataError when nothing of them is kept.
@@ -85,16 +85,16 @@ def find_past(
             f"feature table {feature_table.day}: no features with outcomes from {first} to {last}; "
             f"raise ingest.history_days, or lower train.test_days"
         )
-    return Past(feature_table.declared, features, tuple(outcomes))
+    return TrainingPartitions(feature_table.declared, features, tuple(outcomes))
 
 
-def read_past(past: Past, problem: Problem, lake: Lake, cutoff: datetime) -> Examples:
+def read_past(past: TrainingPartitions, problem: Problem, lake: Lake, cutoff: datetime) -> Examples:
     """Its events whose outcome was known before the cutoff and gives a label; others are left out."""
     features, outcomes = lake.read(past.features), lake.read(past.outcomes)
     return join_examples(features, outcomes, past.names, problem, cutoff)
 
 
-def feature_schema(table: pa.Schema, names: Sequence[str]) -> dict[str, Kind]:
+def feature_schema(table: pa.Schema, names: Sequence[str]) -> dict[str, FeatureType]:
     """Each feature's kind, in declared order; raises DataError when the kept table lacks one."""
     missing = [name for name in names if name not in table.names]
     if missing:
@@ -104,7 +104,7 @@ def feature_schema(table: pa.Schema, names: Sequence[str]) -> dict[str, Kind]:
     return {name: _kind(table.field(name).type) for name in names}
 
 
-def _kind(kind: pa.DataType) -> Kind:
+def _kind(kind: pa.DataType) -> FeatureType:
     inner = kind.value_type if pa.types.is_dictionary(kind) else kind
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     return "category" if any(is_text(inner) for is_text in texts) else "number"
@@ -135,8 +135,8 @@ def score_events(
     examples: Examples,
     scores: np.ndarray,
     worth: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> Scored:
+) -> ScoredEvents:
     """The examples with a model's scores, and what acting on each would have been worth."""
     days, numbers = np.unique(examples.days, return_inverse=True)
     worths = worth(examples.labels, scores)
-    return Scored(examples.labels, scores, worths, numbers, len(days), examples.task)
+    return ScoredEvents(examples.labels, scores, worths, numbers, len(days), examples.task)

@@ -44,8 +44,8 @@ def label_events(
     one. Raises DataError when an event or an outcome is there twice.
     """
     events, ended = event_keys(features, key), event_keys(outcomes, key)
-    refuse_twins(events, "features")
-    refuse_twins(ended, "outcomes")
+    reject_duplicates(events, "features")
+    reject_duplicates(ended, "outcomes")
     known = outcomes[["label", "excluded", "known_at"]].set_index(pd.Index(ended)).reindex(events)
     reasons = [reason if isinstance(reason, str) else None for reason in known["excluded"]]
     return pd.DataFrame(
@@ -74,7 +74,7 @@ def label_facts(facts: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     return ended.assign(label=label)
 
 
-def refuse_twins(keys: pd.Series[str], what: str) -> None:
+def reject_duplicates(keys: pd.Series[str], what: str) -> None:
     """Raise DataError if a name is there twice."""
     twins = keys[keys.duplicated()]
     if len(twins):

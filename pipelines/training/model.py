@@ -15,16 +15,19 @@ import pandas as pd
 
 from pipelines.core.errors import DataError, RecipeError
 from pipelines.core.records import TaskName
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 from pipelines.metrics.task import PROBABILITIES, TASKS, Bounds, Task
-from pipelines.training.examples import Examples, Kind
+from pipelines.training.examples import Examples, FeatureType
 
-Form = Literal["ubj", "skops"]
+ModelFormat = Literal["ubj", "skops"]
 UNKNOWN = re.compile(r"Parameters: \{ (.*?) \} are not used")
-FORMS: Mapping[str, Form] = {"xgboost": "ubj", "sklearn": "skops"}  # of each library's estimators
+FORMS: Mapping[str, ModelFormat] = {
+    "xgboost": "ubj",
+    "sklearn": "skops",
+}  # of each library's estimators
 # Of the numbers that estimators are given. XGBoost works in single precision; linear algebra in single
 # precision gives each processor weights and scores of its own.
-DTYPES: Mapping[Form, str] = {"ubj": "float32", "skops": "float64"}
+DTYPES: Mapping[ModelFormat, str] = {"ubj": "float32", "skops": "float64"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Model:
     """
 
     name: str
-    form: Form
-    schema: Mapping[str, Kind]
+    form: ModelFormat
+    schema: Mapping[str, FeatureType]
     vocabulary: Mapping[str, tuple[str, ...]]
     trained_until: date
     estimator: Any
@@ -105,7 +108,7 @@ class Model:
         return matrix
 
 
-def fit(recipe: Recipe, examples: Examples, seed: int, threads: int) -> Model:
+def fit(recipe: ModelSpec, examples: Examples, seed: int, threads: int) -> Model:
     """The recipe's estimator, fitted on all examples; threads 0: as many as the process may use.
 
     Raises RecipeError when the recipe cannot be fitted, or makes what Redeye cannot keep without
@@ -156,7 +159,7 @@ def _recipe_errors(recipe: str, what: str) -> Iterator[None]:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
-def _form(recipe: Recipe, estimator: Any, task: Task) -> Form:
+def _form(recipe: ModelSpec, estimator: Any, task: Task) -> ModelFormat:
     """How the estimator will be kept."""
     from sklearn.utils import get_tags
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.core.errors import ConfigError, GateRefused, RecipeError
 from pipelines.metrics.task import task_of
-from pipelines.training.model import Form, Model
+from pipelines.training.model import Model, ModelFormat
 
 CARD = "redeye"  # the booster's attribute, or with .json the archive's member, that describes the model
 # What a scikit-learn model may contain beyond what skops itself vouches for. The list that a model
@@ -22,7 +22,7 @@ CARD = "redeye"  # the booster's attribute, or with .json the archive's member, 
 TRUSTED = frozenset({"numpy.dtype"})
 # The library of each form, and how many numbers of its version must be those of the training:
 # XGBoost promises that later versions read a model, scikit-learn promises it to its own version only.
-LIBRARY: dict[Form, tuple[str, int]] = {"ubj": ("xgboost", 1), "skops": ("scikit-learn", 2)}
+LIBRARY: dict[ModelFormat, tuple[str, int]] = {"ubj": ("xgboost", 1), "skops": ("scikit-learn", 2)}
 UNPACKED_BYTES = 2 * 2**30  # of an archive
 
 
@@ -47,7 +47,7 @@ def pack(model: Model) -> bytes:
     return pack_as(model, described)
 
 
-def unpack(form: Form, content: bytes) -> Model:
+def unpack(form: ModelFormat, content: bytes) -> Model:
     """The model in a file.
 
     Raises GateRefused when it is not of its form, holds a type outside the list, or was trained with a
@@ -90,7 +90,7 @@ def _pack_booster(model: Model, card: str) -> bytes:
     return bytes(booster.save_raw("ubj"))
 
 
-def _check_library(form: Form, trained_with: str | None) -> None:
+def _check_library(form: ModelFormat, trained_with: str | None) -> None:
     name, numbers = LIBRARY[form]
     here = version(name)
     if trained_with and trained_with.split(".")[:numbers] != here.split(".")[:numbers]:

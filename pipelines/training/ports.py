@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from pipelines.training.model import Form, Model
+    from pipelines.training.model import Model, ModelFormat
 
 
 Outcome = Literal["answered", "refused", "late", "crashed", "out of memory"]
@@ -38,12 +38,12 @@ class ModelFile:
     """The file of a registered model, proven to be the one that was registered."""
 
     path: Path
-    form: Form
+    form: ModelFormat
     sha256: str
 
 
 @dataclass(frozen=True)
-class Question:
+class ScoringRequest:
     """A model that is to score rows: of a Parquet file, or of a frame; without any, to be opened."""
 
     name: str  # whose answer it will be
@@ -53,7 +53,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Reply:
+class ScoringResult:
     """What came of a question: scores of the rows in their order, or why there are none."""
 
     outcome: Outcome
@@ -66,7 +66,7 @@ class Reply:
     features: tuple[str, ...] = ()  # that the model says it reads
 
 
-class Workers(Protocol):
+class ScoringPool(Protocol):
     """Processes that answer questions, each within a deadline and a memory limit."""
 
     def expect(self) -> None:
@@ -74,8 +74,8 @@ class Workers(Protocol):
         ...
 
     def ask(
-        self, questions: Sequence[Question]
-    ) -> AbstractContextManager[Iterator[tuple[Question, Reply]]]:
+        self, questions: Sequence[ScoringRequest]
+    ) -> AbstractContextManager[Iterator[tuple[ScoringRequest, ScoringResult]]]:
         """Have all questions answered side by side, as long as the context lasts; inside, every question
         with its reply, as they come.
         """

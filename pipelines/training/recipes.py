@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pipelines.core.errors import ConfigError, RecipeError
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 
 Made = TypeVar("Made")
 
@@ -16,23 +16,23 @@ Made = TypeVar("Made")
 class Attempts:
     """The recipes of a night; `failed` gives the reason of each that fell out."""
 
-    recipes: Sequence[Recipe]
+    recipes: Sequence[ModelSpec]
     failed: dict[str, str] = field(default_factory=dict)
 
-    def each(self, make: Callable[[Recipe], Made]) -> dict[str, Made]:
+    def each(self, make: Callable[[ModelSpec], Made]) -> dict[str, Made]:
         """What comes of each recipe that has not failed yet; raises ConfigError when none is left."""
         made = dict(self._tried(make))
         if not made:
             raise self._none_left()
         return made
 
-    def first(self, make: Callable[[Recipe], Made]) -> Made:
+    def first(self, make: Callable[[ModelSpec], Made]) -> Made:
         """What comes of the simplest recipe that does not fail; raises ConfigError when all do."""
         for _, one in self._tried(make):
             return one
         raise self._none_left()
 
-    def _tried(self, make: Callable[[Recipe], Made]) -> Iterator[tuple[str, Made]]:
+    def _tried(self, make: Callable[[ModelSpec], Made]) -> Iterator[tuple[str, Made]]:
         for recipe in self.recipes:
             if recipe.name in self.failed:
                 continue

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.core.config import TrainParams
 from pipelines.core.records import Interval, Refit
-from pipelines.define.problem import Problem, Recipe
+from pipelines.define.problem import ModelSpec, Problem
 from pipelines.metrics.task import TASKS, Task
 from pipelines.training.examples import Examples, score_events
 from pipelines.training.model import Model, fit
@@ -30,14 +30,14 @@ class Fits:
     metrics: dict[str, float]
 
 
-def fit_recipe(recipe: Recipe, examples: Examples, params: TrainParams) -> Model:
+def fit_recipe(recipe: ModelSpec, examples: Examples, params: TrainParams) -> Model:
     """The recipe fitted on all examples, its level set by the last of their days."""
     fitted = fit(recipe, examples, params.seed, params.threads)
     return recalibrated(fitted, examples, params.recalibration_days)
 
 
 def fit_both(
-    recipe: Recipe, early: Examples, known: Examples, params: TrainParams, problem: Problem
+    recipe: ModelSpec, early: Examples, known: Examples, params: TrainParams, problem: Problem
 ) -> Fits:
     """Both fits, made the same way: of the examples before the test days, and of all that are known.
 

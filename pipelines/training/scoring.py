@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.training.ports import ModelFile, Question, Reply, Workers
+from pipelines.training.ports import ModelFile, ScoringPool, ScoringRequest, ScoringResult
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,9 @@ class Answers:
     refusals: Mapping[str, str]  # why the others gave none
 
 
-def ask(questions: Sequence[Question], rows: Mapping[str, int], workers: Workers) -> Answers:
+def ask(
+    questions: Sequence[ScoringRequest], rows: Mapping[str, int], workers: ScoringPool
+) -> Answers:
     """Every question answered or refused; `rows` are how many scores each must give, all of them finite."""
     scores, refusals = {}, {}
     with workers.ask(questions) as replies:
@@ -33,7 +35,7 @@ def ask(questions: Sequence[Question], rows: Mapping[str, int], workers: Workers
     return Answers(scores, refusals)
 
 
-def _refusal(reply: Reply, rows: int) -> str:
+def _refusal(reply: ScoringResult, rows: int) -> str:
     if reply.scores is None:
         return reply.reason or reply.outcome
     if reply.scores.shape != (rows,):
@@ -42,18 +44,18 @@ def _refusal(reply: Reply, rows: int) -> str:
     return f"it gave {bad} scores that are no finite numbers" if bad else ""
 
 
-def ask_one(question: Question, workers: Workers) -> Reply:
+def ask_one(question: ScoringRequest, workers: ScoringPool) -> ScoringResult:
     """What came of a single question."""
     with workers.ask([question]) as replies:
         ((_, reply),) = replies
     return reply
 
 
-def find_damage(fetch: Callable[[], ModelFile], workers: Workers) -> str | None:
+def find_damage(fetch: Callable[[], ModelFile], workers: ScoringPool) -> str | None:
     """Why a model's file cannot be fetched or opened; None when it can."""
     try:
         file = fetch()
     except (GateRefused, DataError) as error:
         return str(error)
-    reply = ask_one(Question("model", file, None), workers)
+    reply = ask_one(ScoringRequest("model", file, None), workers)
     return None if reply.outcome == "answered" else reply.reason

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.metrics.bootstrap import Samples, lift
+from pipelines.metrics.bootstrap import BootstrapSamples, lift
 from pipelines.metrics.task import TASKS
 
 
 def choose(
-    simplest_first: Sequence[str], samples: Mapping[str, Samples], metric: str
+    simplest_first: Sequence[str], samples: Mapping[str, BootstrapSamples], metric: str
 ) -> tuple[str, str]:
     """The chosen candidate's name, and why.
 
@@ -35,7 +35,7 @@ def choose(
 
 
 def _beaten(
-    best: str, simplest_first: Sequence[str], samples: Mapping[str, Samples], metric: str
+    best: str, simplest_first: Sequence[str], samples: Mapping[str, BootstrapSamples], metric: str
 ) -> str:
     simpler = simplest_first[: simplest_first.index(best)]
     gains = [(name, lift(samples[best], samples[name], metric)) for name in simpler]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import sqlalchemy as sa
 
-from pipelines.problem.source import Feed
+from pipelines.problem.source import ReplaySource
 
 COLUMNS = ["day", "carrier", "flight", "tailnum", "dest", "sched_dep_time", "sched_arr_time"]
 
@@ -16,7 +16,7 @@ COLUMNS = ["day", "carrier", "flight", "tailnum", "dest", "sched_dep_time", "sch
 def laguardia(file: Path, first: date, last: date) -> str:
     """The flights from LaGuardia of these days, in a new SQLite file; its URL."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    flights = pd.concat([Feed().read("flights", day).to_pandas() for day in days])
+    flights = pd.concat([ReplaySource().read("flights", day).to_pandas() for day in days])
     leaving = flights.loc[
         flights["origin"] == "LGA", [*COLUMNS, "distance", "arr_delay", "known_at"]
     ]

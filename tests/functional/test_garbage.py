@@ -15,7 +15,7 @@ from clone import Clone
 from world import FIRST, SECOND, World
 
 from pipelines.problem import PROBLEM
-from pipelines.problem.source import Feed
+from pipelines.problem.source import ReplaySource
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A folder of Parquet files with all that the second night asks for."""
-    feed, folder = Feed(), tmp_path / "source"
+    feed, folder = ReplaySource(), tmp_path / "source"
     for table in PROBLEM.tables:
         day = FIRST if table.kind == "facts" else SECOND
         name = f"{table.name}.parquet" if table.kind == "slow" else f"{table.name}/{day}.parquet"

@@ -16,10 +16,10 @@ def scheduled(day: str) -> set[str]:
     from datetime import date
 
     from pipelines.problem import PROBLEM
-    from pipelines.problem.source import Feed
+    from pipelines.problem.source import ReplaySource
     from pipelines.training.labels import event_keys
 
-    schedule = Feed().read("schedule", date.fromisoformat(day)).to_pandas()
+    schedule = ReplaySource().read("schedule", date.fromisoformat(day)).to_pandas()
     return set(event_keys(schedule, PROBLEM.key))
 
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 from pipelines.adapters.database.audit import SqlBooks
 from pipelines.audit.invariants import Verification
 from pipelines.audit.verify import Stores, verify
-from pipelines.audit.verify_night import NightLeft, Note
-from pipelines.core.records import Landed, Partition, Publication
+from pipelines.audit.verify_night import RunFolder, StageLog
+from pipelines.core.records import IngestResult, Partition, Publication
 from tests.integration.flights import PROBLEM
 from tests.integration.serving import DAY, MemoryWorkers, Serving
 
@@ -46,7 +46,7 @@ class Audited(Serving):
     versions: MemoryVersions = field(default_factory=MemoryVersions)
     secrets: tuple[str, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
-    left: list[NightLeft] = field(default_factory=list)
+    left: list[RunFolder] = field(default_factory=list)
 
     @property
     def books(self) -> SqlBooks:
@@ -73,7 +73,7 @@ class Audited(Serving):
             self.registry.add(version, times=times)
             self.serve(version)
 
-    def land(self, day: date = DAY, said: tuple[float, ...] = SAID) -> Landed:
+    def land(self, day: date = DAY, said: tuple[float, ...] = SAID) -> IngestResult:
         """One row more than is scored lands; it is put aside."""
         rows = pa.table(
             {"flight": pa.array(range(len(said) + 1), pa.int32()), "said": [*said, -1.0]}
@@ -87,9 +87,9 @@ class Audited(Serving):
         self.lake.write("accepted/schedule", day, rows.slice(0, len(said)), origin, day)
         return self.landed(day, (raw,))
 
-    def landed(self, day: date, partitions: tuple[Partition, ...]) -> Landed:
+    def landed(self, day: date, partitions: tuple[Partition, ...]) -> IngestResult:
         version = self.versions.known[-1]
-        return Landed(
+        return IngestResult(
             day=day, version=version, recorded="nowhere", partitions=partitions, new=1, rows={}
         )
 
@@ -97,9 +97,9 @@ class Audited(Serving):
         """Land and score a day, and keep what the night left."""
         landed = self.land(day, said)
         publication = self.score(day, self.features(day, said), landed=landed)
-        note = Note("score", "publication", 0, None)
+        note = StageLog("score", "publication", 0, None)
         records = {"landed": landed, "publication": publication}
-        self.left.append(NightLeft(day, (note,), records, frozenset()))
+        self.left.append(RunFolder(day, (note,), records, frozenset()))
         return publication
 
     def verify(self) -> Verification:

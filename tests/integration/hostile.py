@@ -7,7 +7,7 @@ import json
 import zipfile
 import zlib
 
-from pipelines.training.model import Form, Model
+from pipelines.training.model import Model, ModelFormat
 from pipelines.training.model_file import pack
 
 DEEP = "[" * 200_000  # no parser can follow it
@@ -70,7 +70,7 @@ ARRAY = {
 }  # fmt: skip
 NODE = json.dumps(ARRAY).encode()
 CARD = b'{"name": "x", "schema": {}, "vocabulary": {}, "trained_until": "2013-01-01"}'
-BOMBS: dict[str, tuple[Form, bytes]] = {
+BOMBS: dict[str, tuple[ModelFormat, bytes]] = {
     "a schema of 16 GB": ("skops", archive({"schema.json": b""}, deflated=16)),
     "a card of 16 GB": ("skops", archive({"redeye.json": b"", "schema.json": NODE, "1.npy": npy(0)}, deflated=16)),
     "an array of 16 GB": ("skops", archive({"1.npy": b"", "schema.json": NODE, "redeye.json": CARD}, deflated=16)),

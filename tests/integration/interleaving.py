@@ -20,7 +20,7 @@ LIMIT_SECONDS = 60
 
 
 @dataclass
-class Turn:
+class ScheduledContender:
     """One thread: what it does, where it stands, and how it ended."""
 
     work: Callable[[], None]
@@ -36,11 +36,11 @@ class Scheduler:
 
     def __init__(self, points: Collection[str], works: Collection[Callable[[], None]]) -> None:
         self._points = {*points, WAITS}
-        self._turns = [Turn(work) for work in works]
+        self._turns = [ScheduledContender(work) for work in works]
         self._mine = threading.local()
 
     def meet(self, point: str) -> None:
-        turn: Turn | None = getattr(self._mine, "turn", None)
+        turn: ScheduledContender | None = getattr(self._mine, "turn", None)
         if turn is not None and point in self._points:
             turn.waits = point == WAITS
             self._pause(turn)
@@ -64,7 +64,7 @@ class Scheduler:
                 raise turn.error
         return widths
 
-    def _step(self, turn: Turn) -> None:
+    def _step(self, turn: ScheduledContender) -> None:
         turn.stands.clear()
         turn.go.set()
         assert turn.stands.wait(LIMIT_SECONDS)
@@ -72,7 +72,7 @@ class Scheduler:
             if other is not turn:
                 other.waits = False
 
-    def _live(self, turn: Turn) -> None:
+    def _live(self, turn: ScheduledContender) -> None:
         self._mine.turn = turn
         try:
             self._pause(turn)
@@ -82,7 +82,7 @@ class Scheduler:
         turn.done = True
         turn.stands.set()
 
-    def _pause(self, turn: Turn) -> None:
+    def _pause(self, turn: ScheduledContender) -> None:
         turn.stands.set()
         assert turn.go.wait(LIMIT_SECONDS)
         turn.go.clear()

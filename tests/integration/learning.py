@@ -20,10 +20,10 @@ from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.adapters.workers.pool import ProcessWorkers
-from pipelines.core.config import EvaluateParams, Places, PromoteParams, TrainParams
-from pipelines.core.records import Candidates, Evaluation, FeatureTable, Landed, Verdict
+from pipelines.core.config import EvaluateParams, Paths, PromoteParams, TrainParams
+from pipelines.core.records import Candidates, Evaluation, FeatureTable, IngestResult, Verdict
 from pipelines.define.features import FeatureSet
-from pipelines.define.problem import Problem, Recipe, Table
+from pipelines.define.problem import ModelSpec, Problem, Table
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.promote import promote
 from pipelines.stages.train import train
@@ -94,7 +94,7 @@ PROBLEM = Problem(
     features=FeatureSet(
         columns={"wind": "Its speed.", "hour": "On the clock.", "line": "By its name."}
     ),
-    recipes=(Recipe("linear", linear), Recipe("trees", trees)),
+    recipes=(ModelSpec("linear", linear), ModelSpec("trees", trees)),
     value=worth,
 )
 
@@ -137,7 +137,7 @@ REGRESSION = replace(
     label="delay",
     task="regression",
     outcome=delay,
-    recipes=(Recipe("linear", linear_number), Recipe("trees", trees_number)),
+    recipes=(ModelSpec("linear", linear_number), ModelSpec("trees", trees_number)),
     value=nearness,
 )
 
@@ -229,7 +229,7 @@ class World:
         if not store.exists():
             store.parent.mkdir(parents=True)
             shutil.copy(empty_store(), store)
-        self.places = Places(self.root, self.root, f"sqlite:///{self.root}/redeye.db", uri, "")
+        self.places = Paths(self.root, self.root, f"sqlite:///{self.root}/redeye.db", uri, "")
         self.lake = LocalLake(self.root / "data")
         self.registry = MlflowRegistry(self.places, self.problem)
         self.warehouse = SqlWarehouse(self.places.database_url)
@@ -267,7 +267,7 @@ class World:
             **{"seed": 1, "test_days": 14, "gap_days": 1, "recalibration_days": 28, "threads": 1}
             | changes
         )
-        landed = Landed(
+        landed = IngestResult(
             day=day, version="data-1", recorded="nowhere", partitions=(), new=0, rows={}
         )
         return train(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 from pipelines.training.examples import Examples
 from pipelines.training.model import fit
 from pipelines.training.model_file import pack, unpack
@@ -25,7 +25,7 @@ PROBLEMS = {
 N_EVENTS, N_SINGLE = 4000, 40
 
 
-def recipes() -> Iterator[tuple[str, Any, Recipe]]:
+def recipes() -> Iterator[tuple[str, Any, ModelSpec]]:
     """The recipes of every problem: name, task, and what builds it."""
     for problem, path in PROBLEMS.items():
         spec = spec_from_file_location(f"recipes_of_{problem}", path)
@@ -36,7 +36,7 @@ def recipes() -> Iterator[tuple[str, Any, Recipe]]:
         for recipe in module.RECIPES:
             task = "regression" if problem == "delay" else "binary"
             yield f"{problem}-{recipe.name}", task, recipe
-    yield "numbers-logistic-regression", "binary", Recipe("logistic-regression", _of_numbers)
+    yield "numbers-logistic-regression", "binary", ModelSpec("logistic-regression", _of_numbers)
 
 
 def _of_numbers(schema: Mapping[str, str], seed: int, threads: int) -> Any:

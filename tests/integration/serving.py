@@ -23,7 +23,7 @@ from pipelines.core.records import (
     Blessing,
     BlessingEntry,
     FeatureTable,
-    Landed,
+    IngestResult,
     LedgerEntry,
     ModelVersion,
     Partition,
@@ -40,7 +40,7 @@ from pipelines.stages.monitor import monitor
 from pipelines.stages.score import score
 from pipelines.stages.settle import settle
 from pipelines.training.model import Model
-from pipelines.training.ports import Fitted, ModelFile, Outcome, Question, Reply
+from pipelines.training.ports import Fitted, ModelFile, Outcome, ScoringRequest, ScoringResult
 from tests.integration.flights import PROBLEM
 
 DAY = date(2013, 10, 1)
@@ -210,21 +210,25 @@ class MemoryWorkers:
         pass
 
     @contextmanager
-    def ask(self, questions: Sequence[Question]) -> Iterator[Iterator[tuple[Question, Reply]]]:
+    def ask(
+        self, questions: Sequence[ScoringRequest]
+    ) -> Iterator[Iterator[tuple[ScoringRequest, ScoringResult]]]:
         yield self._replies(questions)
 
-    def _replies(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
+    def _replies(
+        self, questions: Sequence[ScoringRequest]
+    ) -> Iterator[tuple[ScoringRequest, ScoringResult]]:
         for question in sorted(questions, key=lambda one: one.name in self.last):
             fate = self.fate.get(question.name)
             if fate:
-                yield question, Reply(fate, f"it was {fate}", 1.5, None)
+                yield question, ScoringResult(fate, f"it was {fate}", 1.5, None)
                 continue
             model = self.registry.models[str(question.model.path)]
             table = question.table
             if isinstance(table, Path):
                 table = pq.read_table(table, partitioning=None).to_pandas()
             scores = None if table is None else model.scores(table)
-            yield question, Reply("answered", "", 0.5, scores, features=tuple(model.schema))
+            yield question, ScoringResult("answered", "", 0.5, scores, features=tuple(model.schema))
 
 
 @dataclass
@@ -352,7 +356,7 @@ class Serving:
         schedule: Sequence[str] = SCHEDULE,
         republish: bool = True,
         rollout: float = 0.0,
-        landed: Landed | None = None,
+        landed: IngestResult | None = None,
         verdict: Verdict | None = None,
     ) -> Publication:
         params = ScoreParams(

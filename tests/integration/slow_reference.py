@@ -11,7 +11,7 @@ from math import isfinite
 from zoneinfo import ZoneInfo
 
 from pipelines.define.aggregations import HistoryFeature, Key, Measure
-from pipelines.define.features import History
+from pipelines.define.features import WindowedAggregation
 
 Row = Mapping[str, object]
 Value = float | str
@@ -30,7 +30,7 @@ def midnight(day: date, zone: str) -> datetime:
 class Reference:
     """What is declared over facts, asked of one event after the other."""
 
-    history: History
+    history: WindowedAggregation
     column: str  # what the history's value is made of
     facts: Sequence[Row]
     zone: str

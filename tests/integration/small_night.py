@@ -32,14 +32,14 @@ from pipelines.adapters.lake.lake import LocalLake
 from pipelines.app.run_folder import nights_left
 from pipelines.audit.invariants import Verification
 from pipelines.audit.verify import Stores, verify
-from pipelines.core.config import Places, find_places, read_params
+from pipelines.core.config import Paths, find_places, read_params
 from pipelines.core.errors import MissingDay, RedeyeError
 from pipelines.core.fault_injection import arm
 from pipelines.core.graph import read_graph
 from pipelines.core.records import LedgerEntry
 from pipelines.data.expectations import Suite
 from pipelines.data.ports import RuleResult
-from pipelines.define.features import Column, FeatureSet, History
+from pipelines.define.features import Column, FeatureSet, WindowedAggregation
 from pipelines.define.problem import Problem, Table
 from pipelines.runner import Night, run_chain
 from tests.integration.learning import outcome, worth
@@ -148,7 +148,7 @@ PROBLEM = Problem(
     outcome=outcome,
     features=FeatureSet(
         columns={"said": "How likely it is said to be."},
-        history=(History("rides", late, by=(("line",),), days=(3,)),),
+        history=(WindowedAggregation("rides", late, by=(("line",),), days=(3,)),),
     ),
     recipes=(),
     value=worth,
@@ -166,7 +166,7 @@ class Nights:
 
     def __post_init__(self) -> None:
         self.url = self.url or f"sqlite:///{self.root}/var/redeye.db"
-        self.places = Places(REPOSITORY, self.root, self.url, "", "")
+        self.places = Paths(REPOSITORY, self.root, self.url, "", "")
         self.graph = read_graph(REPOSITORY / "dvc.yaml")
         for version, times in (("1", 0.5), ("2", 1.0), ("3", 0.8)):
             self.registry.add(version, times=times, until=FIRST - timedelta(days=1))

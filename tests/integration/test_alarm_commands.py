@@ -21,8 +21,8 @@ from pipelines.core.records import ARTEFACTS, Interval, LeakCheck
 from pipelines.evaluation.testset import Judged
 from pipelines.metrics.task import BINARY
 from pipelines.monitoring import alerts as alarms
-from pipelines.monitoring.alerts import Alarm, Kind
-from pipelines.monitoring.comparison import Standing
+from pipelines.monitoring.alerts import Alarm, FeatureType
+from pipelines.monitoring.comparison import ContenderComparison
 from pipelines.monitoring.diagnose import Diagnosis
 from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.live import Live
@@ -30,9 +30,9 @@ from pipelines.monitoring.maturity import Missing
 from pipelines.monitoring.promises import NOTHING, Discrimination
 from pipelines.promotion.champion import (
     Ways,
+    current_champion,
     find_ways,
     promote_by_hand,
-    reigning,
     roll_back,
 )
 from tests.integration.serving import DAY, MemoryWorkers, Serving
@@ -106,15 +106,15 @@ def caused(cause: str) -> Any:
 
 
 def ahead(subject: str) -> Any:
-    champion = Standing("champion 2", 9, {"log_loss": 0.5}, {})
+    champion = ContenderComparison("champion 2", 9, {"log_loss": 0.5}, {})
     gain = {"log_loss": Interval(low=0.1, mid=0.2, high=0.3)}
-    return watched(standings=(champion, Standing(subject, 9, {"log_loss": 0.3}, gain)))
+    return watched(standings=(champion, ContenderComparison(subject, 9, {"log_loss": 0.3}, gain)))
 
 
 LEAK = LeakCheck(net="feature", subject="f", found=0.9, limit=0.8, passed=False, reason="f tells")
 GOOD = {"publication": answered("champion"), "settlement": object()}
 FEATURE = Drift("temp", 2.0, 0.1, 0.0, 0.0)
-CASES: dict[Kind, tuple[Any, Any]] = {
+CASES: dict[FeatureType, tuple[Any, Any]] = {
     "validate failed": (night(validation=SimpleNamespace(passed=False, reason="empty")), watched()),
     "score failed": (night(), watched()),
     "still running": (night(running="train was done at 03:10 UTC"), watched()),
@@ -148,7 +148,7 @@ CASES: dict[Kind, tuple[Any, Any]] = {
     ),
     "drift": (night(**GOOD), watched(drifted=(FEATURE,))),
 }
-ELSEWHERE: dict[Kind, Alarm] = {
+ELSEWHERE: dict[FeatureType, Alarm] = {
     "stage failed": alarms.stage_failed("score", DAY, "it fell"),
     "promotion refused": Alarm(
         "promotion refused",
@@ -159,7 +159,7 @@ ELSEWHERE: dict[Kind, Alarm] = {
 }
 
 
-def told(kind: Kind, ways: Ways) -> Alarm:
+def told(kind: FeatureType, ways: Ways) -> Alarm:
     if kind in ELSEWHERE:
         return ELSEWHERE[kind]
     return next(one for one in alarms.find_alarms(*CASES[kind], ways) if one.kind == kind)
@@ -181,7 +181,7 @@ def run(command: str, serving: Serving) -> object:
     if name == "promote":
         registry, warehouse = serving.registry, serving.warehouse
         promote_by_hand(options["version"], options["reason"], registry, warehouse)
-        return reigning(warehouse.ledger())
+        return current_champion(warehouse.ledger())
     assert name == "backfill" or options["day"] == str(DAY)
     return name
 
@@ -236,10 +236,10 @@ def type_and_see(
     assert effect()
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", get_args(FeatureType))
 @pytest.mark.parametrize("alone", [False, True], ids=["with a way back", "with none"])
 def test_the_command_of_every_kind_of_alarm_is_one_that_works(
-    serving: Serving, kind: Kind, alone: bool
+    serving: Serving, kind: FeatureType, alone: bool
 ) -> None:
     """A kind without a case here fails."""
     ways = find_ways(serving.registry, serving.warehouse)
@@ -251,9 +251,12 @@ def test_the_command_of_every_kind_of_alarm_is_one_that_works(
     assert "redeye status" not in alarm.command or kind == "still running"
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("kind", get_args(FeatureType))
 def test_the_command_of_every_kind_of_alarm_is_typed_and_has_an_effect(
-    kind: Kind, whole: Whole, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: FeatureType,
+    whole: Whole,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """As there is no other version to go to; with one, the test above moves it."""
     command = told(kind, Ways()).command

@@ -15,7 +15,7 @@ from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import GateRefused, TemporaryError
 from pipelines.core.fault_injection import arm
 from pipelines.core.records import Publication
-from pipelines.promotion.champion import look, made_champions, promote_by_hand, roll_back
+from pipelines.promotion.champion import look, past_champions, promote_by_hand, roll_back
 from tests.integration.small_night import DAY, Nights
 
 ARRIVAL = ("ingest", "validate", "features")
@@ -94,7 +94,7 @@ class AnyOrder(RuleBasedStateMachine):
     def everything_holds(self) -> None:
         if hasattr(self, "nights"):
             assert self.nights.broken() == {}
-            assert made_champions(self.warehouse.ledger())[-1] == self.champions[-1]
+            assert past_champions(self.warehouse.ledger())[-1] == self.champions[-1]
 
     def teardown(self) -> None:
         arm(None)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.adapters.backup import back_up
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import UsageError
 from tests.integration.small_night import DAY, Nights
 
@@ -23,10 +23,10 @@ def nights(tmp_path: Path) -> Nights:
     return nights
 
 
-def places(nights: Nights, database: str = "") -> Places:
+def places(nights: Nights, database: str = "") -> Paths:
     root = nights.root
     mlflow = f"sqlite:///{root}/var/mlflow.db"
-    return Places(root, root, database or nights.url, mlflow, "")
+    return Paths(root, root, database or nights.url, mlflow, "")
 
 
 def a_registry(nights: Nights) -> None:

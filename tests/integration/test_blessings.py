@@ -25,7 +25,7 @@ from pipelines.audit.tags import check_tags, mend_tags
 from pipelines.commands.champion import waiting
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import ModelVersion
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 from pipelines.promotion.champion import look, promote_by_hand, roll_back
 from pipelines.training.examples import Examples
 from pipelines.training.model import fit
@@ -42,7 +42,7 @@ PASSED = {"redeye.quality": "passed", "redeye.infra": "passed"}
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     """One recipe, so that a night is quick."""
-    return World(tmp_path, problem=replace(PROBLEM, recipes=(Recipe("linear", linear),)))
+    return World(tmp_path, problem=replace(PROBLEM, recipes=(ModelSpec("linear", linear),)))
 
 
 def type_tags(world: World, version: str, tags: Mapping[str, str] = PASSED) -> None:
@@ -79,7 +79,7 @@ def noise(world: World) -> str:
         np.full(len(made), np.datetime64(DAY)),
         made["known_at"].to_numpy("datetime64[us]"),
     )
-    model = fit(Recipe("trees", trees), examples, seed=1, threads=1)
+    model = fit(ModelSpec("trees", trees), examples, seed=1, threads=1)
     return world.registry.register(run, Fitted(model, model, {}, {})).version
 
 

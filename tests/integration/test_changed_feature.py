@@ -17,13 +17,20 @@ import pytest
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.audit.verify_model import check_champion
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import GateRefused, MissingDay
 from pipelines.core.records import Evaluation, FeatureTable, Publication, Verdict
 from pipelines.define.features import Column, FeatureSet, RowFeature
-from pipelines.define.problem import Problem, Recipe
+from pipelines.define.problem import ModelSpec, Problem
 from pipelines.features.meaning import meanings
-from pipelines.promotion.champion import Ways, find_ways, look, promote_by_hand, reigning, roll_back
+from pipelines.promotion.champion import (
+    Ways,
+    current_champion,
+    find_ways,
+    look,
+    promote_by_hand,
+    roll_back,
+)
 from pipelines.runner import Night
 from tests.integration import small_night
 from tests.integration.learning import WORKERS, linear
@@ -82,7 +89,7 @@ def declared(feature: RowFeature) -> Problem:
         small_night.PROBLEM,
         first_day=FIRST,
         features=features,
-        recipes=(Recipe("linear", linear),),
+        recipes=(ModelSpec("linear", linear),),
         value=None,
     )
 
@@ -96,7 +103,7 @@ class Learning(Nights):
     @cached_property
     def services(self) -> dict[str, Callable[[], Any]]:
         uri = f"sqlite:///{self.root}/var/mlflow.db"
-        places = Places(REPOSITORY, self.root, self.url, uri, "")
+        places = Paths(REPOSITORY, self.root, self.url, uri, "")
         return super().services | {
             "problem": lambda: self.problem,
             "source": Rides,
@@ -225,7 +232,7 @@ def test_no_door_lets_one_in_that_learned_from_another_declaration(serving: Serv
     throne = look(*stores, OLD)
 
     assert "learned from other declarations of said" in (throne.refusal or "")
-    assert reigning(serving.warehouse.ledger()) == "2"
+    assert current_champion(serving.warehouse.ledger()) == "2"
 
 
 def test_verify_says_that_the_champion_cannot_answer_and_what_helps(serving: Serving) -> None:

@@ -23,8 +23,8 @@ from sqlalchemy import create_engine, make_url, text
 from pipelines.adapters.database.engine import Database
 from pipelines.adapters.lake.garbage import Folders
 from pipelines.adapters.mlflow.registry import MlflowRegistry
-from pipelines.audit.repair import Workshop, mend, plan
-from pipelines.core.config import Places
+from pipelines.audit.repair import RepairContext, mend, plan
+from pipelines.core.config import Paths
 from pipelines.core.errors import BusyError, RegistryAway, TemporaryError
 from pipelines.core.fault_injection import POINTS, arm
 from tests.integration.killing import Killer
@@ -297,7 +297,7 @@ def test_a_backup_that_was_restored_is_noticed_and_caught_up_with(
     assert "I12" in noticed
     assert "is not in the warehouse" in noticed["I12"]
     nights.run(TONIGHT)
-    shop = Workshop(
+    shop = RepairContext(
         nights.stores,
         Folders(nights.places),
         timedelta(hours=6),
@@ -328,7 +328,7 @@ def test_a_registry_that_hangs_is_away_within_its_timeouts(
         uri = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         # MLflow writes it into the environment, where later tests would find it.
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        registry = MlflowRegistry(Places(tmp_path, tmp_path, "", uri, ""), PROBLEM)
+        registry = MlflowRegistry(Paths(tmp_path, tmp_path, "", uri, ""), PROBLEM)
         began = time.monotonic()
 
         with pytest.raises(RegistryAway):

@@ -66,7 +66,7 @@ def test_pieces_of_any_length_give_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(accepted, limit, most)
     world = a_world(tmp_path, flights(FIRST, (DAY - FIRST).days + 1))
-    engine = Watched(DuckEngine(1.0, tmp_path / "spill"))
+    engine = MonitoringResult(DuckEngine(1.0, tmp_path / "spill"))
 
     world.night(DAY, engine=engine)
 
@@ -102,7 +102,7 @@ def test_a_night_opens_no_totals_that_its_windows_do_not_need(
 ) -> None:
     world = a_world(tmp_path, tables)
     world.night(DAY - timedelta(days=1))
-    engine = Watched(DuckEngine(1.0, tmp_path / "spill"))
+    engine = MonitoringResult(DuckEngine(1.0, tmp_path / "spill"))
 
     world.night(DAY, engine=engine)
 
@@ -244,7 +244,7 @@ class Idle:
         raise AssertionError(f"asked for {query.sql()[:100]}")
 
 
-class Watched:
+class MonitoringResult:
     """An engine that remembers how many files each table had."""
 
     def __init__(self, engine: DuckEngine) -> None:

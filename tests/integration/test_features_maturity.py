@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from small_world import Tables, World, a_world, flights, midnight
 
-from pipelines.define.features import Latest
+from pipelines.define.features import LatestAsOf
 from pipelines.problem.features import FEATURES
 
 FIRST, DAY = date(2013, 9, 25), date(2013, 11, 5)
 TAKES = 5
 EARLIER = DAY - timedelta(days=TAKES)
 HISTORY = [one.name for history in FEATURES.history for one in history.features()]
-LAST = Latest("flights", ("carrier",), ("arr_delay",), max_age_hours=48, at="known_at")
+LAST = LatestAsOf("flights", ("carrier",), ("arr_delay",), max_age_hours=48, at="known_at")
 
 
 @pytest.fixture(scope="module")

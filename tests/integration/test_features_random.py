@@ -18,7 +18,7 @@ from slow_reference import Reference, Row, midnight
 from small_world import World
 
 from pipelines.define.aggregations import WEIGHED, Measure
-from pipelines.define.features import Column, FeatureSet, History, Window
+from pipelines.define.features import Column, FeatureSet, Window, WindowedAggregation
 from tests.integration.flights import PROBLEM
 
 N_DAYS = 9
@@ -85,7 +85,7 @@ class Small:
     zone: str
     facts: tuple[Row, ...]
     missing: frozenset[int]  # days without events, and some without a partition of facts
-    histories: tuple[History, ...]
+    histories: tuple[WindowedAggregation, ...]
     alone: int
 
     @property
@@ -123,19 +123,19 @@ FACT = st.fixed_dictionaries(
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[History, ...]:
+def histories(draw: st.DrawFn) -> tuple[WindowedAggregation, ...]:
     found = draw(st.lists(st.sampled_from(list(VALUES)), min_size=1, max_size=2, unique=True))
     return apart(*(draw(a_history(value)) for value in found))
 
 
 @st.composite
-def a_history(draw: st.DrawFn, value: Callable[..., Column]) -> History:
+def a_history(draw: st.DrawFn, value: Callable[..., Column]) -> WindowedAggregation:
     def several(values: Sequence[object]) -> tuple[object, ...]:
         return tuple(draw(st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True)))
 
     measures = several(VALUES[value])
     weighs = WEIGHED.intersection(measures) - {"count"}
-    return History(
+    return WindowedAggregation(
         "visits",
         value,
         by=several(KEYS),
@@ -164,7 +164,7 @@ def dated(small: Small, drawn: Row) -> Row:
     return drawn | times | {"day": day}
 
 
-def apart(*histories: History) -> tuple[History, ...]:
+def apart(*histories: WindowedAggregation) -> tuple[WindowedAggregation, ...]:
     """What is told of facts, whatever their value, is asked once."""
     first, *rest = histories
     once = [
@@ -175,9 +175,13 @@ def apart(*histories: History) -> tuple[History, ...]:
     return (first, *once)
 
 
-FLAGS = History("visits", flag_value, by=KEYS, days=SPANS, measures=VALUES[flag_value], smooth=3)
+FLAGS = WindowedAggregation(
+    "visits", flag_value, by=KEYS, days=SPANS, measures=VALUES[flag_value], smooth=3
+)
 AMOUNTS = replace(FLAGS, value=amount_value, measures=NUMBERS)
-WORDS = History("visits", word_value, by=KEYS, days=SPANS[:5], measures=ALWAYS, at="started_at")
+WORDS = WindowedAggregation(
+    "visits", word_value, by=KEYS, days=SPANS[:5], measures=ALWAYS, at="started_at"
+)
 CROWDED = tuple(
     {
         "n": n % N_DAYS,
@@ -194,7 +198,7 @@ CROWDED = tuple(
 )
 
 
-def crowded(zone: str, *histories: History) -> Small:
+def crowded(zone: str, *histories: WindowedAggregation) -> Small:
     """Facts on every day, several with the same key."""
     small = Small(zone, (), frozenset({3}), apart(*histories), alone=5)
     return replace(small, facts=tuple(dated(small, one) for one in CROWDED))

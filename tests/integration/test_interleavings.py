@@ -18,7 +18,7 @@ from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.adapters.lake.garbage import Folders
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.adapters.mlflow.copies import Copies
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import ModelVersion
 from pipelines.data.fingerprint import checksum
@@ -58,7 +58,7 @@ def test_a_file_that_is_named_while_litter_is_removed_stays(
     def works(number: int) -> Works:
         root = tmp_path / str(number)
         an_orphan(root)
-        lake, attic = LocalLake(root / "data"), Folders(Places(root, root, "", "", ""))
+        lake, attic = LocalLake(root / "data"), Folders(Paths(root, root, "", "", ""))
 
         def clear_up() -> None:
             found = [path for path, _ in attic.litter(OLD, ())]
@@ -80,7 +80,7 @@ def test_a_damaged_file_that_is_made_again_while_it_is_removed_stays(
 ) -> None:
     def works(number: int) -> Works:
         root = tmp_path / str(number)
-        lake, attic = LocalLake(root / "data"), Folders(Places(root, root, "", "", ""))
+        lake, attic = LocalLake(root / "data"), Folders(Paths(root, root, "", "", ""))
         one = lake.write("features", DAY, rows(1.0))
         attic.path(one).write_bytes(b"rot")
         return [
@@ -114,7 +114,7 @@ def test_a_copy_of_a_model_that_is_given_out_while_old_ones_are_removed_stays(
 
     def works(number: int) -> Works:
         root = tmp_path / str(number)
-        places = Places(root, root, "", "", "")
+        places = Paths(root, root, "", "", "")
         old = Copies(places).keep(version.sha256, "skops", content).path
         os.utime(old, (LONG_AGO, LONG_AGO))
         attic = Folders(places)

@@ -35,7 +35,7 @@ from small_world import Partitions, World, as_arrow, flights
 
 from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.core.errors import ConfigError, DataError
-from pipelines.define.features import Column, Crowd, Latest, Window
+from pipelines.define.features import Column, LatestAsOf, PeerCount, Window
 from pipelines.define.problem import Problem
 from pipelines.problem.features import FEATURES, hour
 from tests.integration.flights import PROBLEM
@@ -49,7 +49,7 @@ SMALL = replace(
         FEATURES,
         columns={"distance": "Miles.", "seats": "Seats of the plane."},
         rows=(hour,),
-        crowds=(Crowd("departures_that_hour", ("hour",), "Flights of that hour."),),
+        crowds=(PeerCount("departures_that_hour", ("hour",), "Flights of that hour."),),
         history=(replace(FEATURES.history[0], by=(("carrier",),), days=(7,)),),
     ),
 )
@@ -101,7 +101,7 @@ REFUSED: dict[str, tuple[Callable[[], Problem], str]] = {
         "'arr_delay'",
     ),
     "the outcome as the key of a crowd": (
-        lambda: declared(crowds=(Crowd("alike", ("arr_time",), "Alike."),)),
+        lambda: declared(crowds=(PeerCount("alike", ("arr_time",), "Alike."),)),
         "'arr_time'",
     ),
     "the outcome as the key of a slow table": (
@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[Callable[[], Problem], str]] = {
         "'dep_time'",
     ),
     "the outcome as the key of the latest": (
-        lambda: declared(latest=(Latest("weather", ("air_time",), ("temp",), 6),)),
+        lambda: declared(latest=(LatestAsOf("weather", ("air_time",), ("temp",), 6),)),
         "'air_time'",
     ),
     "a window that reaches forward": (

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.core.errors import BusyError, ConfigError, DataError, GateRefused
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
-from pipelines.define.problem import Problem, Recipe
+from pipelines.define.problem import ModelSpec, Problem
 from pipelines.metrics.classification import METRICS
 from pipelines.monitoring.promises import read_promises
 from pipelines.training.examples import Examples, find_past, read_past, score_events
@@ -171,7 +171,7 @@ def chancy(schema: Mapping[str, str], seed: int, threads: int) -> Any:
 
 
 def test_the_seed_decides_the_model_and_the_draws_of_the_choice(tmp_path: Path) -> None:
-    problem = replace(PROBLEM, recipes=(*PROBLEM.recipes, Recipe("chancy", chancy)))
+    problem = replace(PROBLEM, recipes=(*PROBLEM.recipes, ModelSpec("chancy", chancy)))
     first, other = (
         World(tmp_path / str(seed), problem=problem, crooked=True).train(seed=seed)
         for seed in (1, 2)
@@ -357,8 +357,8 @@ def dim(schema: Mapping[str, str], seed: int, threads: int) -> Any:
     return make_pipeline(strong, LogisticRegression())
 
 
-DIM = replace(PROBLEM, recipes=(Recipe("dim", dim),))
-BRIGHT = replace(PROBLEM, recipes=(Recipe("linear", linear),))
+DIM = replace(PROBLEM, recipes=(ModelSpec("dim", dim),))
+BRIGHT = replace(PROBLEM, recipes=(ModelSpec("linear", linear),))
 
 
 @pytest.mark.parametrize(("policy", "alias"), [("ask", "challenger"), ("auto", "champion")])
@@ -585,7 +585,7 @@ def test_the_plots_are_pictures_for_people_and_for_mlflow(world: World) -> None:
 
 
 def test_with_one_recipe_there_is_nothing_to_choose(tmp_path: Path) -> None:
-    world = World(tmp_path, problem=replace(PROBLEM, recipes=(Recipe("trees", trees),)))
+    world = World(tmp_path, problem=replace(PROBLEM, recipes=(ModelSpec("trees", trees),)))
 
     candidates = world.train()
 
@@ -633,7 +633,7 @@ BROKEN = {
 def test_a_recipe_that_cannot_be_fitted_or_kept_costs_itself_by_name(
     tmp_path: Path, told: str
 ) -> None:
-    recipes = (Recipe("broken", BROKEN[told]), *PROBLEM.recipes)
+    recipes = (ModelSpec("broken", BROKEN[told]), *PROBLEM.recipes)
     world = World(tmp_path, replace(PROBLEM, recipes=recipes))
 
     candidates = world.train()
@@ -672,7 +672,7 @@ def new_line(world: World, first: int, last: int) -> None:
 
 
 def test_a_recipe_that_cannot_answer_the_fold_costs_itself_by_name(tmp_path: Path) -> None:
-    recipes = (Recipe("strict", strict), *PROBLEM.recipes)
+    recipes = (ModelSpec("strict", strict), *PROBLEM.recipes)
     world = World(tmp_path, replace(PROBLEM, recipes=recipes))
     new_line(world, 22, 1)  # the test days, and the last of the days before them
 
@@ -726,7 +726,7 @@ def test_when_no_candidate_can_be_opened_evaluate_says_why(
 
 
 def test_when_every_recipe_fails_the_night_says_so(tmp_path: Path) -> None:
-    recipes = tuple(Recipe(f"r{n}", broken) for n, broken in enumerate(BROKEN.values()))
+    recipes = tuple(ModelSpec(f"r{n}", broken) for n, broken in enumerate(BROKEN.values()))
     world = World(tmp_path, replace(PROBLEM, recipes=recipes))
 
     with pytest.raises(ConfigError, match=r"no recipe is left; recipe 'r0'.*recipe 'r3'"):

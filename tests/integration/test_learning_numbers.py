@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Interval
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 from pipelines.training.golden import golden_day, golden_scores
 from tests.integration.learning import DAY, FIRST, REGRESSION, World, linear, load, trees
 from tests.integration.test_learning import spoiled
@@ -125,7 +125,7 @@ def test_a_label_that_is_not_finite_is_refused(world: World, odd: float) -> None
 
 @pytest.mark.parametrize("recipe", [linear, trees])
 def test_a_classifier_is_no_recipe_for_a_number(tmp_path: Path, recipe: Any) -> None:
-    world = World(tmp_path, problem=replace(REGRESSION, recipes=(Recipe("odd", recipe),)))
+    world = World(tmp_path, problem=replace(REGRESSION, recipes=(ModelSpec("odd", recipe),)))
 
     with pytest.raises(ConfigError, match=r"recipe 'odd': makes a .* which is no regressor"):
         world.train()

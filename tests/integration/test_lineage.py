@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.app.console import show_story
-from pipelines.audit.lineage import Archive, tell_event, trace
+from pipelines.audit.lineage import LineageSources, tell_event, trace
 from pipelines.core.errors import DataError
 from pipelines.training.ports import ModelFile
 from tests.integration.flights import PROBLEM
@@ -29,9 +29,9 @@ def serving(tmp_path: Path) -> Serving:
     return serving
 
 
-def archive(serving: Serving) -> Archive:
+def archive(serving: Serving) -> LineageSources:
     workers = MemoryWorkers(serving.registry)
-    return Archive(PROBLEM, serving.lake, serving.registry, serving.warehouse, workers)
+    return LineageSources(PROBLEM, serving.lake, serving.registry, serving.warehouse, workers)
 
 
 def test_a_day_leads_back_to_the_model_and_to_the_very_features_that_were_scored(

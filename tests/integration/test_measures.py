@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 
 from pipelines.core.errors import ConfigError
-from pipelines.define.features import Column, FeatureSet, History, Window
+from pipelines.define.features import Column, FeatureSet, Window, WindowedAggregation
 from pipelines.features import day_tables as calendar
 from pipelines.features.daily_aggregates import totals_query
 from pipelines.features.ports import Engine
 from pipelines.features.query import features_query
-from pipelines.features.scope import Shape
+from pipelines.features.scope import TableSchemas
 
 DAY = date(2013, 10, 1)
 Fact = tuple[int, str | None, float | None]  # day of September, key, value
@@ -63,14 +63,14 @@ def midnight(day: date) -> datetime:
 
 
 def told(
-    engine: Engine, history: History, facts: pa.Table, where: str = "place 30"
+    engine: Engine, history: WindowedAggregation, facts: pa.Table, where: str = "place 30"
 ) -> dict[str, list[object]]:
     """The features of one day's events, whose keys are a, b, one nobody knows, and none."""
     declared = FeatureSet(columns={}, history=(history,))
     whose = pa.array(["a", "b", "x", None], pa.string())
     events = pa.table({"day": pa.array([DAY] * 4, pa.date32()), "who": whose, "n": range(4)})
     events = events.append_column("where", pa.array([where] * 4))
-    shape = Shape("events", ("n",), {"events": events.schema, "facts": facts.schema})
+    shape = TableSchemas("events", ("n",), {"events": events.schema, "facts": facts.schema})
     days = [DAY - timedelta(days=n) for n in range(history.longest, 0, -1)]
     tables = {
         "facts": facts,
@@ -103,7 +103,7 @@ def told(
 def test_each_measure_is_of_the_facts_in_its_window(
     engine: Engine, measure: str, expected: list[float | None]
 ) -> None:
-    history = History("facts", delay, by=(("who",),), days=(3,), measures=(measure,))
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), measures=(measure,))
 
     found = told(engine, history, facts_of(*FACTS))
 
@@ -119,7 +119,9 @@ def test_sums_and_means_of_fractions_are_those_of_pandas_in_any_order(engine: En
             rng.integers(28, 31, size=400), rng.choice(["a", "b"], size=400), shares, strict=True
         )
     ]
-    history = History("facts", delay, by=(("who",), ()), days=(3, 1), measures=("sum", "mean"))
+    history = WindowedAggregation(
+        "facts", delay, by=(("who",), ()), days=(3, 1), measures=("sum", "mean")
+    )
 
     found = told(engine, history, facts_of(*facts))
 
@@ -139,7 +141,7 @@ def test_sums_and_means_of_fractions_are_those_of_pandas_in_any_order(engine: En
 
 
 def test_a_value_counts_to_the_last_of_62_binary_places(engine: Engine) -> None:
-    history = History("facts", delay, by=(("who",),), days=(3,), measures=("sum",))
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), measures=("sum",))
     facts = facts_of((29, "a", 2.0**-62), (30, "a", -3 * 2.0**-62), (30, "b", 2.0**-64))
 
     assert told(engine, history, facts)["delay_sum_3d_by_who"] == [-(2.0**-61), 0.0, 0.0, 0.0]
@@ -147,7 +149,7 @@ def test_a_value_counts_to_the_last_of_62_binary_places(engine: Engine) -> None:
 
 def test_sums_beyond_53_bits_are_rounded_as_doubles_are(engine: Engine) -> None:
     days = (3, Window(3, half_life=9))
-    history = History("facts", delay, by=(("who",),), days=days, measures=("sum",))
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=days, measures=("sum",))
     facts = facts_of((30, "a", -(2.0**53)), (30, "a", -2.0), (30, "b", 19030075067865.0))
 
     found = told(engine, history, facts)
@@ -158,7 +160,7 @@ def test_sums_beyond_53_bits_are_rounded_as_doubles_are(engine: Engine) -> None:
 
 
 def test_all_measures_stand_side_by_side_and_each_window_has_its_own(engine: Engine) -> None:
-    history = History(
+    history = WindowedAggregation(
         "facts",
         delay,
         by=(("who",), ()),
@@ -177,7 +179,7 @@ def test_all_measures_stand_side_by_side_and_each_window_has_its_own(engine: Eng
 
 
 def test_without_a_key_it_is_of_everybody_also_of_those_without_a_name(engine: Engine) -> None:
-    history = History("facts", late, by=((),), days=(3,))
+    history = WindowedAggregation("facts", late, by=((),), days=(3,))
 
     found = told(engine, history, facts_of(*FACTS))
 
@@ -190,7 +192,7 @@ def test_a_number_that_is_not_finite_or_beyond_exactness_is_no_value(
     engine: Engine, odd: float
 ) -> None:
     measures = ("count", "sum", "mean", "min", "max", "distinct", "last")
-    history = History("facts", delay, by=(("who",),), days=(3,), measures=measures)
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), measures=measures)
 
     found = told(engine, history, facts_of((29, "a", 5.0), (30, "a", odd)))
 
@@ -198,7 +200,9 @@ def test_a_number_that_is_not_finite_or_beyond_exactness_is_no_value(
 
 
 def test_words_have_a_last_one_and_different_ones(engine: Engine) -> None:
-    history = History("facts", place, by=(("who",),), days=(3,), measures=("last", "distinct"))
+    history = WindowedAggregation(
+        "facts", place, by=(("who",),), days=(3,), measures=("last", "distinct")
+    )
 
     found = told(engine, history, facts_of(*FACTS))
 
@@ -210,7 +214,7 @@ def test_the_last_is_of_the_newest_time_that_is_asked_for(engine: Engine) -> Non
     facts = facts_of((29, "a", 1.0), (30, "a", 2.0), (30, "a", 3.0))
     started = [midnight(DAY) - timedelta(hours=hours) for hours in (5, 30, 31)]
     facts = facts.append_column("started_at", pa.array(started, pa.timestamp("us")))
-    history = History(
+    history = WindowedAggregation(
         "facts", delay, by=(("who",),), days=(3,), measures=("last",), at="started_at"
     )
 
@@ -219,7 +223,7 @@ def test_the_last_is_of_the_newest_time_that_is_asked_for(engine: Engine) -> Non
 
 def test_zero_has_one_spelling(engine: Engine) -> None:
     measures = ("min", "max", "distinct", "last")
-    history = History("facts", delay, by=(("who",),), days=(3,), measures=measures)
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), measures=measures)
 
     found = told(engine, history, facts_of((29, "a", 0.0), (30, "a", -0.0)))
 
@@ -238,7 +242,7 @@ def test_zero_has_one_spelling(engine: Engine) -> None:
 def test_a_measure_that_does_not_suit_its_value_is_refused(
     engine: Engine, value: object, measure: str, message: str
 ) -> None:
-    history = History("facts", value, by=(("who",),), days=(3,), measures=(measure,))
+    history = WindowedAggregation("facts", value, by=(("who",),), days=(3,), measures=(measure,))
 
     with pytest.raises(ConfigError, match=message):
         told(engine, history, facts_of(*FACTS))
@@ -247,7 +251,9 @@ def test_a_measure_that_does_not_suit_its_value_is_refused(
 def test_older_days_count_less_by_half_each_half_life(engine: Engine) -> None:
     measures = ("count", "sum", "mean")
     fading = Window(3, half_life=1)
-    history = History("facts", delay, by=(("who",),), days=(fading, 1), measures=measures)
+    history = WindowedAggregation(
+        "facts", delay, by=(("who",),), days=(fading, 1), measures=measures
+    )
 
     found = told(engine, history, facts_of(*FACTS))
 
@@ -258,7 +264,7 @@ def test_older_days_count_less_by_half_each_half_life(engine: Engine) -> None:
 
 
 def test_a_thin_key_is_drawn_toward_its_parent_and_that_toward_everybody(engine: Engine) -> None:
-    history = History(
+    history = WindowedAggregation(
         "facts", delay, by=(("who", "where"),), days=(3,), measures=("mean", "count"), smooth=2
     )
     facts = facts_of(*FACTS)
@@ -274,7 +280,9 @@ def test_a_thin_key_is_drawn_toward_its_parent_and_that_toward_everybody(engine:
 
 
 def test_where_nobody_knows_anything_there_is_nothing_to_be_drawn_toward(engine: Engine) -> None:
-    history = History("facts", late, by=(("who",),), days=(3,), measures=("rate",), smooth=9)
+    history = WindowedAggregation(
+        "facts", late, by=(("who",),), days=(3,), measures=("rate",), smooth=9
+    )
 
     found = told(engine, history, facts_of((30, "a", None)))
 

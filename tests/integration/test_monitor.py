@@ -14,7 +14,7 @@ import pytest
 from pipelines.core.records import FeatureTable, Publication, Report, Validation
 from pipelines.core.typed import as_sent
 from pipelines.metrics.bootstrap import day_weights, interval, measure
-from pipelines.metrics.classification import Scored
+from pipelines.metrics.classification import ScoredEvents
 from tests.integration.serving import DAY, Always, Serving
 
 TOMORROW = DAY + timedelta(days=1)
@@ -273,7 +273,7 @@ def promise(serving: Serving, version: str, times: float = 1.0) -> None:
     generator = np.random.default_rng(12)
     said = generator.beta(2, 5, 28 * 150)
     labels, days = (generator.random(said.size) < said).astype(float), np.arange(said.size) // 150
-    scored = Scored(labels, said * times, np.zeros(said.size), days, 28)
+    scored = ScoredEvents(labels, said * times, np.zeros(said.size), days, 28)
     drawn = measure(scored, day_weights(28, 200, 28))
     spans = {name: interval(drawn[name], 28) for name in ("log_loss", "information", "auc")}
     serving.warehouse.measure(DAY - timedelta(days=50), {f"promised {version}": spans})

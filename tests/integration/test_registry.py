@@ -17,7 +17,7 @@ import pytest
 
 from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.audit.tags import tags_of
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import (
     ConfigError,
     DataError,
@@ -42,7 +42,7 @@ INPUTS = {"features": "a" * 64, "accepted/rides": "b" * 64}
 class Shop:
     """A registry with one night in it, and its two fitted models."""
 
-    places: Places
+    places: Paths
     registry: MlflowRegistry
     run_id: str
     models: tuple[Model, Model]
@@ -67,7 +67,7 @@ def models() -> tuple[Model, Model]:
 def shop(tmp_path: Path, models: tuple[Model, Model]) -> Shop:
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "mlflow.db").write_bytes(empty_store().read_bytes())
-    places = Places(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/var/mlflow.db", "")
+    places = Paths(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/var/mlflow.db", "")
     registry = MlflowRegistry(places, PROBLEM)
     return Shop(places, registry, registry.night(DAY, "f1", FACTS, INPUTS), models)
 
@@ -391,7 +391,7 @@ def test_a_run_left_by_a_dead_process_is_ended_and_taken_up_again(shop: Shop) ->
     assert client.get_run(shop.run_id).info.status == "RUNNING"
 
 
-def _open(places: Places, barrier: Any, failures: Any) -> None:
+def _open(places: Paths, barrier: Any, failures: Any) -> None:
     from pipelines.adapters.mlflow.registry import MlflowRegistry
 
     barrier.wait()
@@ -405,7 +405,7 @@ def _open(places: Places, barrier: Any, failures: Any) -> None:
 def test_processes_that_open_a_new_store_at_once_all_succeed_and_share_one_run(
     tmp_path: Path,
 ) -> None:
-    places = Places(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/var/mlflow.db", "")
+    places = Paths(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/var/mlflow.db", "")
     spawn = multiprocessing.get_context("spawn")
     barrier, answers = spawn.Barrier(4), spawn.Queue()
     processes = [spawn.Process(target=_open, args=(places, barrier, answers)) for _ in range(4)]
@@ -425,7 +425,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
 
 
-def down(places: Places) -> MlflowRegistry:
+def down(places: Paths) -> MlflowRegistry:
     """A registry whose server is gone; port 9 answers nobody."""
     return MlflowRegistry(replace(places, tracking_uri="http://ada:secret@127.0.0.1:9"), PROBLEM)
 
@@ -466,7 +466,7 @@ def test_the_champion_is_remembered_for_when_the_server_is_down(
 def test_a_damaged_record_of_the_champion_is_refused_in_a_sentence(
     content: bytes, tmp_path: Path
 ) -> None:
-    registry = MlflowRegistry(Places(tmp_path, tmp_path, "", "", ""), PROBLEM)
+    registry = MlflowRegistry(Paths(tmp_path, tmp_path, "", "", ""), PROBLEM)
     path = tmp_path / "var" / "models" / "champion.json"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
@@ -512,7 +512,7 @@ def test_an_artefact_larger_than_may_be_read_is_refused(shop: Shop, version: Mod
 
 def test_a_store_that_is_no_database_is_temporary(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is no database at all, only a page of text\n" * 100)
-    places = Places(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/mlflow.db", "")
+    places = Paths(tmp_path, tmp_path, "", f"sqlite:///{tmp_path}/mlflow.db", "")
 
     with pytest.raises(TemporaryError, match="does not answer"):
         MlflowRegistry(places, PROBLEM).version("champion")
@@ -548,7 +548,7 @@ def test_a_database_that_does_not_answer_is_asked_once(
         uri = (
             f"postgresql+psycopg://ada:hunter2@{address}/mlflow?sslmode=disable&sslpassword=hunter3"
         )
-        registry = MlflowRegistry(Places(tmp_path, tmp_path, "", uri, ""), PROBLEM)
+        registry = MlflowRegistry(Paths(tmp_path, tmp_path, "", uri, ""), PROBLEM)
 
         with pytest.raises(RegistryAway) as failure:
             registry.version("champion")
@@ -559,7 +559,7 @@ def test_a_database_that_does_not_answer_is_asked_once(
 
 @pytest.mark.parametrize("uri", ["mysql://db/x", "postgresql://db/x", "gopher://db/x"])
 def test_a_store_that_cannot_be_used_is_refused_by_its_variable(tmp_path: Path, uri: str) -> None:
-    registry = MlflowRegistry(Places(tmp_path, tmp_path, "", uri, ""), PROBLEM)
+    registry = MlflowRegistry(Paths(tmp_path, tmp_path, "", uri, ""), PROBLEM)
 
     with pytest.raises((ConfigError, RegistryAway), match=r"MLFLOW_TRACKING_URI|registry"):
         registry.version("champion")

@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, text
 
 from pipelines.adapters.dvc.versions import DvcVersions
 from pipelines.adapters.lake.garbage import Folders
-from pipelines.audit.repair import Mend, Workshop, mend, plan
+from pipelines.audit.repair import RepairContext, RepairStep, mend, plan
 from pipelines.audit.repair import repair as carry_out
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import DataError, TemporaryError
 from pipelines.core.fault_injection import arm
 from pipelines.serving.publication import shared_by
@@ -33,12 +33,12 @@ def nights(tmp_path: Path, url: str) -> Nights:
     return nights
 
 
-def shop(nights: Nights, age: timedelta = AT_ONCE) -> Workshop:
+def shop(nights: Nights, age: timedelta = AT_ONCE) -> RepairContext:
     validator, workers = (nights.services[name]() for name in ("validator", "workers"))
-    return Workshop(nights.stores, Folders(nights.places), age, validator, workers)
+    return RepairContext(nights.stores, Folders(nights.places), age, validator, workers)
 
 
-def repair(nights: Nights, age: timedelta = AT_ONCE) -> list[Mend]:
+def repair(nights: Nights, age: timedelta = AT_ONCE) -> list[RepairStep]:
     steps = plan(shop(nights, age))
     mend(shop(nights, age), steps)
     return steps
@@ -336,7 +336,7 @@ def test_rows_in_quarantine_are_counted_again(nights: Nights) -> None:
 
 def test_a_damaged_raw_file_comes_back_from_its_version(tmp_path: Path) -> None:
     nights = Nights(tmp_path).found()
-    places = Places(tmp_path, tmp_path, nights.url, "", str(tmp_path / "remote"))
+    places = Paths(tmp_path, tmp_path, nights.url, "", str(tmp_path / "remote"))
     (tmp_path / "remote").mkdir()
     versions = DvcVersions(places)
     nights.services["versions"] = lambda: versions

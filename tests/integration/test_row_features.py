@@ -20,7 +20,7 @@ from pipelines.define.row import case, clip, coalesce, greatest, least, log
 from pipelines.features import day_tables as calendar
 from pipelines.features.ports import Engine
 from pipelines.features.query import features_query
-from pipelines.features.scope import Shape
+from pipelines.features.scope import TableSchemas
 
 DAY = date(2013, 10, 1)
 FRAME = pd.DataFrame(
@@ -61,13 +61,13 @@ MADE: dict[str, tuple[Callable[..., object], pd.Series]] = {
 }
 
 
-def made_of(*rows: Callable[..., object]) -> tuple[FeatureSet, Shape, pa.Table]:
+def made_of(*rows: Callable[..., object]) -> tuple[FeatureSet, TableSchemas, pa.Table]:
     for number, row in enumerate(rows):
         row.__name__, row.__doc__ = f"row_{number}", "A feature."
     events = pa.Table.from_pandas(FRAME, preserve_index=False)
     events = events.append_column("day", pa.array([DAY] * len(FRAME), pa.date32()))
     declared = FeatureSet(columns={}, rows=rows)  # type: ignore[arg-type]
-    return declared, Shape("events", ("n",), {"events": events.schema}), events
+    return declared, TableSchemas("events", ("n",), {"events": events.schema}), events
 
 
 def test_expressions_are_what_pandas_makes_of_the_rows(engine: Engine) -> None:

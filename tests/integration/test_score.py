@@ -16,7 +16,7 @@ from pipelines.adapters.workers.pool import ProcessWorkers
 from pipelines.app import summary
 from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import LedgerEntry, Publication, Verdict
-from pipelines.training.ports import ModelFile, Outcome, Question, Reply
+from pipelines.training.ports import ModelFile, Outcome, ScoringRequest, ScoringResult
 from tests.integration.hostile import BOMBS
 from tests.integration.serving import DAY, Judge, MemoryWorkers, Serving
 
@@ -423,7 +423,9 @@ def test_who_is_slow_does_not_hold_up_the_answer(serving: Serving) -> None:
     published: list[bool] = []
 
     class Slow(MemoryWorkers):
-        def _replies(self, questions: Sequence[Question]) -> Iterator[tuple[Question, Reply]]:
+        def _replies(
+            self, questions: Sequence[ScoringRequest]
+        ) -> Iterator[tuple[ScoringRequest, ScoringResult]]:
             for question, reply in super()._replies(questions):
                 if question.name == "challenger":
                     published.append(serving.warehouse.published(DAY) is not None)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from pipelines.adapters.dvc.versions import DvcVersions
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import TemporaryError
 from pipelines.core.fault_injection import POINTS, arm
 from tests.integration import learning
@@ -122,7 +122,7 @@ def survive(stage: str, run: Callable[[], Made]) -> Made:
 
 
 def test_a_version_of_the_data_survives_a_failure_at_each_of_its_points(tmp_path: Path) -> None:
-    places = Places(tmp_path, tmp_path, "", "", str(tmp_path / "remote"))
+    places = Paths(tmp_path, tmp_path, "", "", str(tmp_path / "remote"))
     raw = tmp_path / "data" / "raw" / "rides"
     raw.mkdir(parents=True)
     (tmp_path / "remote").mkdir()

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.core.errors import GateRefused, UsageError
 from pipelines.core.records import LedgerEntry
-from pipelines.promotion.champion import look, promote_by_hand, reigning, roll_back
+from pipelines.promotion.champion import current_champion, look, promote_by_hand, roll_back
 from tests.integration.serving import DAY, Serving
 
 
@@ -65,7 +65,7 @@ def test_an_unproven_version_is_refused_where_a_person_sees_it(serving: Serving)
     assert throne.stand_in.version == "2"
     assert (last(serving).kind, last(serving).version) == ("refused", "4")
     assert serving.registry.told["4"] == "refused as champion: it is not blessed for quality"
-    assert reigning(serving.warehouse.ledger()) == "2"
+    assert current_champion(serving.warehouse.ledger()) == "2"
 
 
 def test_a_version_whose_file_is_not_the_registered_one_is_refused(serving: Serving) -> None:

@@ -13,8 +13,8 @@ from two_clocks import (
     FLIGHTS,
     NIGHTS,
     ChangingSource,
-    History,
     News,
+    WindowedAggregation,
     a_history,
     ago,
     complete,
@@ -27,7 +27,7 @@ from pipelines.core.config import SettleParams
 from pipelines.core.errors import MissingDay
 from pipelines.core.records import FeatureTable, Partition
 from pipelines.data.refetch import Span, refetch
-from pipelines.serving.contenders import Desk, _baseline
+from pipelines.serving.contenders import ScoringContext, _baseline
 from pipelines.stages.features import features_known_now
 from pipelines.stages.settle import settle
 from pipelines.training.examples import find_past
@@ -43,24 +43,24 @@ def tables() -> Tables:
 @pytest.fixture(scope="module")
 def lived(
     tables: Tables, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[History, list[FeatureTable]]:
+) -> tuple[WindowedAggregation, list[FeatureTable]]:
     """Nine nights with all kinds of news, and what each night left."""
     history = a_history(tmp_path_factory.mktemp("lived"), *of_all_kinds(tables))
     return history, [history.night(night) for night in NIGHTS]
 
 
-def known_now(history: History, day: date) -> Partition:
+def known_now(history: WindowedAggregation, day: date) -> Partition:
     world = history.world
     engine = DuckEngine(1.0, world.root / "spill")
     return features_known_now(day, world.problem, world.lake, engine)
 
 
-def new_files(history: History, before: dict[str, bytes]) -> list[str]:
+def new_files(history: WindowedAggregation, before: dict[str, bytes]) -> list[str]:
     return sorted(path.rsplit("/", 1)[0] for path in set(history.world.files()) - set(before))
 
 
 def test_features_of_every_night_regenerate_byte_for_byte_although_news_has_landed(
-    lived: tuple[History, list[FeatureTable]],
+    lived: tuple[WindowedAggregation, list[FeatureTable]],
 ) -> None:
     history, then = lived
     before = history.world.files()
@@ -73,7 +73,7 @@ def test_features_of_every_night_regenerate_byte_for_byte_although_news_has_land
 
 
 def test_the_last_night_alone_regenerates_every_table_before_it(
-    lived: tuple[History, list[FeatureTable]],
+    lived: tuple[WindowedAggregation, list[FeatureTable]],
 ) -> None:
     history, then = lived
     before = history.world.files("features")
@@ -86,7 +86,7 @@ def test_the_last_night_alone_regenerates_every_table_before_it(
 
 
 def test_a_night_that_is_run_again_from_its_beginning_ends_where_it_ended_then(
-    lived: tuple[History, list[FeatureTable]],
+    lived: tuple[WindowedAggregation, list[FeatureTable]],
 ) -> None:
     history, then = lived
     before = history.world.files()
@@ -98,7 +98,7 @@ def test_a_night_that_is_run_again_from_its_beginning_ends_where_it_ended_then(
 
 
 def test_what_is_known_now_equals_a_world_that_always_knew_it(
-    tmp_path: Path, tables: Tables, lived: tuple[History, list[FeatureTable]]
+    tmp_path: Path, tables: Tables, lived: tuple[WindowedAggregation, list[FeatureTable]]
 ) -> None:
     history, then = lived
     served = history.world.files("features")
@@ -183,7 +183,7 @@ def test_events_that_come_late_are_asked_for_when_they_have_come(
 
 
 def test_learning_and_settling_read_what_was_known_for_the_night(
-    lived: tuple[History, list[FeatureTable]],
+    lived: tuple[WindowedAggregation, list[FeatureTable]],
 ) -> None:
     history, then = lived
     lake = history.world.lake
@@ -205,7 +205,7 @@ def test_learning_and_settling_read_what_was_known_for_the_night(
     assert before != after
 
 
-def settled(history: History, day: date) -> dict[str, int]:
+def settled(history: WindowedAggregation, day: date) -> dict[str, int]:
     """How many late flights each day has, as settle tells the warehouse."""
     late: dict[str, int] = {}
 
@@ -235,9 +235,9 @@ def test_the_baseline_is_of_what_was_known_for_the_night(tmp_path: Path, tables:
     assert [baseline(history, night) for night in NIGHTS[:4]] == then
 
 
-def baseline(history: History, day: date) -> float:
+def baseline(history: WindowedAggregation, day: date) -> float:
     nothing: Any = None
-    return _baseline(Desk(day, FLIGHTS, history.world.lake, nothing, nothing, nothing))[0]
+    return _baseline(ScoringContext(day, FLIGHTS, history.world.lake, nothing, nothing, nothing))[0]
 
 
 def test_a_history_fetched_again_gives_every_night_what_its_own_known_at_says(

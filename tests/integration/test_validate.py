@@ -18,9 +18,9 @@ from pipelines.adapters.great_expectations import GxValidator
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import ValidateParams
 from pipelines.core.errors import ConfigError, DataError
-from pipelines.core.records import Landed, Partition, TableCheck, Validation
+from pipelines.core.records import IngestResult, Partition, TableCheck, Validation
 from pipelines.data.ports import RuleResult
-from pipelines.problem.source import Feed
+from pipelines.problem.source import ReplaySource
 from pipelines.stages.validate import validate
 from tests.integration.flights import PROBLEM
 
@@ -42,7 +42,7 @@ class CountingValidator(GxValidator):
 
 
 @dataclass
-class Desk:
+class ScoringContext:
     """A warehouse and a night's folder, as far as validate knows them."""
 
     counts: dict[tuple[date, str], Mapping[str, int]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Night:
     def __post_init__(self) -> None:
         self.lake = LocalLake(self.root / "data")
         self.validator = CountingValidator(self.suites)
-        self.desk = Desk()
+        self.desk = ScoringContext()
         self.raw: dict[tuple[str, date], Partition] = {}
         for n in range(self.back, -1, -1):
             day = self.day - timedelta(days=n)
@@ -79,7 +79,7 @@ class Night:
                 self.land("weather", day)
 
     def rows(self, table: str, day: date) -> pa.Table:
-        return Feed().read(table, day)
+        return ReplaySource().read(table, day)
 
     def land(self, table: str, day: date, rows: pa.Table | None = None) -> Partition:
         kept = self.rows(table, day) if rows is None else rows
@@ -94,7 +94,7 @@ class Night:
 
     def run(self) -> Validation:
         partitions = tuple(self.raw.values())
-        landed = Landed(
+        landed = IngestResult(
             day=self.day, version="", recorded="", partitions=partitions, new=0, rows={}
         )
         params = ValidateParams(quarantine_budget=self.budget)
@@ -145,7 +145,7 @@ def test_judging_again_does_nothing_and_says_the_same(night: Night) -> None:
     night.land("flights", BEFORE, bad)
     first = night.run()
     page, shown = night.desk.page, night.validator.shown
-    night.desk = Desk()
+    night.desk = ScoringContext()
     files = {p: p.stat().st_mtime_ns for p in (night.root / "data").rglob("*") if p.is_file()}
 
     again = night.run()

@@ -13,10 +13,10 @@ from sqlalchemy import create_engine, text
 
 from pipelines.adapters.lake.garbage import Folders
 from pipelines.audit.invariants import BACKUP, PROMISES
-from pipelines.audit.repair import Workshop, plan, repair
+from pipelines.audit.repair import RepairContext, plan, repair
 from pipelines.audit.verify import verify
-from pipelines.audit.verify_night import Note
-from pipelines.core.config import Places
+from pipelines.audit.verify_night import StageLog
+from pipelines.core.config import Paths
 from pipelines.core.errors import DataError
 from tests.integration.audited import Audited, an_audited_world
 from tests.integration.serving import DAY, MemoryWorkers
@@ -185,7 +185,7 @@ def a_record_is_missing(world: Audited) -> None:
 
 def a_failure_is_mute(world: Audited) -> None:
     (night,) = world.left
-    world.left = [replace(night, notes=(*night.notes, Note("settle", "settlement", 3, None)))]
+    world.left = [replace(night, notes=(*night.notes, StageLog("settle", "settlement", 3, None)))]
 
 
 BREAKS: list[tuple[str, Callable[[Audited], None]]] = [
@@ -248,8 +248,8 @@ def test_repair_never_advises_itself_and_makes_published_days_whole(
     world: Audited, name: str, spoil: Callable[[Audited], None]
 ) -> None:
     spoil(world)
-    places = Places(world.root, world.root, world.url, "", "")
-    shop = Workshop(
+    places = Paths(world.root, world.root, world.url, "", "")
+    shop = RepairContext(
         world.stores,
         Folders(places),
         timedelta(hours=6),

@@ -22,7 +22,7 @@ import pipelines.cli  # noqa: F401  the commands add themselves
 from pipelines import audit
 from pipelines.adapters.lake.garbage import Folders
 from pipelines.audit.invariants import Breach
-from pipelines.audit.repair import Workshop, plan, repair
+from pipelines.audit.repair import RepairContext, plan, repair
 from pipelines.audit.tags import tags_of
 from pipelines.commands.app import app
 from pipelines.core.records import FeatureTable
@@ -89,7 +89,7 @@ def typed(nights: Nights, commands: str) -> None:
 
 def carry_out(nights: Nights, _options: dict[str, Any]) -> None:
     validator, workers = (nights.services[name]() for name in ("validator", "workers"))
-    shop = Workshop(nights.stores, Folders(nights.places), AT_ONCE, validator, workers)
+    shop = RepairContext(nights.stores, Folders(nights.places), AT_ONCE, validator, workers)
     repaired = repair(shop, plan(shop), nights.verify)
     told = [one.next for one in (*repaired.mended, *repaired.left) if one.next]
     assert not any("redeye repair" in one for one in (*told, *repaired.kept))

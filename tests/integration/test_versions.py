@@ -21,7 +21,7 @@ from pipelines.adapters.dvc.snapshot import take_snapshot
 from pipelines.adapters.dvc.versions import DvcVersions
 from pipelines.adapters.lake.garbage import Folders
 from pipelines.adapters.lake.lake import LocalLake
-from pipelines.core.config import Places, find_places
+from pipelines.core.config import Paths, find_places
 from pipelines.core.errors import (
     BusyError,
     ConfigError,
@@ -57,13 +57,13 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def land(places: Places, day: date, *values: int) -> None:
+def land(places: Paths, day: date, *values: int) -> None:
     rows = pa.table({"day": pa.array([day] * len(values), pa.date32()), "n": list(values)})
     LocalLake(places.data).write("raw/flights", day, rows)
 
 
 @pytest.fixture
-def outside(tmp_path: Path) -> Places:
+def outside(tmp_path: Path) -> Paths:
     """A root without git."""
     root = tmp_path / "root"
     root.mkdir()
@@ -73,7 +73,7 @@ def outside(tmp_path: Path) -> Places:
 
 
 @pytest.fixture
-def places(outside: Places) -> Places:
+def places(outside: Paths) -> Paths:
     """A root that is a repository, in which nobody has set a name."""
     root = outside.root
     git(root, "init", "--quiet", "--initial-branch=main")
@@ -113,7 +113,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], dict[str, b
 # Recording.
 
 
-def test_a_version_is_pushed_and_its_pointer_is_on_the_branch(places: Places) -> None:
+def test_a_version_is_pushed_and_its_pointer_is_on_the_branch(places: Paths) -> None:
     version, recorded = DvcVersions(places).record(DAY)
 
     commit = git(places.root, "rev-parse", BRANCH).strip()
@@ -126,7 +126,7 @@ def test_a_version_is_pushed_and_its_pointer_is_on_the_branch(places: Places) ->
     assert (remote / version[:2] / f"{version[2:]}.dir").exists()
 
 
-def test_the_same_data_again_is_the_same_version_and_no_commit(places: Places) -> None:
+def test_the_same_data_again_is_the_same_version_and_no_commit(places: Paths) -> None:
     first = DvcVersions(places).record(DAY)
 
     assert DvcVersions(places).record(NEXT) == first
@@ -134,7 +134,7 @@ def test_the_same_data_again_is_the_same_version_and_no_commit(places: Places) -
 
 
 @pytest.mark.parametrize("detached", [False, True])
-def test_index_head_and_working_tree_take_no_notice(places: Places, detached: bool) -> None:
+def test_index_head_and_working_tree_take_no_notice(places: Paths, detached: bool) -> None:
     root = places.root
     if detached:
         git(root, "checkout", "--quiet", "--detach")
@@ -158,7 +158,7 @@ def test_index_head_and_working_tree_take_no_notice(places: Places, detached: bo
     )
 
 
-def test_a_root_that_dvc_never_saw_is_not_littered(places: Places) -> None:
+def test_a_root_that_dvc_never_saw_is_not_littered(places: Paths) -> None:
     shutil.rmtree(places.root / ".dvc")
     (places.root / ".gitignore").write_text("/data/\n/var/\n")
     before = git(places.root, "status", "--porcelain")
@@ -169,7 +169,7 @@ def test_a_root_that_dvc_never_saw_is_not_littered(places: Places) -> None:
 
 
 def test_a_hook_that_runs_a_night_does_not_lend_it_its_index(
-    places: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    places: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
@@ -193,7 +193,7 @@ print(*DvcVersions(places).record(date.fromisoformat(sys.argv[2])))
 """
 
 
-def test_two_nights_at_once_are_both_versioned(places: Places) -> None:
+def test_two_nights_at_once_are_both_versioned(places: Paths) -> None:
     nights = [
         subprocess.Popen(
             [sys.executable, "-c", RECORD, str(places.root), day],
@@ -213,7 +213,7 @@ def test_two_nights_at_once_are_both_versioned(places: Places) -> None:
     assert known[0]["version"] == DvcVersions(places).record(NEXT)[0]
 
 
-def test_somebody_who_moves_the_branch_meanwhile_is_not_overwritten(places: Places) -> None:
+def test_somebody_who_moves_the_branch_meanwhile_is_not_overwritten(places: Paths) -> None:
     branch = Branch(places.root, "data")
     first = branch.grow(None, {"a": "1"}, "one")
     second = branch.grow(first, {"b": "2"}, "two")
@@ -223,7 +223,7 @@ def test_somebody_who_moves_the_branch_meanwhile_is_not_overwritten(places: Plac
     assert branch.tip() == second
 
 
-def test_a_branch_with_a_stale_lock_is_busy(places: Places) -> None:
+def test_a_branch_with_a_stale_lock_is_busy(places: Paths) -> None:
     DvcVersions(places).record(DAY)
     (places.root / ".git/refs/heads/data.lock").touch()
     land(places, NEXT, 4)
@@ -232,7 +232,7 @@ def test_a_branch_with_a_stale_lock_is_busy(places: Places) -> None:
         DvcVersions(places).record(NEXT)
 
 
-def test_a_branch_data_of_somebody_else_is_left_alone(places: Places) -> None:
+def test_a_branch_data_of_somebody_else_is_left_alone(places: Paths) -> None:
     git(places.root, "branch", "data")
     before = git(places.root, "rev-parse", BRANCH)
 
@@ -242,7 +242,7 @@ def test_a_branch_data_of_somebody_else_is_left_alone(places: Places) -> None:
     assert git(places.root, "rev-parse", BRANCH) == before
 
 
-def test_a_branch_that_is_checked_out_is_not_changed_behind_your_back(places: Places) -> None:
+def test_a_branch_that_is_checked_out_is_not_changed_behind_your_back(places: Paths) -> None:
     DvcVersions(places).record(DAY)
     git(places.root, "checkout", "--quiet", "data")
     land(places, NEXT, 4)
@@ -251,9 +251,7 @@ def test_a_branch_that_is_checked_out_is_not_changed_behind_your_back(places: Pl
         DvcVersions(places).record(NEXT)
 
 
-def test_a_fresh_clone_goes_on_from_the_branch_of_its_origin(
-    places: Places, tmp_path: Path
-) -> None:
+def test_a_fresh_clone_goes_on_from_the_branch_of_its_origin(places: Paths, tmp_path: Path) -> None:
     version, _ = DvcVersions(places).record(DAY)
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(places.root), str(clone))
@@ -267,7 +265,7 @@ def test_a_fresh_clone_goes_on_from_the_branch_of_its_origin(
     git(clone, "merge-base", "--is-ancestor", "origin/data", BRANCH)
 
 
-def test_nothing_landed_is_nothing_to_version(places: Places) -> None:
+def test_nothing_landed_is_nothing_to_version(places: Paths) -> None:
     shutil.rmtree(places.data)
 
     with pytest.raises(DataError, match="nothing has landed"):
@@ -310,7 +308,7 @@ def test_a_snapshot_of_what_has_changed_is_as_if_it_were_the_first(tmp_path: Pat
     assert content(snapshot) == content(folder)
 
 
-def test_landed_files_keep_their_own_bytes_and_permissions(places: Places) -> None:
+def test_landed_files_keep_their_own_bytes_and_permissions(places: Paths) -> None:
     before = {path: path.stat().st_mode for path in places.data.rglob("*")}
 
     DvcVersions(places).record(DAY)
@@ -322,7 +320,7 @@ def test_landed_files_keep_their_own_bytes_and_permissions(places: Places) -> No
 # Without git.
 
 
-def test_without_git_it_versions_and_pushes_and_says_what_is_missing(outside: Places) -> None:
+def test_without_git_it_versions_and_pushes_and_says_what_is_missing(outside: Paths) -> None:
     version, recorded = DvcVersions(outside).record(DAY)
     land(outside, NEXT, 4)
     DvcVersions(outside).record(NEXT)
@@ -334,7 +332,7 @@ def test_without_git_it_versions_and_pushes_and_says_what_is_missing(outside: Pl
     assert DvcVersions(outside).checkout(version, outside.data / "raw") == 2
 
 
-def test_without_git_the_same_data_again_changes_nothing(outside: Places) -> None:
+def test_without_git_the_same_data_again_changes_nothing(outside: Paths) -> None:
     first = DvcVersions(outside).record(DAY)
     before = content(outside.var / "versions")
 
@@ -342,7 +340,7 @@ def test_without_git_the_same_data_again_changes_nothing(outside: Places) -> Non
     assert content(outside.var / "versions") == before
 
 
-def test_a_root_inside_another_repository_does_not_write_there(places: Places) -> None:
+def test_a_root_inside_another_repository_does_not_write_there(places: Paths) -> None:
     inner = places.root / "var" / "inner"
     shutil.copytree(places.data, inner / "data")
     there = replace(find_places({"REDEYE_ROOT": str(inner)}), repository=inner)
@@ -354,7 +352,7 @@ def test_a_root_inside_another_repository_does_not_write_there(places: Places) -
 
 
 def test_a_machine_without_git_versions_too(
-    places: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    places: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -366,7 +364,7 @@ def test_a_machine_without_git_versions_too(
 # Finding and restoring.
 
 
-def test_the_log_tells_every_version_newest_first(places: Places) -> None:
+def test_the_log_tells_every_version_newest_first(places: Paths) -> None:
     versions = DvcVersions(places)
     first, _ = versions.record(DAY)
     land(places, NEXT, 4)
@@ -383,11 +381,11 @@ def test_the_log_tells_every_version_newest_first(places: Places) -> None:
     assert log[0]["when"] == git(places.root, "log", "-1", "--format=%cI", BRANCH).strip()
 
 
-def test_nothing_recorded_is_an_empty_log(places: Places) -> None:
+def test_nothing_recorded_is_an_empty_log(places: Paths) -> None:
     assert DvcVersions(places).log() == []
 
 
-def test_an_old_version_comes_back_byte_for_byte(places: Places) -> None:
+def test_an_old_version_comes_back_byte_for_byte(places: Paths) -> None:
     versions, raw = DvcVersions(places), places.data / "raw"
     before = content(raw)
     old, _ = versions.record(DAY)
@@ -403,7 +401,7 @@ def test_an_old_version_comes_back_byte_for_byte(places: Places) -> None:
     assert [path.name for path in places.data.iterdir()] == ["raw"]
 
 
-def test_it_comes_back_from_the_remote_when_the_cache_is_gone(places: Places) -> None:
+def test_it_comes_back_from_the_remote_when_the_cache_is_gone(places: Paths) -> None:
     old, _ = DvcVersions(places).record(DAY)
     before = content(places.data / "raw")
     shutil.rmtree(places.root / ".dvc" / "cache")
@@ -414,7 +412,7 @@ def test_it_comes_back_from_the_remote_when_the_cache_is_gone(places: Places) ->
     assert content(places.data / "raw") == before
 
 
-def test_what_was_not_versioned_becomes_a_version_before_it_is_replaced(places: Places) -> None:
+def test_what_was_not_versioned_becomes_a_version_before_it_is_replaced(places: Paths) -> None:
     versions, raw = DvcVersions(places), places.data / "raw"
     old, _ = versions.record(DAY)
     land(places, NEXT, 4)
@@ -431,14 +429,14 @@ def test_what_was_not_versioned_becomes_a_version_before_it_is_replaced(places: 
 CHECKOUT = sorted(point for point in POINTS if point.startswith("checkout."))
 
 
-def check_out(places: Places, version: str, fault: str) -> None:
+def check_out(places: Paths, version: str, fault: str) -> None:
     arm(fault)
     DvcVersions(places).checkout(version, places.data / "raw")
 
 
 @pytest.mark.parametrize("point", CHECKOUT)
 def test_a_checkout_that_is_killed_leaves_the_old_tree_or_the_new_one(
-    places: Places, point: str, killer: Killer
+    places: Paths, point: str, killer: Killer
 ) -> None:
     versions, raw = DvcVersions(places), places.data / "raw"
     old, _ = versions.record(DAY)
@@ -464,7 +462,7 @@ def test_a_checkout_that_is_killed_leaves_the_old_tree_or_the_new_one(
 
 
 def test_a_night_that_lands_during_a_checkout_waits_for_it(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+    places: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In every order of their steps, what landed is there, or a version has it."""
     versions, raw = DvcVersions(places), places.data / "raw"
@@ -487,7 +485,7 @@ def test_a_night_that_lands_during_a_checkout_waits_for_it(
     assert n_orders > 3
 
 
-def test_what_cannot_be_versioned_now_is_not_replaced(places: Places) -> None:
+def test_what_cannot_be_versioned_now_is_not_replaced(places: Paths) -> None:
     versions, raw = DvcVersions(places), places.data / "raw"
     old, _ = versions.record(DAY)
     land(places, NEXT, 4)
@@ -502,7 +500,7 @@ def test_what_cannot_be_versioned_now_is_not_replaced(places: Places) -> None:
     assert content(places.data) == unversioned
 
 
-def test_it_may_be_restored_elsewhere_beside_the_present(places: Places, tmp_path: Path) -> None:
+def test_it_may_be_restored_elsewhere_beside_the_present(places: Paths, tmp_path: Path) -> None:
     old, _ = DvcVersions(places).record(DAY)
     before = content(places.data / "raw")
     land(places, NEXT, 4)
@@ -514,7 +512,7 @@ def test_it_may_be_restored_elsewhere_beside_the_present(places: Places, tmp_pat
     assert content(places.data / "raw") == present
 
 
-def test_a_folder_with_something_in_it_is_never_overwritten(places: Places, tmp_path: Path) -> None:
+def test_a_folder_with_something_in_it_is_never_overwritten(places: Paths, tmp_path: Path) -> None:
     old, _ = DvcVersions(places).record(DAY)
     (tmp_path / "mine").write_text("precious")
 
@@ -527,14 +525,14 @@ def test_a_folder_with_something_in_it_is_never_overwritten(places: Places, tmp_
 
 
 @pytest.mark.parametrize("asked", ["", "zz", "../../etc/passwd", "0" * 32])
-def test_a_version_that_is_not_there_names_the_nearest(places: Places, asked: str) -> None:
+def test_a_version_that_is_not_there_names_the_nearest(places: Paths, asked: str) -> None:
     version, _ = DvcVersions(places).record(DAY)
 
     with pytest.raises(UsageError, match=f"the nearest is {version}; `redeye data log`"):
         DvcVersions(places).checkout(asked, places.data / "raw")
 
 
-def test_a_beginning_of_several_versions_is_not_guessed_at(places: Places) -> None:
+def test_a_beginning_of_several_versions_is_not_guessed_at(places: Paths) -> None:
     versions, begun = DvcVersions(places), set[str]()
     for number in range(20):  # of 17 versions, two begin with the same of 16 letters
         land(places, NEXT, number)
@@ -560,7 +558,7 @@ def dvc(root: Path, *command: str) -> None:
     )
 
 
-def test_a_collection_of_garbage_with_all_branches_keeps_every_version(places: Places) -> None:
+def test_a_collection_of_garbage_with_all_branches_keeps_every_version(places: Paths) -> None:
     versions, raw = DvcVersions(places), places.data / "raw"
     config = places.root / ".dvc" / "config"
     config.write_text(
@@ -583,7 +581,7 @@ def test_a_collection_of_garbage_with_all_branches_keeps_every_version(places: P
 
 
 def test_the_branch_checked_out_is_a_dvc_repository_that_pulls_itself(
-    places: Places, tmp_path: Path
+    places: Paths, tmp_path: Path
 ) -> None:
     (places.root / ".dvc" / "config").unlink()
     remote = replace(places, dvc_remote=str(tmp_path / "remote"))
@@ -603,7 +601,7 @@ def spoil(path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["file", "list of files"])
 def test_a_damaged_object_of_the_remote_is_refused_and_changes_nothing(
-    places: Places, what: str
+    places: Paths, what: str
 ) -> None:
     version, _ = DvcVersions(places).record(DAY)
     shutil.rmtree(places.root / ".dvc" / "cache")
@@ -618,7 +616,7 @@ def test_a_damaged_object_of_the_remote_is_refused_and_changes_nothing(
     assert content(places.data) == before
 
 
-def test_a_list_of_files_that_was_swapped_is_refused(places: Places, tmp_path: Path) -> None:
+def test_a_list_of_files_that_was_swapped_is_refused(places: Paths, tmp_path: Path) -> None:
     version, _ = DvcVersions(places).record(DAY)
     shutil.rmtree(places.root / ".dvc" / "cache")
     (listing,) = (places.var / "dvc-remote").rglob("*.dir")
@@ -631,7 +629,7 @@ def test_a_list_of_files_that_was_swapped_is_refused(places: Places, tmp_path: P
     assert not (tmp_path / "to").exists()
 
 
-def test_a_damaged_object_of_the_cache_is_not_restored(places: Places) -> None:
+def test_a_damaged_object_of_the_cache_is_not_restored(places: Paths) -> None:
     version, _ = DvcVersions(places).record(DAY)
     before = content(places.data / "raw")
     cached = [p for p in (places.root / ".dvc" / "cache").rglob("*") if p.is_file()]
@@ -647,7 +645,7 @@ def test_a_damaged_object_of_the_cache_is_not_restored(places: Places) -> None:
 
 
 def test_a_bucket_keeps_versions_like_a_folder(
-    places: Places, bucket: Callable[[], dict[str, bytes]]
+    places: Paths, bucket: Callable[[], dict[str, bytes]]
 ) -> None:
     versions = DvcVersions(replace(places, dvc_remote="s3://remote/raw"))
     before = content(places.data / "raw")
@@ -664,7 +662,7 @@ def test_a_bucket_keeps_versions_like_a_folder(
 
 
 def test_a_damaged_object_in_a_bucket_is_refused(
-    places: Places, bucket: Callable[[], dict[str, bytes]]
+    places: Paths, bucket: Callable[[], dict[str, bytes]]
 ) -> None:
     import boto3
 
@@ -679,7 +677,7 @@ def test_a_damaged_object_in_a_bucket_is_refused(
 
 
 def test_a_bucket_that_is_not_there_is_a_matter_of_settings(
-    places: Places, bucket: Callable[[], dict[str, bytes]]
+    places: Paths, bucket: Callable[[], dict[str, bytes]]
 ) -> None:
     with pytest.raises(ConfigError, match="s3://no-such-bucket"):
         DvcVersions(replace(places, dvc_remote="s3://no-such-bucket")).record(DAY)
@@ -688,7 +686,7 @@ def test_a_bucket_that_is_not_there_is_a_matter_of_settings(
 
 
 def test_an_s3_that_does_not_answer_may_come_back_and_leaves_no_pointer(
-    places: Places,
+    places: Paths,
     bucket: Callable[[], dict[str, bytes]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -700,7 +698,7 @@ def test_an_s3_that_does_not_answer_may_come_back_and_leaves_no_pointer(
     assert git(places.root, "branch", "--list", "data") == ""
 
 
-def test_a_remote_may_be_named_as_in_dvc_s_own_settings(places: Places, tmp_path: Path) -> None:
+def test_a_remote_may_be_named_as_in_dvc_s_own_settings(places: Paths, tmp_path: Path) -> None:
     (places.root / ".dvc" / "config").write_text(
         f"['remote \"vault\"']\n    url = {tmp_path}/vault\n    verify = false\n"
     )
@@ -715,7 +713,7 @@ def test_a_remote_may_be_named_as_in_dvc_s_own_settings(places: Places, tmp_path
     ("remote", "told"),
     [("valt", "no remote 'valt' in .dvc/config"), ("http://u:hunter2@host/", "holds a password")],
 )
-def test_a_remote_that_cannot_be_is_refused(places: Places, remote: str, told: str) -> None:
+def test_a_remote_that_cannot_be_is_refused(places: Paths, remote: str, told: str) -> None:
     with pytest.raises(RedeyeError, match=told) as refused:
         DvcVersions(replace(places, dvc_remote=remote)).record(DAY)
 

@@ -23,12 +23,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.adapters.workers.pool import ProcessWorkers
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 from pipelines.problem.model import RECIPES
 from pipelines.training.examples import Examples
-from pipelines.training.model import Form, Model, fit
+from pipelines.training.model import Model, ModelFormat, fit
 from pipelines.training.model_file import pack
-from pipelines.training.ports import ModelFile, Question, Reply
+from pipelines.training.ports import ModelFile, ScoringRequest, ScoringResult
 from tests.integration.hostile import BOMBS, DEEP, with_card
 
 SCHEMA: Mapping[str, Any] = {"wind": "number", "line": "category"}
@@ -39,7 +39,7 @@ def frame(n: int = 200) -> pd.DataFrame:
     return pd.DataFrame({"wind": rng.normal(size=n), "line": rng.choice(["A", "B", "C"], n)})
 
 
-def a_model(recipe: Recipe) -> Model:
+def a_model(recipe: ModelSpec) -> Model:
     rows = frame()
     labels = (rows["wind"] > 0).to_numpy(dtype="float64")
     days = np.full(len(rows), np.datetime64(date(2013, 9, 1)))
@@ -55,15 +55,17 @@ def table(tmp_path: Path) -> Path:
 
 
 def question(
-    folder: Path, table: Path, content: bytes, form: Form, name: str = "", sha256: str = ""
-) -> Question:
+    folder: Path, table: Path, content: bytes, form: ModelFormat, name: str = "", sha256: str = ""
+) -> ScoringRequest:
     true = hashlib.sha256(content).hexdigest()
     path = folder / f"{true[:8]}.{form}"
     path.write_bytes(content)
-    return Question(name or form, ModelFile(path, form, sha256 or true), table)
+    return ScoringRequest(name or form, ModelFile(path, form, sha256 or true), table)
 
 
-def ask(*questions: Question, seconds: float = 600, memory_gb: float = 8) -> dict[str, Reply]:
+def ask(
+    *questions: ScoringRequest, seconds: float = 600, memory_gb: float = 8
+) -> dict[str, ScoringResult]:
     workers = ProcessWorkers(seconds, memory_gb)
     with closing(workers), workers.ask(questions) as replies:
         return {one.name: reply for one, reply in replies}
@@ -189,7 +191,7 @@ class Bomb:
 
 @pytest.mark.parametrize("form", ["ubj", "skops"])
 def test_a_pickle_is_refused_before_anything_of_it_runs(
-    tmp_path: Path, table: Path, form: Form
+    tmp_path: Path, table: Path, form: ModelFormat
 ) -> None:
     harmed = tmp_path / "harmed"
 
@@ -340,7 +342,7 @@ def test_a_frame_is_scored_as_the_file_of_its_rows(tmp_path: Path, table: Path) 
 
 @pytest.mark.parametrize("form", ["ubj", "skops"])
 def test_a_card_that_nests_without_end_costs_its_own_process(
-    tmp_path: Path, table: Path, form: Form
+    tmp_path: Path, table: Path, form: ModelFormat
 ) -> None:
     content = with_card(a_model(RECIPES[form == "ubj"]), DEEP)
 

@@ -15,7 +15,7 @@ from small_world import Judge, Tables, World, as_arrow, flights, midnight, plane
 
 from pipelines.core.config import IngestParams, ValidateParams
 from pipelines.core.errors import MissingDay
-from pipelines.core.records import FeatureTable, Landed, Validation
+from pipelines.core.records import FeatureTable, IngestResult, Validation
 from pipelines.define.problem import Problem
 from pipelines.stages.ingest import ingest
 from pipelines.stages.validate import validate
@@ -79,14 +79,14 @@ class Nobody:
 
 
 @dataclass(frozen=True)
-class History:
+class WindowedAggregation:
     """A world that is told the news of each night on that night."""
 
     world: World
     tables: Tables
     news: Sequence[News] = ()
 
-    def land(self, day: date, *, today: date | None = None) -> tuple[Landed, Validation]:
+    def land(self, day: date, *, today: date | None = None) -> tuple[IngestResult, Validation]:
         """Ingest and validate of a night, run when the source is as on the night `today`."""
         nobody: Any = Nobody()
         problem, lake = self.world.problem, self.world.lake
@@ -106,8 +106,8 @@ class History:
             shutil.rmtree(self.world.root / "data" / dataset, ignore_errors=True)
 
 
-def a_history(root: Path, tables: Tables, news: Sequence[News] = ()) -> History:
-    return History(World(root, FLIGHTS), tables, news)
+def a_history(root: Path, tables: Tables, news: Sequence[News] = ()) -> WindowedAggregation:
+    return WindowedAggregation(World(root, FLIGHTS), tables, news)
 
 
 def complete(seed: int = 1) -> Tables:

@@ -17,10 +17,10 @@ from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.adapters.workers.pool import ProcessWorkers
 from pipelines.app.services import Redeye
 from pipelines.cli import main
-from pipelines.core.config import Places, read_params
+from pipelines.core.config import Paths, read_params
 from pipelines.core.errors import MissingDay
 from pipelines.define.features import FeatureSet
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 from tests.integration import small_night
 from tests.integration.learning import CODE, linear
 from tests.integration.serving import MemoryNotifier
@@ -32,7 +32,7 @@ PROBLEM = replace(
     small_night.PROBLEM,
     first_day=FIRST,
     features=FeatureSet(columns={"said": "How likely it is said to be.", "line": "By its name."}),
-    recipes=(Recipe("linear", linear),),
+    recipes=(ModelSpec("linear", linear),),
 )
 SETTINGS: dict[str, dict[str, Any]] = {
     "ingest": {"history_days": 59, "corrections_days": 2},
@@ -82,7 +82,7 @@ class Whole(Nights):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.places = Places(
+        self.places = Paths(
             REPOSITORY, self.root, self.url, f"sqlite:///{self.root}/var/mlflow.db", ""
         )
         given = read_params(REPOSITORY / "params.yaml")

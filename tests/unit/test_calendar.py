@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.define.features import Latest, Window
+from pipelines.define.features import LatestAsOf, Window
 from pipelines.features.day_tables import (
     local_days,
     partition_days,
@@ -78,7 +78,7 @@ def test_a_window_ends_before_the_cutoff_and_begins_so_many_days_earlier() -> No
 
 
 def test_the_latest_row_is_looked_for_as_far_back_as_it_may_be_old() -> None:
-    latest = Latest("weather", ("origin",), ("temp",), max_age_hours=30)
+    latest = LatestAsOf("weather", ("origin",), ("temp",), max_age_hours=30)
 
     rows = reached_days([AUTUMN], PROBLEM.cutoff, latest).to_pylist()
 

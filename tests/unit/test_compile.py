@@ -9,21 +9,21 @@ from sqlglot import exp
 from pipelines.core.errors import ConfigError
 from pipelines.define.features import (
     Column,
-    Crowd,
+    DimensionJoin,
     FeatureSet,
-    History,
-    Latest,
-    Lookup,
+    LatestAsOf,
+    PeerCount,
     RowFeature,
+    WindowedAggregation,
 )
 from pipelines.features.daily_aggregates import totals_query
 from pipelines.features.query import features_query
-from pipelines.features.scope import Shape
+from pipelines.features.scope import TableSchemas
 from pipelines.problem import PROBLEM
 from pipelines.problem.features import FEATURES
 from pipelines.problem.tables import DAILY, SLOW
 
-SHAPE = Shape(
+SHAPE = TableSchemas(
     events="schedule",
     key=PROBLEM.key,
     schemas={**DAILY, **SLOW},
@@ -89,15 +89,19 @@ def test_a_function_that_gives_no_expression_is_named() -> None:
     ("declared", "message"),
     [
         (
-            FeatureSet(columns={}, lookups=(Lookup("plane", ("tailnum",), {"seats": "seats"}),)),
+            FeatureSet(
+                columns={}, lookups=(DimensionJoin("plane", ("tailnum",), {"seats": "seats"}),)
+            ),
             "no table is 'plane'; did you mean 'planes'",
         ),
         (
-            FeatureSet(columns={}, lookups=(Lookup("planes", ("tailnum",), {"seats": "seat"}),)),
+            FeatureSet(
+                columns={}, lookups=(DimensionJoin("planes", ("tailnum",), {"seats": "seat"}),)
+            ),
             "'seats' asks for 'seat'.*'planes'; did you mean 'seats'",
         ),
         (
-            FeatureSet(columns={}, latest=(Latest("weather", ("origin",), ("tempo",), 6),)),
+            FeatureSet(columns={}, latest=(LatestAsOf("weather", ("origin",), ("tempo",), 6),)),
             "asks for 'tempo'.*'weather'; did you mean 'temp'",
         ),
     ],
@@ -117,7 +121,9 @@ def test_a_history_reads_facts_and_refuses_what_they_do_not_have() -> None:
     with pytest.raises(
         ConfigError, match="'old' asks for 'built', which is no column of 'flights'"
     ):
-        totals_query(FEATURES, History("flights", old, by=(("carrier",),), days=(7,)), SHAPE)
+        totals_query(
+            FEATURES, WindowedAggregation("flights", old, by=(("carrier",),), days=(7,)), SHAPE
+        )
 
 
 def test_the_text_of_a_query_knows_no_day() -> None:
@@ -149,27 +155,33 @@ def test_the_query_gives_the_key_the_day_the_cutoff_and_the_features_in_declared
     ("declared", "message"),
     [
         (
-            FeatureSet(columns={}, crowds=(Crowd("c", ("arr_delay",), "A leak."),)),
+            FeatureSet(columns={}, crowds=(PeerCount("c", ("arr_delay",), "A leak."),)),
             "'c' asks for 'arr_delay', which 'flights' tells only afterwards",
         ),
         (
-            FeatureSet(columns={}, latest=(Latest("flights", ("arr_delay",), ("dep_time",), 6),)),
+            FeatureSet(
+                columns={}, latest=(LatestAsOf("flights", ("arr_delay",), ("dep_time",), 6),)
+            ),
             "'flights' asks for 'arr_delay', which 'flights' tells only afterwards",
         ),
         (
-            FeatureSet(columns={}, lookups=(Lookup("planes", ("tail",), {"seats": "seats"}),)),
+            FeatureSet(
+                columns={}, lookups=(DimensionJoin("planes", ("tail",), {"seats": "seats"}),)
+            ),
             "'planes' asks for 'tail'.*did you mean 'tailnum'",
         ),
         (
-            FeatureSet(columns={}, lookups=(Lookup("flights", ("tailnum",), {"d": "arr_delay"}),)),
-            "a Lookup of 'flights'.*would see the future; ask a History or a Latest",
+            FeatureSet(
+                columns={}, lookups=(DimensionJoin("flights", ("tailnum",), {"d": "arr_delay"}),)
+            ),
+            "a DimensionJoin of 'flights'.*would see the future; ask a WindowedAggregation or a LatestAsOf",
         ),
         (
             FeatureSet(columns={"temp": "At that hour."}, latest=FEATURES.latest),
-            "'temp', which 'weather' tells only afterwards; ask a Latest of it",
+            "'temp', which 'weather' tells only afterwards; ask a LatestAsOf of it",
         ),
         (
-            FeatureSet(columns={}, latest=(Latest("planes", ("tailnum",), ("seats",), 6),)),
+            FeatureSet(columns={}, latest=(LatestAsOf("planes", ("tailnum",), ("seats",), 6),)),
             "'planes' asks for facts of 'planes', which has no column 'known_at'",
         ),
     ],
@@ -189,7 +201,7 @@ def test_facts_that_do_not_say_when_they_were_known_are_refused() -> None:
         """Slow tables have no such clock."""
         return year < 2000
 
-    history = History("planes", old, by=(("tailnum",),), days=(7,))
+    history = WindowedAggregation("planes", old, by=(("tailnum",),), days=(7,))
 
     with pytest.raises(
         ConfigError, match=r"'old' asks for facts of 'planes'.*no column 'known_at'"

@@ -14,7 +14,7 @@ import pytest
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import FeatureTable, Partition
-from pipelines.define.features import Column, FeatureSet, History
+from pipelines.define.features import Column, FeatureSet, WindowedAggregation
 from pipelines.define.problem import Problem
 from pipelines.features.coverage import check_test, check_tonight
 from pipelines.problem import PROBLEM
@@ -32,7 +32,7 @@ def late(arr_delay: Column) -> Column:
 COUNT, RATE = "flights_count_28d_by_carrier", "late_rate_28d_by_carrier"
 FEATURES = FeatureSet(
     columns={"temp": "Its temperature.", "code": "A letter."},
-    history=(History("flights", late, by=(("carrier",),), days=(28,)),),
+    history=(WindowedAggregation("flights", late, by=(("carrier",),), days=(28,)),),
 )
 TOY: Problem = replace(PROBLEM, first_day=FIRST, features=FEATURES)
 

@@ -6,7 +6,15 @@ import pytest
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
-from pipelines.define.features import Column, Crowd, FeatureSet, History, Latest, Lookup, Window
+from pipelines.define.features import (
+    Column,
+    DimensionJoin,
+    FeatureSet,
+    LatestAsOf,
+    PeerCount,
+    Window,
+    WindowedAggregation,
+)
 from pipelines.problem.features import FEATURES
 
 
@@ -27,10 +35,12 @@ def late(arr_delay: Column) -> Column:
 DECLARED = FeatureSet(
     columns={"carrier": "The airline."},
     rows=(hour,),
-    lookups=(Lookup("planes", by=("tailnum",), take={"built": "year"}),),
-    crowds=(Crowd("crowd", ("origin", "hour"), "How many."),),
-    history=(History("flights", late, by=(("carrier",), ("origin", "hour")), days=(7, 28)),),
-    latest=(Latest("weather", by=("origin",), columns=("temp",), max_age_hours=6),),
+    lookups=(DimensionJoin("planes", by=("tailnum",), take={"built": "year"}),),
+    crowds=(PeerCount("crowd", ("origin", "hour"), "How many."),),
+    history=(
+        WindowedAggregation("flights", late, by=(("carrier",), ("origin", "hour")), days=(7, 28)),
+    ),
+    latest=(LatestAsOf("weather", by=("origin",), columns=("temp",), max_age_hours=6),),
 )
 
 
@@ -66,7 +76,9 @@ def test_a_name_that_is_declared_twice_is_refused() -> None:
 
 
 def test_two_histories_of_one_name_are_refused() -> None:
-    lines = tuple(History("flights", late, by=((key,),), days=(7,)) for key in ("carrier", "dest"))
+    lines = tuple(
+        WindowedAggregation("flights", late, by=((key,),), days=(7,)) for key in ("carrier", "dest")
+    )
 
     with pytest.raises(ConfigError, match="history 'late' is declared twice"):
         FeatureSet(columns={}, history=lines)
@@ -92,7 +104,7 @@ def delay(arr_delay: Column) -> Column:
 
 
 def test_one_line_is_a_family_of_features_and_each_says_what_it_is() -> None:
-    history = History(
+    history = WindowedAggregation(
         "flights",
         delay,
         by=(("origin", "dest"), ()),
@@ -149,4 +161,4 @@ def test_a_half_life_is_of_whole_days() -> None:
 
 def test_the_latest_row_must_be_allowed_some_age() -> None:
     with pytest.raises(ConfigError, match="may be 0 hours old; give more than 0"):
-        Latest("weather", by=("origin",), columns=("temp",), max_age_hours=0)
+        LatestAsOf("weather", by=("origin",), columns=("temp",), max_age_hours=0)

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.core.errors import ConfigError
 from pipelines.data.problem_checks import check_metric, check_problem
-from pipelines.define.features import Latest, Lookup
+from pipelines.define.features import DimensionJoin, LatestAsOf
 from pipelines.define.problem import Table
 from pipelines.problem import PROBLEM
 
@@ -34,8 +34,14 @@ def test_the_problem_as_it_is_can_be_meant() -> None:
         (replace(PROBLEM, zone="Europe/Berln"), "'Europe/Berln' is no time zone"),
         (replace(PROBLEM, zone=""), "'' is no time zone"),
         (replace(PROBLEM, idle_score=1.5), "idle_score: 1.5 is no score of a binary problem"),
-        (declared(latest=(Latest("wether", ("origin",), ("temp",), 6),)), "Latest.*'weather'"),
-        (declared(lookups=(Lookup("plane", ("tailnum",), {"a": "b"}),)), "Lookup.*'planes'"),
+        (
+            declared(latest=(LatestAsOf("wether", ("origin",), ("temp",), 6),)),
+            "LatestAsOf.*'weather'",
+        ),
+        (
+            declared(lookups=(DimensionJoin("plane", ("tailnum",), {"a": "b"}),)),
+            "DimensionJoin.*'planes'",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_the_nearest_name(problem: Any, said: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipelines.core.records import Interval
 from pipelines.metrics.bootstrap import day_weights, interval, measure
 from pipelines.metrics.task import BINARY, REGRESSION, Task
-from pipelines.monitoring.degradation import Course, Limits, find_course
+from pipelines.monitoring.degradation import Limits, PerformanceTrend, find_course
 from pipelines.monitoring.diagnose import Cause, diagnose
 from pipelines.monitoring.quality import score_rows
 from pipelines.problem.value import value
@@ -21,9 +21,9 @@ LIMITS = Limits(days=7, psi=0.25, lost=0.5)
 PER_DAY = 300
 
 
-def a_course(subject: str, moved: float | None = 0.0, lost: float | None = 0.0) -> Course:
+def a_course(subject: str, moved: float | None = 0.0, lost: float | None = 0.0) -> PerformanceTrend:
     span = None if lost is None else Interval(low=lost - 0.1, mid=lost, high=lost + 0.1)
-    return Course(subject, moved, span, limit=0.5)
+    return PerformanceTrend(subject, moved, span, limit=0.5)
 
 
 FINE, MOVED, LOST, UNKNOWN = {}, {"moved": 2.0}, {"lost": 0.8}, {"lost": None}
@@ -84,8 +84,8 @@ def test_the_reason_names_what_was_seen() -> None:
 
 
 def test_a_loss_that_is_not_sure_or_small_is_none() -> None:
-    unsure = Course("champion 3", 0.0, Interval(low=-0.1, mid=0.8, high=1.7), limit=0.5)
-    small = Course("champion 3", 0.0, Interval(low=0.1, mid=0.2, high=0.3), limit=0.5)
+    unsure = PerformanceTrend("champion 3", 0.0, Interval(low=-0.1, mid=0.8, high=1.7), limit=0.5)
+    small = PerformanceTrend("champion 3", 0.0, Interval(low=0.1, mid=0.2, high=0.3), limit=0.5)
 
     assert not unsure.is_off
     assert not small.is_off

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.core.records import Interval
 from pipelines.metrics.performance_estimation import (
-    Settled,
+    LabelledScores,
     estimate_numbers,
     estimate_probabilities,
     expected_auc,
@@ -21,7 +21,7 @@ from pipelines.monitoring.quality import measure, middle
 from pipelines.problem.value import value
 
 DAY = date(2013, 10, 1)
-NOTHING = Settled(np.empty(0), np.empty(0))
+NOTHING = LabelledScores(np.empty(0), np.empty(0))
 
 
 def ended(chance: np.ndarray, seed: int) -> np.ndarray:
@@ -50,7 +50,9 @@ def test_scores_that_say_too_much_are_corrected_by_what_came_lately() -> None:
     before, now = np.arange(25_000), np.arange(25_000, 50_000)
     labels = ended(chance, 2)
 
-    expected = estimate_probabilities(said[now], Settled(said[before], labels[before]), value)
+    expected = estimate_probabilities(
+        said[now], LabelledScores(said[before], labels[before]), value
+    )
     trusting = estimate_probabilities(said[now], NOTHING, value)
 
     found = came(said[now], labels[now])
@@ -92,7 +94,7 @@ def test_numbers_are_expected_to_err_as_such_numbers_did() -> None:
     labels = before + 1 + generator.normal(0, 1, len(before)) * before
     truth = now + 1 + generator.normal(0, 1, len(now)) * now
 
-    expected = estimate_numbers(now, Settled(before, labels), value)
+    expected = estimate_numbers(now, LabelledScores(before, labels), value)
 
     assert expected["rmse"] == pytest.approx(np.sqrt(np.mean((truth - now) ** 2)), rel=0.08)
     assert expected["bias"] == pytest.approx(-1, abs=0.3)
@@ -100,7 +102,7 @@ def test_numbers_are_expected_to_err_as_such_numbers_did() -> None:
 
 
 def test_of_numbers_nothing_is_expected_before_enough_have_settled() -> None:
-    assert REGRESSION.estimate(np.ones(9), Settled(np.ones(99), np.ones(99)), value) == {}
+    assert REGRESSION.estimate(np.ones(9), LabelledScores(np.ones(99), np.ones(99)), value) == {}
 
 
 def kept(day: date, metric: str, number: float, subject: str = "published") -> dict[str, object]:

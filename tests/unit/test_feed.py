@@ -9,10 +9,10 @@ import pytest
 
 from pipelines.core.errors import ConfigError, MissingDay
 from pipelines.problem import PROBLEM
-from pipelines.problem.source import CYCLE_DAYS, FIRST_DAY, Feed
+from pipelines.problem.source import CYCLE_DAYS, FIRST_DAY, ReplaySource
 from pipelines.problem.tables import DAILY, SLOW
 
-FEED = Feed()
+FEED = ReplaySource()
 DAY = date(2013, 10, 1)
 OUTCOMES = {"dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "known_at"}
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines.core.config import PromoteParams
 from pipelines.core.records import Evaluated, Evaluation, Interval, Refit, Verdict
 from pipelines.metrics.bootstrap import day_weights, interval, lift, measure
-from pipelines.metrics.classification import Scored, log_loss
+from pipelines.metrics.classification import ScoredEvents, log_loss
 from pipelines.promotion.gate import Blessing, judge, quality
 from pipelines.training.selection import choose
 
@@ -234,7 +234,7 @@ def test_what_is_surely_not_calibrated_is_refused_and_chance_is_not(
         rate = np.full(len(logits), (1 / (1 + np.exp(-logits))).mean())
         weights = day_weights(28, 200, seed)
         mine, other = (
-            measure(Scored(labels, scores, labels, days, 28), weights)
+            measure(ScoredEvents(labels, scores, labels, days, 28), weights)
             for scores in (1 / (1 + np.exp(-logits - shift)), rate)
         )
         gain = {"calibration_error": lift(mine, other, "calibration_error")}
@@ -361,12 +361,12 @@ def a_world(
     return logits, labels, days
 
 
-def noisy(logits: np.ndarray, labels: np.ndarray, days: np.ndarray, seed: int) -> Scored:
+def noisy(logits: np.ndarray, labels: np.ndarray, days: np.ndarray, seed: int) -> ScoredEvents:
     """A model that knows the logits up to noise of its own, also by day."""
     generator = np.random.default_rng(seed)
     wrong = generator.normal(0, 0.3, len(logits)) + generator.normal(0, 0.15, days.max() + 1)[days]
     scores = 1 / (1 + np.exp(-(logits + wrong)))
-    return Scored(labels, scores, labels, days, int(days.max()) + 1)
+    return ScoredEvents(labels, scores, labels, days, int(days.max()) + 1)
 
 
 def test_of_two_equal_models_the_new_one_is_promoted_at_most_one_time_in_twenty() -> None:
@@ -413,7 +413,7 @@ def test_a_simpler_candidate_wins_although_a_more_complex_one_is_better_by_chanc
 def test_a_more_complex_candidate_wins_when_it_is_better_by_more_than_the_interval() -> None:
     logits, labels, days = a_world(3)
     weights = day_weights(28, 200, seed=28)
-    blind = Scored(labels, np.full(len(labels), labels.mean()), labels, days, 28)
+    blind = ScoredEvents(labels, np.full(len(labels), labels.mean()), labels, days, 28)
     apart = {
         "blind": measure(blind, weights),
         "seeing": measure(noisy(logits, labels, days, 1), weights),

@@ -14,7 +14,7 @@ import pytest
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.config import IngestParams
 from pipelines.core.errors import DataError, MissingDay, TemporaryError, UsageError
-from pipelines.core.records import Landed, Partition
+from pipelines.core.records import IngestResult, Partition
 from pipelines.data.refetch import Span, refetch
 from pipelines.define.problem import Problem, Table
 from pipelines.problem import PROBLEM
@@ -67,7 +67,7 @@ class CountingVersions:
         raise NotImplementedError
 
 
-Night = Callable[..., Landed]
+Night = Callable[..., IngestResult]
 
 
 @pytest.fixture
@@ -82,13 +82,15 @@ def versions() -> CountingVersions:
 
 @pytest.fixture
 def night(lake: LocalLake, versions: CountingVersions) -> Night:
-    def run(source: StrictSource, day: date = DAY, landed: Landed | None = None) -> Landed:
+    def run(
+        source: StrictSource, day: date = DAY, landed: IngestResult | None = None
+    ) -> IngestResult:
         return ingest(day, PARAMS, TOY, source, lake, versions, landed)
 
     return run
 
 
-def days(landed: Landed, table: str) -> list[int]:
+def days(landed: IngestResult, table: str) -> list[int]:
     return [p.day.day for p in landed.partitions if p.dataset == f"raw/{table}"]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines.metrics.task import BINARY
-from pipelines.monitoring.maturity import Ripeness, known_by_all, maturity
+from pipelines.monitoring.maturity import LabelMaturity, known_by_all, maturity
 from pipelines.problem import PROBLEM
 from pipelines.problem.value import value
 
@@ -26,7 +26,7 @@ def published(day: date, arrivals: list[int | None], labels: list[float]) -> pd.
     )
 
 
-def curve(*days: pd.DataFrame) -> list[Ripeness]:
+def curve(*days: pd.DataFrame) -> list[LabelMaturity]:
     return maturity(pd.concat(days, ignore_index=True), DAY, PROBLEM.cutoff, value, BINARY)
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from pipelines.define.features import (
     Column,
-    Crowd,
+    DimensionJoin,
     FeatureSet,
-    History,
-    Latest,
-    Lookup,
+    LatestAsOf,
+    PeerCount,
     RowFeature,
     Window,
+    WindowedAggregation,
 )
 from pipelines.define.problem import Problem
 from pipelines.features.meaning import meanings
@@ -37,12 +37,12 @@ def late(arr_delay: Column) -> Column:
     return arr_delay >= 15.0
 
 
-PLANES = Lookup("planes", ("tailnum",), {"seats": "seats"})
-LATE = History(
+PLANES = DimensionJoin("planes", ("tailnum",), {"seats": "seats"})
+LATE = WindowedAggregation(
     "flights", late, by=(("carrier",), ("carrier", "origin")), days=(7, Window(28, 7)), smooth=10
 )
-WEATHER = Latest("weather", ("origin",), ("wind",), max_age_hours=6)
-CROWD = Crowd("busy", ("origin", "hurry"), "How many.")
+WEATHER = LatestAsOf("weather", ("origin",), ("wind",), max_age_hours=6)
+CROWD = PeerCount("busy", ("origin", "hurry"), "How many.")
 DECLARED = FeatureSet(
     columns={"distance": "Miles.", "seats": "Of the plane."},
     rows=(speed, hurry),

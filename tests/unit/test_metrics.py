@@ -7,7 +7,7 @@ from pipelines.core.errors import DataError
 from pipelines.metrics.bootstrap import day_weights, interval, lift, measure
 from pipelines.metrics.classification import (
     METRICS,
-    Scored,
+    ScoredEvents,
     auc,
     average_precision,
     brier,
@@ -20,13 +20,13 @@ from pipelines.metrics.classification import (
 N_DAYS = 12
 
 
-def scored(seed: int = 0, n_events: int = 3000, digits: int = 2) -> Scored:
+def scored(seed: int = 0, n_events: int = 3000, digits: int = 2) -> ScoredEvents:
     """Calibrated scores with many ties."""
     generator = np.random.default_rng(seed)
     scores = np.round(generator.beta(2, 6, n_events), digits)
     labels = (generator.random(n_events) < scores).astype("float64")
     days = generator.integers(0, N_DAYS, n_events)
-    return Scored(labels, scores, np.where(labels == 1.0, 3.0, -1.0), days, N_DAYS)
+    return ScoredEvents(labels, scores, np.where(labels == 1.0, 3.0, -1.0), days, N_DAYS)
 
 
 def test_every_metric_equals_its_reference_in_every_resample() -> None:
@@ -65,7 +65,9 @@ def test_calibrated_scores_have_almost_no_calibration_error() -> None:
 
 def test_scores_that_are_all_too_high_have_the_calibration_error_they_deserve() -> None:
     events = scored(n_events=50_000)
-    raised = Scored(events.labels, events.scores * 0.5 + 0.5, events.worth, events.days, N_DAYS)
+    raised = ScoredEvents(
+        events.labels, events.scores * 0.5 + 0.5, events.worth, events.days, N_DAYS
+    )
 
     error = calibration_error(raised, np.ones((1, N_DAYS)))[0]
 
@@ -88,7 +90,9 @@ def test_the_square_of_the_calibration_error_is_a_mean_over_pairs_that_share_no_
     n_days: int,
 ) -> None:
     events = scored(n_events=400)
-    events = Scored(events.labels, events.scores * 0.4, events.worth, events.days % n_days, n_days)
+    events = ScoredEvents(
+        events.labels, events.scores * 0.4, events.worth, events.days % n_days, n_days
+    )
     weights = np.ones((1, 1)) if n_days == 1 else day_weights(n_days, 3, seed=2)
     edges = np.quantile(events.scores, np.linspace(0, 1, 11)[1:-1])
     bins = np.searchsorted(edges, events.scores, "right")
@@ -109,7 +113,7 @@ def test_the_square_of_the_calibration_error_is_a_mean_over_pairs_that_share_no_
 
 def test_a_constant_score_ranks_like_chance() -> None:
     events = scored()
-    constant = Scored(
+    constant = ScoredEvents(
         events.labels, np.full(len(events.labels), 0.2), events.worth, events.days, N_DAYS
     )
 
@@ -136,7 +140,7 @@ def test_a_model_has_no_lift_over_itself() -> None:
 def test_lift_is_above_zero_for_the_better_model_whichever_way_the_metric_points() -> None:
     events = scored(n_events=20_000)
     noise = np.random.default_rng(4).normal(0, 0.2, len(events.scores))
-    worse = Scored(
+    worse = ScoredEvents(
         events.labels, np.clip(events.scores + noise, 0.01, 0.99), events.worth, events.days, N_DAYS
     )
     weights = day_weights(N_DAYS, 200, seed=3)
@@ -151,7 +155,7 @@ def test_days_that_rise_and_fall_together_give_a_wider_interval_than_their_event
     days = np.repeat(np.arange(20), 500)
     rate = generator.uniform(0.05, 0.5, 20)[days]
     labels = (generator.random(len(days)) < rate).astype("float64")
-    events = Scored(labels, np.full(len(days), 0.25), labels, days, 20)
+    events = ScoredEvents(labels, np.full(len(days), 0.25), labels, days, 20)
 
     by_day = interval(measure(events, day_weights(20, 500, seed=1))["value"], 20)
 
@@ -165,7 +169,9 @@ def test_one_day_is_too_few_to_compare_on() -> None:
 
 def test_outcomes_that_are_all_alike_judge_nobody() -> None:
     events = scored()
-    calm = Scored(np.zeros(len(events.labels)), events.scores, events.worth, events.days, N_DAYS)
+    calm = ScoredEvents(
+        np.zeros(len(events.labels)), events.scores, events.worth, events.days, N_DAYS
+    )
 
     with pytest.raises(DataError, match="all alike"):
         measure(calm, day_weights(N_DAYS, 100, seed=1))
@@ -173,7 +179,7 @@ def test_outcomes_that_are_all_alike_judge_nobody() -> None:
 
 def test_resamples_without_a_positive_do_not_count() -> None:
     labels = np.array([1.0, 0.0, 0.0, 0.0])
-    events = Scored(labels, np.array([0.9, 0.1, 0.2, 0.3]), labels, np.array([0, 0, 1, 2]), 3)
+    events = ScoredEvents(labels, np.array([0.9, 0.1, 0.2, 0.3]), labels, np.array([0, 0, 1, 2]), 3)
 
     band = interval(measure(events, day_weights(3, 100, seed=1))["auc"], 3)
 

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.adapters.mlflow.versions import read_version
 from pipelines.core.records import ModelVersion
-from pipelines.promotion.eligibility import find_lack
+from pipelines.promotion.eligibility import ineligibility
 
 RIGHT = {
     "candidate": "linear",
@@ -74,7 +74,7 @@ def test_a_tag_that_cannot_be_is_refused_by_name_and_value(tag: str, value: Any,
     assert told in version.unreadable
     assert len(version.unreadable) < 200
     assert version.unreadable.isprintable()
-    assert find_lack(version, {}, lambda _: None) == f"cannot be read: {version.unreadable}"
+    assert ineligibility(version, {}, lambda _: None) == f"cannot be read: {version.unreadable}"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_whatever_is_typed_a_version_is_a_record_or_a_refusal(seed: int) -> None
         version = read_version(mutated(chance), "1", "rides-late")
 
         assert ModelVersion.from_json(version.to_json(), "here") == version
-        assert (find_lack(version, {}, lambda _: None) or "").isprintable()
+        assert (ineligibility(version, {}, lambda _: None) or "").isprintable()
         if version.unreadable:
             assert version.features == ()
             assert re.fullmatch("([0-9a-f]{64})?", version.sha256)

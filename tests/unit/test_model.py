@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from pipelines.core.errors import ConfigError, DataError, GateRefused
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 from pipelines.evaluation.importance import Shuffled
 from pipelines.problem.model import RECIPES
 from pipelines.training import model_file as modelfile
@@ -258,7 +258,7 @@ def test_what_only_pickle_could_keep_is_refused_when_it_is_made() -> None:
         return Foreign()
 
     with pytest.raises(ConfigError, match="without pickle"):
-        fit(Recipe("foreign", build), some_examples(), seed=1, threads=1)
+        fit(ModelSpec("foreign", build), some_examples(), seed=1, threads=1)
 
 
 def test_an_estimator_with_foreign_parts_is_refused_before_it_is_kept() -> None:
@@ -269,7 +269,7 @@ def test_an_estimator_with_foreign_parts_is_refused_before_it_is_kept() -> None:
     def build(schema: Mapping[str, str], seed: int, threads: int) -> Any:
         return make_pipeline(FunctionTransformer(_only_speed), LogisticRegression())
 
-    model = fit(Recipe("odd", build), some_examples(), seed=1, threads=1)
+    model = fit(ModelSpec("odd", build), some_examples(), seed=1, threads=1)
 
     with pytest.raises(ConfigError, match="_only_speed"):
         pack(model)

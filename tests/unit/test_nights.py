@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.app.run_folder import missing_nights, overdue
 from pipelines.cli import main
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.records import Publication
 
 DAY = date(2013, 10, 1)
@@ -28,7 +28,7 @@ def test_days_without_a_night_are_named_with_the_command_that_runs_them() -> Non
     )
 
 
-def published(root: Path, day: date, made: datetime) -> Places:
+def published(root: Path, day: date, made: datetime) -> Paths:
     """A root whose newest published night was made then, and looked at again much later."""
     folder = root / "runs" / f"{day}"
     folder.mkdir(parents=True)
@@ -36,7 +36,7 @@ def published(root: Path, day: date, made: datetime) -> Places:
         (folder / name).write_text("{}")
         at = (made + later).timestamp()
         os.utime(folder / name, (at, at))
-    return Places(root, root, "", "", "")
+    return Paths(root, root, "", "", "")
 
 
 IN_THE_NIGHT = datetime(2013, 10, 1, 7, 30, tzinfo=UTC)  # half past three in New York
@@ -80,7 +80,7 @@ def test_a_replayed_year_follows_no_schedule(tmp_path: Path) -> None:
 def test_where_no_night_published_nothing_is_overdue(tmp_path: Path) -> None:
     (tmp_path / "runs" / f"{DAY}").mkdir(parents=True)
 
-    assert overdue(Places(tmp_path, tmp_path, "", "", ""), IN_THE_NIGHT, ZONE) == ""
+    assert overdue(Paths(tmp_path, tmp_path, "", "", ""), IN_THE_NIGHT, ZONE) == ""
 
 
 def test_status_of_any_night_ends_with_3_when_the_newest_is_overdue(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 from pipelines.metrics.task import TASKS
 from pipelines.training.examples import Examples
 from pipelines.training.model import Model, fit
@@ -36,7 +36,7 @@ def examples(n_days: int, rate: float, *, late_rate: float | None = None, number
 
 def fitted(some: Examples) -> Model:
     build: Any = linear if some.task == "binary" else linear_number
-    return fit(Recipe("linear", build), some, 1, 1)
+    return fit(ModelSpec("linear", build), some, 1, 1)
 
 
 @pytest.mark.parametrize("number", [False, True], ids=["binary", "regression"])

@@ -11,8 +11,8 @@ from pipelines.core.records import Blessing, BlessingEntry, ModelVersion
 from pipelines.serving.rendezvous import (
     Contender,
     explain,
-    line_up,
     refuse_scores,
+    scheduled_contenders,
     without_registry,
 )
 
@@ -51,7 +51,7 @@ def a_model(version: str, *lacks: str) -> ModelVersion:
 def test_turns_follow_the_schedule() -> None:
     models = {"champion": a_model("2"), "previous-champion": a_model("1")}
 
-    turns = line_up(SCHEDULE, models, {"x": ""}, blessed)
+    turns = scheduled_contenders(SCHEDULE, models, {"x": ""}, blessed)
 
     assert [str(turn.contender) for turn in turns] == [
         "champion (version 2)",
@@ -64,7 +64,7 @@ def test_turns_follow_the_schedule() -> None:
 def test_a_model_is_asked_once() -> None:
     models = {"champion": a_model("2"), "previous-champion": a_model("2")}
 
-    turns = line_up(SCHEDULE, models, {"x": ""}, blessed)
+    turns = scheduled_contenders(SCHEDULE, models, {"x": ""}, blessed)
 
     assert [turn.contender.name for turn in turns] == ["champion", "baseline"]
 
@@ -80,13 +80,15 @@ def test_a_model_is_asked_once() -> None:
     ],
 )
 def test_who_may_not_answer_is_told_why(model: ModelVersion | None, reason: str) -> None:
-    (turn, *_) = line_up(SCHEDULE, {"champion": model}, {"x": ""}, blessed)
+    (turn, *_) = scheduled_contenders(SCHEDULE, {"champion": model}, {"x": ""}, blessed)
 
     assert reason in (turn.refusal or "")
 
 
 def test_who_was_never_judged_may_not_answer() -> None:
-    (turn, *_) = line_up(SCHEDULE, {"champion": a_model("3")}, {"x": ""}, lambda _: None)
+    (turn, *_) = scheduled_contenders(
+        SCHEDULE, {"champion": a_model("3")}, {"x": ""}, lambda _: None
+    )
 
     assert "is not blessed: nobody has judged this version and file" in (turn.refusal or "")
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pipelines.core.records import Interval
 from pipelines.metrics.task import BINARY
 from pipelines.monitoring.alerts import find_betters
-from pipelines.monitoring.comparison import Standing, shares, standings
+from pipelines.monitoring.comparison import ContenderComparison, shares, standings
 from pipelines.monitoring.quality import middle
 from pipelines.monitoring.slices import find_slices
 from pipelines.problem.value import value
@@ -39,11 +39,11 @@ def said(contender: str, version: str | None, skill: float, days: int = 14) -> p
     )
 
 
-def found(scores: pd.DataFrame) -> dict[str, Standing]:
+def found(scores: pd.DataFrame) -> dict[str, ContenderComparison]:
     return {one.subject: one for one in standings(scores, value, BINARY)}
 
 
-def gain(standing: Standing) -> Interval:
+def gain(standing: ContenderComparison) -> Interval:
     amount = standing.gains["log_loss"]
     assert isinstance(amount, Interval)
     return amount

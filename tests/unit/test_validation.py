@@ -11,7 +11,7 @@ from pipelines.core.records import Partition
 from pipelines.data.ports import RuleResult
 from pipelines.data.quarantine import critical, decide
 from pipelines.data.validation import (
-    Judgement,
+    PartitionDecision,
     close_night,
     conclude,
     findings_table,
@@ -28,12 +28,12 @@ def a_partition(day: date, rows: int = 100) -> Partition:
     return Partition(dataset="raw/x", day=day, revision=0, rows=rows, sha256="s", file="f")
 
 
-def judged(table: str, day: date, *, good: bool = True) -> Judgement:
+def judged(table: str, day: date, *, good: bool = True) -> PartitionDecision:
     results = [] if good else [critical("count", "0 rows", "at least 400 rows")]
     return conclude(table, a_partition(day), decide(results, 100, budget=0.1))
 
 
-def a_night(**bad: date | None) -> list[Judgement]:
+def a_night(**bad: date | None) -> list[PartitionDecision]:
     """Ten days of facts and eleven of events; `bad` names a table's blocked day."""
     days = [DAY - timedelta(days=n) for n in range(10, -1, -1)]
     return [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from doors import Crown, Propose, as_text
+from doors import PromoteApproved, Propose, as_text
 
 EVIL = (
     "[click](javascript:alert(1)) <img src=x onerror=alert(1)> `a` **b** https://evil \u202e\n# c"
@@ -65,4 +65,4 @@ def test_an_approval_that_cannot_be_read_ends_in_one_sentence(proposed: Any, app
     )
 
     with pytest.raises(AirflowFailException, match=r"\Aexit 2: what this task was told"):
-        Crown(task_id="promote").execute({"ti": instance})
+        PromoteApproved(task_id="promote").execute({"ti": instance})

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from chain import GRAPH, Plan, Tally
+from chain import GRAPH, Plan, Summarise
 from command import Command, Ending, find_executable
 from notify import alert_argv
 from pipelines.core.backfill import Backfill
@@ -255,7 +255,7 @@ def test_a_tally_of_a_malformed_plan_ends_in_one_sentence(plan: Any) -> None:
     context = {"dag_run": SimpleNamespace(dag_id="d", run_id="r"), "ti": instance}
 
     with pytest.raises(AirflowFailException, match=r"\Aexit 2: what this task was told"):
-        Tally(task_id="tally").execute(context)
+        Summarise(task_id="tally").execute(context)
 
 
 def test_words_of_a_command_are_never_read_by_a_shell(tmp_path: Path) -> None:

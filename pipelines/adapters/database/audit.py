@@ -23,7 +23,7 @@ from pipelines.adapters.database.tables import (
     quarantine_log,
     scoring_run,
 )
-from pipelines.audit.ports import Book, Move, Rows, Staged
+from pipelines.audit.ports import DayAudit, PublicationMove, RowSummary, Staged
 from pipelines.core.errors import BusyError
 from pipelines.core.records import ScoringRun
 from pipelines.data.fingerprint import checksum
@@ -45,18 +45,20 @@ class SqlBooks:
             found = connection.execute(union(*(select(table.c.day) for table in DATED)))
             return sorted(found.scalars())
 
-    def open(self, day: date) -> Book:
+    def open(self, day: date) -> DayAudit:
         """Everything kept about a day, as one transaction sees it."""
         with self._database.read() as connection:
             pointer = connection.execute(_of(published, day)).mappings().first()
             runs = _runs(connection, day)
             moves = connection.execute(_of(publication, day).order_by(publication.c.token))
-            return Book(
+            return DayAudit(
                 day=day,
                 run_id=pointer["run_id"] if pointer else None,
                 token=pointer["token"] if pointer else 0,
                 fence=connection.execute(_of(fence, day, "token")).scalar() or 0,
-                moves=tuple(Move(m["token"], m["run_id"], m["before"]) for m in moves.mappings()),
+                moves=tuple(
+                    PublicationMove(m["token"], m["run_id"], m["before"]) for m in moves.mappings()
+                ),
                 runs=runs,
                 kept=_kept(connection, day),
                 current=_current(connection, day) if pointer else None,
@@ -190,14 +192,14 @@ def _runs(connection: Connection, day: date) -> dict[str, ScoringRun]:
     return {row["run_id"]: ScoringRun(**row) for row in found}
 
 
-def _kept(connection: Connection, day: date) -> dict[str, Rows]:
+def _kept(connection: Connection, day: date) -> dict[str, RowSummary]:
     names = ("run_id", "event_key", "score", "contender", "model_version")
     answers = _of(prediction, day, *names).where(prediction.c.answers)
     found = plain_frame(connection.execute(answers))
     return {str(run): _rows(rows) for run, rows in found.groupby("run_id", sort=True)}
 
 
-def _current(connection: Connection, day: date) -> Rows:
+def _current(connection: Connection, day: date) -> RowSummary:
     names = ("run_id", "event_key", "score", "answered_by", "model_version")
     found = plain_frame(connection.execute(_of(prediction_current, day, *names)))
     return _rows(found.rename(columns={"answered_by": "contender"}))
@@ -223,10 +225,10 @@ def _quarantined(connection: Connection, day: date) -> dict[str, dict[str, int]]
     return kept
 
 
-def _rows(found: pd.DataFrame) -> Rows:
+def _rows(found: pd.DataFrame) -> RowSummary:
     scored = found[["event_key", "score"]].astype({"score": float})
     keys, by = found["event_key"], found[["contender", "model_version"]].drop_duplicates()
-    return Rows(
+    return RowSummary(
         rows=len(found),
         events=keys.nunique(),
         run_ids=tuple(sorted(set(found["run_id"]))),

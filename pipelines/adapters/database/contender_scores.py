@@ -23,7 +23,7 @@ from pipelines.core.errors import ConfigError
 from pipelines.core.records import Partition, ScoringRun
 from pipelines.data.fingerprint import checksum
 from pipelines.monitoring.oddities import Outlier
-from pipelines.serving.rendezvous import Fared
+from pipelines.serving.rendezvous import ContenderResult
 
 
 def agree(database: Database, key: Sequence[str]) -> None:
@@ -50,7 +50,9 @@ def agree(database: Database, key: Sequence[str]) -> None:
         )
 
 
-def keep_fared(database: Database, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
+def keep_fared(
+    database: Database, run: ScoringRun, token: int, fared: Sequence[ContenderResult]
+) -> None:
     """One row for each contender and try, and the scores of those that answered.
 
     They hang on the published run; none of its rows changes. A try whose scores are those that are kept
@@ -65,7 +67,7 @@ def keep_fared(database: Database, run: ScoringRun, token: int, fared: Sequence[
         connection.execute(database.insert(contender_run).on_conflict_do_nothing(), rows)
 
 
-def _beside(database: Database, run: ScoringRun, one: Fared) -> pd.DataFrame:
+def _beside(database: Database, run: ScoringRun, one: ContenderResult) -> pd.DataFrame:
     """The scores of a contender that are not published: all of them, unless the run is its own."""
     if one.predictions is None:
         return pd.DataFrame({"event_key": [], "score": []})
@@ -79,7 +81,9 @@ def _beside(database: Database, run: ScoringRun, one: Fared) -> pd.DataFrame:
     return one.predictions.loc[~keys.isin(answered)]
 
 
-def _keep_scores(database: Database, run: ScoringRun, one: Fared, scores: pd.DataFrame) -> bool:
+def _keep_scores(
+    database: Database, run: ScoringRun, one: ContenderResult, scores: pd.DataFrame
+) -> bool:
     """Whether these scores, and no others, are kept of the contender beside the run now."""
     of_it = (*_of(run, one), ~prediction.c.answers)
     model = one.contender.model
@@ -106,7 +110,7 @@ def _keep_scores(database: Database, run: ScoringRun, one: Fared, scores: pd.Dat
         return checksum(frame(kept).astype({"score": float})) == checksum(scores)
 
 
-def _of(run: ScoringRun, one: Fared) -> tuple[ColumnElement[bool], ...]:
+def _of(run: ScoringRun, one: ContenderResult) -> tuple[ColumnElement[bool], ...]:
     """Conditions that find what a contender said beside a run."""
     return (
         prediction.c.day == run.day,
@@ -151,7 +155,7 @@ def forget(connection: Connection, day: date, run_id: str, contender: str) -> No
     connection.execute(update(contender_run).where(*tries).values(checksum=None))
 
 
-def _row(run: ScoringRun, token: int, one: Fared) -> dict[str, object]:
+def _row(run: ScoringRun, token: int, one: ContenderResult) -> dict[str, object]:
     model = one.contender.model
     return {
         "run_id": run.run_id,

@@ -78,7 +78,7 @@ def note(database: Database, found: Sequence[Incident]) -> None:
             connection.execute(replacing, [one.model_dump() for one in found])
 
 
-class Spelled(TypedDict):
+class MetricRow(TypedDict):
     """A metric in columns."""
 
     value: float
@@ -86,7 +86,7 @@ class Spelled(TypedDict):
     high: float | None
 
 
-def _spelled(amount: Amount) -> Spelled:
+def _spelled(amount: Amount) -> MetricRow:
     if isinstance(amount, Interval):
         return {"value": amount.mid, "low": amount.low, "high": amount.high}
     return {"value": amount, "low": None, "high": None}

@@ -37,8 +37,8 @@ from pipelines.core.records import (
 from pipelines.data.fingerprint import checksum
 from pipelines.metrics.task import PROBABILITIES, Bounds
 from pipelines.monitoring.oddities import Outlier
-from pipelines.promotion.champion import MADE, reigning
-from pipelines.serving.rendezvous import Fared
+from pipelines.promotion.champion import MADE, current_champion
+from pipelines.serving.rendezvous import ContenderResult
 
 
 class SqlWarehouse:
@@ -72,7 +72,7 @@ class SqlWarehouse:
         reach("publish.after_flip")
         return published
 
-    def keep(self, run: ScoringRun, token: int, fared: Sequence[Fared]) -> None:
+    def keep(self, run: ScoringRun, token: int, fared: Sequence[ContenderResult]) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""
         keeping.keep_fared(self._database, run, token, fared)
 
@@ -210,7 +210,7 @@ class SqlWarehouse:
             rows = connection.execute(select(*columns).order_by(ledger.c.entry)).mappings()
             kept = [LedgerEntry(**row) for row in rows]
             if not kept or kept[-1].model_copy(update={"before": entry.before}) != entry:
-                before = reigning(kept) if entry.kind in MADE else entry.before
+                before = current_champion(kept) if entry.kind in MADE else entry.before
                 values = entry.model_copy(update={"before": before}).model_dump()
                 connection.execute(ledger.insert().values(values))
 

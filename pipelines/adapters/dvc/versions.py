@@ -15,7 +15,7 @@ from pipelines.adapters.dvc.pointers import Pointer, Pointers, open_pointers
 from pipelines.adapters.dvc.remote import dvc_config, find_remote
 from pipelines.adapters.dvc.store import DvcStore
 from pipelines.adapters.lake.sharing import BEFORE, alone, put_back
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import UsageError
 from pipelines.core.fault_injection import reach
 
@@ -23,7 +23,7 @@ from pipelines.core.fault_injection import reach
 class DvcVersions:
     """Versions of `<root>/data/raw`, the newest of which is what is there now."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Paths) -> None:
         self._root = places.root
         self._raw = places.data / "raw"
         self._places = places

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.adapters.lake.checksums import sha256_of
 from pipelines.adapters.lake.manifests import MANIFEST, Manifest
 from pipelines.adapters.lake.sharing import EXCHANGE, alone, is_torn
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import TemporaryError
 from pipelines.core.fault_injection import reach
 from pipelines.core.records import Partition
@@ -24,7 +24,7 @@ COPY = re.compile(r"[0-9a-f]{64}\.\w+")  # as registry.py names the copy of a mo
 class Folders:
     """The lake, the nights and the model copies of a root."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Paths) -> None:
         self._places = places
 
     def litter(self, age: timedelta, models: Collection[str]) -> list[tuple[Path, str]]:

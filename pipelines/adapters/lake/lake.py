@@ -24,7 +24,7 @@ from pipelines.adapters.lake.sharing import among_writers
 from pipelines.core.errors import DataError
 from pipelines.core.files import write_whole
 from pipelines.core.records import Partition
-from pipelines.data.known import as_known
+from pipelines.data.known import as_of
 
 
 class LocalLake:
@@ -74,7 +74,7 @@ class LocalLake:
         self, dataset: str, first: date, last: date, known: date | None = None
     ) -> list[Partition]:
         """Partitions of the days, oldest first, as known for a night; without one, as they are."""
-        found = (as_known(one, known) for one in self.revisions(dataset, first, last).values())
+        found = (as_of(one, known) for one in self.revisions(dataset, first, last).values())
         return [partition for partition in found if partition is not None]
 
     def revisions(self, dataset: str, first: date, last: date) -> dict[date, tuple[Partition, ...]]:

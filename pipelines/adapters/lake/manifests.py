@@ -35,7 +35,7 @@ class Manifest(Record):
     revisions: tuple[Partition, ...]
 
 
-class Seen(Record):
+class MonitoringInputs(Record):
     """A manifest as it was when its file had this inode, size and time of change."""
 
     stat: Stat
@@ -45,7 +45,7 @@ class Seen(Record):
 class Memory(Record):
     """Manifests of one dataset and year, by the name of their folder."""
 
-    seen: dict[str, Seen]
+    seen: dict[str, MonitoringInputs]
 
 
 class Manifests:
@@ -53,7 +53,7 @@ class Manifests:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self._memory: dict[Path, dict[str, Seen]] = {}
+        self._memory: dict[Path, dict[str, MonitoringInputs]] = {}
 
     def between(self, dataset: str, first: date, last: date) -> dict[date, tuple[Partition, ...]]:
         """All revisions of the partitions of these days, oldest first; raises DataError for a
@@ -112,7 +112,7 @@ class Manifests:
             except OSError as error:
                 raise _unreadable(path, error) from error
             if folder not in seen or seen[folder].stat != stat:
-                seen[folder] = Seen(stat=stat, revisions=_read(Path(path)).revisions)
+                seen[folder] = MonitoringInputs(stat=stat, revisions=_read(Path(path)).revisions)
                 anew += 1
             yield day, seen[folder].revisions
         if anew > WORTH_REMEMBERING:
@@ -163,7 +163,7 @@ def _reaches_further(before: Sequence[Partition], partition: Partition) -> bool:
     return partition.for_all and not before[-1].for_all and len(before) > 1
 
 
-def _remembered(path: Path) -> dict[str, Seen]:
+def _remembered(path: Path) -> dict[str, MonitoringInputs]:
     try:
         return Memory.model_validate_json(path.read_bytes()).seen
     except (OSError, ValidationError):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError, RegistryAway, TemporaryError
 from pipelines.core.fault_injection import reach
 from pipelines.core.masking import mask
@@ -22,7 +22,7 @@ ABSENT = (
 
 
 @contextmanager
-def answering(places: Places) -> Iterator[None]:
+def answering(places: Paths) -> Iterator[None]:
     """Translate what MLflow, its database and its network raise into RegistryAway."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -40,7 +40,7 @@ def answering(places: Places) -> Iterator[None]:
 
 
 @contextmanager
-def one_at_a_time(places: Places) -> Iterator[None]:
+def one_at_a_time(places: Paths) -> Iterator[None]:
     """Hold this machine's lock of the registry: for what MLflow does not do atomically."""
     places.var.mkdir(parents=True, exist_ok=True)
     with (places.var / "registry.lock").open("w") as lock:
@@ -48,7 +48,7 @@ def one_at_a_time(places: Places) -> Iterator[None]:
         yield
 
 
-def open_store(places: Places, experiment: str, model: str) -> tuple[Any, str]:
+def open_store(places: Paths, experiment: str, model: str) -> tuple[Any, str]:
     """A client, and the id of the experiment; both the experiment and the registered model exist then."""
     import mlflow
     from mlflow import MlflowClient
@@ -109,7 +109,7 @@ def _refuse_absent_database(uri: str) -> None:
         ) from error
 
 
-def _artefacts(places: Places) -> str | None:
+def _artefacts(places: Paths) -> str | None:
     """Where artefacts go: below the root for a store without a server; a server knows its own place."""
     served = places.tracking_uri.startswith(("http:", "https:"))
     return None if served else (places.var / "artifacts").resolve().as_uri()

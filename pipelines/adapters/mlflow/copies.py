@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from pipelines.adapters.lake.sharing import among_writers
 from pipelines.adapters.mlflow.models import FORMS
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.files import write_whole
 from pipelines.core.records import ModelVersion
-from pipelines.training.model import Form
+from pipelines.training.model import ModelFormat
 from pipelines.training.model_file import check_sha256
 from pipelines.training.ports import ModelFile
 
@@ -22,9 +22,9 @@ class Copies:
     removes old ones of models that serve no more, leaves it to its reader.
     """
 
-    places: Places
+    places: Paths
 
-    def keep(self, sha256: str, form: Form, content: bytes) -> ModelFile:
+    def keep(self, sha256: str, form: ModelFormat, content: bytes) -> ModelFile:
         """The copy of the file with this checksum, which is written unless it is there."""
         path = self.places.var / "models" / f"{sha256}.{form}"
         with among_writers(self.places.data):

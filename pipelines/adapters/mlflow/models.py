@@ -10,15 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import GateRefused
 from pipelines.core.files import read_regular, refuse_large
 from pipelines.core.masking import mask
-from pipelines.training.model import Form, Model
+from pipelines.training.model import Model, ModelFormat
 from pipelines.training.model_file import TRUSTED
 
 SERVED, HELD_OUT = "model", "held_out"  # the model that serves, and the fit that was judged
-FORMS: dict[str, Form] = {"model.ubj": "ubj", "model.skops": "skops"}
+FORMS: dict[str, ModelFormat] = {"model.ubj": "ubj", "model.skops": "skops"}
 LOADER = "pipelines.adapters.mlflow.pyfunc"
 BELOW = re.compile(r"\A(/[0-9A-Za-z_-][0-9A-Za-z_.-]*)+\Z")  # a path without `..`
 LOGGED = re.compile(r"\Am-[0-9a-f]{32}\Z")  # MLflow's name of a logged model
@@ -47,7 +47,7 @@ def write_folder(folder: Path, model: Model, content: bytes, identity: str, run_
     (folder / "requirements.txt").write_text("".join(lines))
 
 
-def _flavour(form: Form) -> dict[str, dict[str, Any]]:
+def _flavour(form: ModelFormat) -> dict[str, dict[str, Any]]:
     """MLflow's own flavour of the form, which knows neither the vocabulary nor the rounding."""
     if form == "ubj":
         return {
@@ -70,7 +70,7 @@ def _flavour(form: Form) -> dict[str, dict[str, Any]]:
     }
 
 
-def _pyfunc(form: Form) -> dict[str, dict[str, Any]]:
+def _pyfunc(form: ModelFormat) -> dict[str, dict[str, Any]]:
     """What `mlflow.pyfunc.load_model` reads: the loader is Redeye's, where it is installed, and no code
     stands beside the model.
     """
@@ -95,8 +95,8 @@ def _signature(model: Model) -> Any:
 
 
 def fetch_file(
-    client: Any, places: Places, version: Any, sha256: str, scratch: Path
-) -> tuple[Form, bytes]:
+    client: Any, places: Paths, version: Any, sha256: str, scratch: Path
+) -> tuple[ModelFormat, bytes]:
     """The model file of a version that has this SHA-256; not yet understood. Of several, none of which
     has it, the first. The name of the scratch folder is the file's, without its form: SERVED or HELD_OUT.
 
@@ -144,7 +144,7 @@ def locate(client: Any, logged: Any, number: object) -> str:
     return location
 
 
-def _download(address: str, size: int, places: Places, scratch: Path) -> bytes:
+def _download(address: str, size: int, places: Paths, scratch: Path) -> bytes:
     """A file's content. Of this machine's it is read here: to copy a device would fill the disk."""
     from mlflow.artifacts import download_artifacts
     from mlflow.utils.file_utils import local_file_uri_to_path

@@ -21,14 +21,14 @@ from pipelines.adapters.mlflow.runs import (
 )
 from pipelines.adapters.mlflow.versions import facts_of, keep_version, read_facts, read_version
 from pipelines.audit.tags import TAG_LENGTH
-from pipelines.core.config import Places
+from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
 from pipelines.core.fault_injection import reach
 from pipelines.core.files import read_regular, scratch_folder, write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.define.problem import Problem
 from pipelines.promotion.eligibility import ALIASES
-from pipelines.training.model import Form
+from pipelines.training.model import ModelFormat
 from pipelines.training.model_file import check_sha256
 from pipelines.training.ports import Fitted, ModelFile
 
@@ -39,7 +39,7 @@ CHAMPION = "champion.json"
 class MlflowRegistry:
     """A registry in MLflow, behind a server or straight on its SQLite store; opened at first use."""
 
-    def __init__(self, places: Places, problem: Problem) -> None:
+    def __init__(self, places: Paths, problem: Problem) -> None:
         self._places = places
         self._name = problem.model
         self._problem = problem.name
@@ -205,7 +205,7 @@ class MlflowRegistry:
             form, content = self._fetch(version, scratch, HELD_OUT)
         return self._keep(form, content, version.held_out_sha256)
 
-    def _keep(self, form: Form, content: bytes, sha256: str) -> ModelFile:
+    def _keep(self, form: ModelFormat, content: bytes, sha256: str) -> ModelFile:
         check_sha256(content, sha256)
         return self._copies.keep(sha256, form, content)
 
@@ -219,7 +219,7 @@ class MlflowRegistry:
 
     def _fetch(
         self, version: ModelVersion, scratch: Path, stem: str = SERVED
-    ) -> tuple[Form, bytes]:
+    ) -> tuple[ModelFormat, bytes]:
         from mlflow.exceptions import MlflowException
 
         sha256 = version.sha256 if stem == SERVED else version.held_out_sha256

@@ -23,7 +23,7 @@ from weakref import finalize
 from pipelines.adapters.workers.child import REPLY_BYTES, STARVED
 from pipelines.core.errors import TemporaryError
 from pipelines.core.files import scratch_file, scratch_folder
-from pipelines.training.ports import Question, Reply
+from pipelines.training.ports import ScoringRequest, ScoringResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ class _Parent:
 @dataclass
 class _Child:
     number: int
-    question: Question
+    question: ScoringRequest
     reply: Path
     scores: Path
     told: Path
@@ -121,7 +121,9 @@ class ProcessWorkers:
         self._parent = None
 
     @contextmanager
-    def ask(self, questions: Sequence[Question]) -> Iterator[Iterator[tuple[Question, Reply]]]:
+    def ask(
+        self, questions: Sequence[ScoringRequest]
+    ) -> Iterator[Iterator[tuple[ScoringRequest, ScoringResult]]]:
         """All are at work while the context lasts, and none is left running after it. Inside: each
         question with its reply, in the order in which they come, nobody waited for longer than the
         deadline.
@@ -145,7 +147,9 @@ class ProcessWorkers:
                     if not parent.ready:
                         self.close()
 
-    def _put(self, questions: Sequence[Question], parent: _Parent, scratch: Path) -> list[_Child]:
+    def _put(
+        self, questions: Sequence[ScoringRequest], parent: _Parent, scratch: Path
+    ) -> list[_Child]:
         threads = max(1, len(os.sched_getaffinity(0)) // len(questions))
         tables: dict[int, Path] = {}
         waiting = []
@@ -177,7 +181,9 @@ class ProcessWorkers:
             parent.send(asked)
         return waiting
 
-    def _replies(self, waiting: list[_Child], parent: _Parent) -> Iterator[tuple[Question, Reply]]:
+    def _replies(
+        self, waiting: list[_Child], parent: _Parent
+    ) -> Iterator[tuple[ScoringRequest, ScoringResult]]:
         """`waiting` loses those that are over."""
         while waiting:
             parent.listen(0)  # whoever asks may have been busy since they ended
@@ -188,7 +194,7 @@ class ProcessWorkers:
             if waiting and not over:
                 parent.listen(POLL_SECONDS)
 
-    def _reply(self, child: _Child, parent: _Parent) -> Reply:
+    def _reply(self, child: _Child, parent: _Parent) -> ScoringResult:
         if child.number in parent.ended:
             return _read(child, parent)
         took = parent.spent(child)
@@ -197,8 +203,8 @@ class ProcessWorkers:
         parent.send({"end": child.number})
         if parent.is_too_slow():
             why = f"the libraries of models were not imported after {READY_SECONDS:g} s"
-            return Reply("late", why, took, None)
-        return Reply("late", f"it had not answered after {child.seconds:g} s", took, None)
+            return ScoringResult("late", why, took, None)
+        return ScoringResult("late", f"it had not answered after {child.seconds:g} s", took, None)
 
 
 def _table(
@@ -233,7 +239,7 @@ def _is_over(child: _Child, parent: _Parent) -> bool:
     )
 
 
-def _read(child: _Child, parent: _Parent) -> Reply:
+def _read(child: _Child, parent: _Parent) -> ScoringResult:
     import numpy as np
 
     code, took = parent.ended.pop(child.number), time.monotonic() - child.started
@@ -245,12 +251,12 @@ def _read(child: _Child, parent: _Parent) -> Reply:
         if reply["outcome"] == "crashed":
             return _crash(reply["reason"], took)
         if reply["outcome"] != "answered":
-            return Reply("refused", reply["reason"], took, None)
+            return ScoringResult("refused", reply["reason"], took, None)
         (low, high), features = reply["bounds"], tuple(map(str, reply["features"]))
         scores = None
         if child.question.table is not None:
             scores = np.frombuffer(_some(child.scores, 8 * child.rows + 8), dtype="float64")
-        return Reply("answered", "", took, scores, (float(low), float(high)), features)
+        return ScoringResult("answered", "", took, scores, (float(low), float(high)), features)
     except (ValueError, KeyError, TypeError, OSError, RecursionError):
         with child.told.open("rb") as told:
             return _death(told, code, took)
@@ -261,7 +267,7 @@ def _some(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def _death(told: IO[bytes], code: int, took: float) -> Reply:
+def _death(told: IO[bytes], code: int, took: float) -> ScoringResult:
     """What ended a process that said nothing."""
     told.seek(0)
     last = " ".join(told.read(REPLY_BYTES).decode(errors="replace").strip().splitlines()[-3:])
@@ -270,10 +276,10 @@ def _death(told: IO[bytes], code: int, took: float) -> Reply:
     return reply if reply.outcome != "crashed" else _crash(f"{ON_ITS_OWN} {how}", took)
 
 
-def _crash(why: str, took: float) -> Reply:
+def _crash(why: str, took: float) -> ScoringResult:
     if any(word in why for word in STARVED):
-        return Reply("out of memory", "it needs more memory than it may use", took, None)
-    return Reply("crashed", why, took, None)
+        return ScoringResult("out of memory", "it needs more memory than it may use", took, None)
+    return ScoringResult("crashed", why, took, None)
 
 
 def _spawn() -> _Parent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.define.expressions import iso_weekday
-from pipelines.define.features import Column, Crowd, FeatureSet, History
+from pipelines.define.features import Column, FeatureSet, PeerCount, WindowedAggregation
 
 
 def weekday(day: Column) -> Column:
@@ -28,9 +28,9 @@ FEATURES = FeatureSet(
         "distance": "Miles to it.",
     },
     rows=(weekday, hour),
-    crowds=(Crowd("departures_that_hour", ("hour",), "Flights leaving in the same hour."),),
+    crowds=(PeerCount("departures_that_hour", ("hour",), "Flights leaving in the same hour."),),
     history=(
-        History(
+        WindowedAggregation(
             "arrivals",
             minutes_late,
             by=(("carrier",), ("dest",), ("carrier", "flight"), ("hour",)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 
 
 def ridge(schema: Mapping[str, str], seed: int, threads: int) -> Any:
@@ -42,4 +42,4 @@ def gradient_boosting(schema: Mapping[str, str], seed: int, threads: int) -> Any
     )
 
 
-RECIPES = (Recipe("ridge", ridge), Recipe("gradient-boosting", gradient_boosting))
+RECIPES = (ModelSpec("ridge", ridge), ModelSpec("gradient-boosting", gradient_boosting))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.define.features import Column, FeatureSet, History, Latest
+from pipelines.define.features import Column, FeatureSet, LatestAsOf, WindowedAggregation
 
 
 def afternoon(hour: Column) -> Column:
@@ -21,9 +21,11 @@ FEATURES = FeatureSet(
         "hour": "Hour at which the period begins, on the clock there.",
     },
     rows=(afternoon,),
-    history=(History("rainfall", wet, by=(("airport",), ("airport", "hour")), days=(3, 28)),),
+    history=(
+        WindowedAggregation("rainfall", wet, by=(("airport",), ("airport", "hour")), days=(3, 28)),
+    ),
     latest=(
-        Latest(
+        LatestAsOf(
             "weather",
             by=("airport",),
             columns=("temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.define.features import Column, FeatureSet, History
+from pipelines.define.features import Column, FeatureSet, WindowedAggregation
 
 
 def returned(came_back: Column) -> Column:
@@ -12,5 +12,5 @@ def returned(came_back: Column) -> Column:
 
 FEATURES = FeatureSet(
     columns={"shop": "Where it is ordered.", "item": "What is ordered.", "price": "In rupees."},
-    history=(History("ends", returned, by=(("item",), ("shop",)), days=(28,)),),
+    history=(WindowedAggregation("ends", returned, by=(("item",), ("shop",)), days=(28,)),),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.define.problem import Recipe
+from pipelines.define.problem import ModelSpec
 
 
 def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> Any:
@@ -26,4 +26,4 @@ def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> A
     return make_pipeline(prepared, LogisticRegression(C=0.1, random_state=seed))
 
 
-RECIPES = (Recipe("logistic-regression", logistic_regression),)
+RECIPES = (ModelSpec("logistic-regression", logistic_regression),)
