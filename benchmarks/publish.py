@@ -248,7 +248,7 @@ def flip(day: date) -> float:
     publishing.stage(database, other, pd.DataFrame(columns=columns))
     took = []
     for one in (other, run) * 5:
-        token = publishing.claim(database, day)
+        token = publishing.acquire_token(database, day)
         started = time.perf_counter()
         moved = publishing.move(database, one, token)
         took.append(time.perf_counter() - started)

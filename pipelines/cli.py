@@ -15,7 +15,7 @@ from pipelines.core.config import find_places
 from pipelines.core.crash import translate
 from pipelines.core.dates import parse_day
 from pipelines.core.errors import RedeyeError
-from pipelines.core.fault_injection import VARIABLE, arm
+from pipelines.core.fault_injection import VARIABLE, activate
 from pipelines.core.masking import mask
 from pipelines.core.typed import as_typed
 
@@ -40,7 +40,7 @@ def main(argv: list[str], environ: Mapping[str, str]) -> int:
     logging.getLogger("redeye").setLevel(logging.INFO)
     command = " ".join(word for word in argv[:2] if not word.startswith("-"))
     try:
-        arm(environ.get(VARIABLE))
+        activate(environ.get(VARIABLE))
         app(argv, obj=dict(environ))
     except RedeyeError as error:
         typer.echo(f"redeye {command}: {as_typed(str(error))}", err=True)

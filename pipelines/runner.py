@@ -21,7 +21,7 @@ from typing import Any
 from pipelines.core.config import Section
 from pipelines.core.crash import translate
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.files import append_line, read_regular, write_whole
 from pipelines.core.graph import Graph
 from pipelines.core.records import ARTEFACTS, Record
@@ -57,9 +57,9 @@ class Night:
             told = RedeyeError(f"{stage} {self.day}: {type(error).__name__}: {str(error)[:300]}")
             self._note(stage, time.monotonic() - started, told)
             raise
-        reach("stage.before_record")
+        fault_point("stage.before_record")
         write_whole(self.folder / f"{self._stem(stage)}.json", record.to_json().encode())
-        reach("stage.after_record")
+        fault_point("stage.after_record")
         self._note(stage, time.monotonic() - started, None)
         mark_stage("")
         return record

@@ -73,7 +73,7 @@ def trace(day: date, archive: LineageSources) -> Lineage:
     model = _version(run.model_version, archive)
     kept = archive.lake.revisions("features", day, day).get(day, ())
     features = next((one for one in kept if one.sha256 == run.features_sha256), None)
-    facts = (archive.registry.facts(model.run_id) or {}) if model else {}
+    facts = (archive.registry.run_params(model.run_id) or {}) if model else {}
     return Lineage(
         run, model, facts, features, archive.warehouse.blessing(model) if model else None
     )

@@ -169,6 +169,6 @@ def _told(stores: Stores, books: Mapping[date, DayAudit]) -> list[tuple[str, str
     told += [("the ledger", entry.reason) for entry in stores.warehouse.ledger()]
     for number in sorted({run.model_version for run in runs if run.model_version}):
         version = stores.registry.version(number)
-        facts = stores.registry.facts(version.run_id) if version else None
+        facts = stores.registry.run_params(version.run_id) if version else None
         told += [(f"MLflow run of version {number}", text) for text in (facts or {}).values()]
     return told

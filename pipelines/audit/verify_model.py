@@ -77,7 +77,7 @@ def _model(
     if version.sha256 != run.model_sha256:
         yield _breach(run, f"model version {number} is not the one that answered", another)
         return
-    facts = registry.facts(version.run_id)
+    facts = registry.run_params(version.run_id)
     if facts is None:
         yield _breach(run, f"the training run of version {number} is gone from MLflow", BACKUP)
     elif facts.get("data_version") not in versions:

@@ -60,11 +60,11 @@ def _promote_by_hand(redeye: Redeye, version: str, reason: str) -> None:
 def _see_promotion(redeye: Redeye, as_json: bool) -> None:
     from pipelines.audit.tags import mend_tags
     from pipelines.features.meaning import meanings
-    from pipelines.promotion.champion import look
+    from pipelines.promotion.champion import sync_champion
 
     registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
     declared = meanings(redeye.services["problem"]())
-    throne = look(registry, warehouse, declared)
+    throne = sync_champion(registry, warehouse, declared)
     serving = throne.serving
     told: dict[str, Any] = {
         "serving": serving.version if serving else None,

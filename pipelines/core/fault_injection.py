@@ -105,7 +105,7 @@ class Fault:
 _armed: Fault | None = None
 
 
-def arm(text: str | None) -> Fault | None:
+def activate(text: str | None) -> Fault | None:
     """Make the points fail as the text says; without one, none of them does. Raises ConfigError."""
     global _armed  # noqa: PLW0603  one process, one fault: a point must cost nothing
     _armed = parse_fault(text) if text else None
@@ -129,7 +129,7 @@ def parse_fault(text: str) -> Fault:
     return Fault(point, action, int(nth or 1))
 
 
-def reach(point: str) -> None:
+def fault_point(point: str) -> None:
     """Say that the point is reached."""
     if _armed is not None:
         _armed.meet(point)

@@ -14,7 +14,7 @@ from typing import IO
 from uuid import uuid4
 
 from pipelines.core.errors import TemporaryError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 
 MOST_BYTES = 4 * 2**30  # that are read into memory at once
 
@@ -84,16 +84,16 @@ def write_whole(path: Path, content: bytes) -> None:
     """Put the content at the path; the old file stays until the new one is safe on the disk."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        reach("files.before_write")
+        fault_point("files.before_write")
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(beside, "wb", opener=open_private) as file:
             file.write(content)
             file.flush()
-            reach("files.before_sync")
+            fault_point("files.before_sync")
             os.fsync(file.fileno())
-        reach("files.before_rename")
+        fault_point("files.before_rename")
         beside.replace(path)
-        reach("files.before_folder_sync")
+        fault_point("files.before_folder_sync")
         _sync_folder(path.parent)
     except OSError as error:
         raise TemporaryError(

@@ -39,7 +39,9 @@ def shuffle_check(
         places = generator.integers(2**32)
         for mirrored in (False, True):
             auc = _ranks(
-                read(deal(problem, first_test, int(places), mirrored=mirrored)), problem, first_test
+                read(permute_labels(problem, first_test, int(places), mirrored=mirrored)),
+                problem,
+                first_test,
             )
             found += [] if auc is None else [auc]
     auc = float(np.mean(found)) if found else 0.5
@@ -73,7 +75,7 @@ def _ranks(examples: Examples, problem: Problem, first_test: date) -> float | No
     return rank(scores, test.labels > test.labels.mean())
 
 
-def deal(problem: Problem, before: date, places: int, *, mirrored: bool) -> Problem:
+def permute_labels(problem: Problem, before: date, places: int, *, mirrored: bool) -> Problem:
     """The problem with the outcomes of facts of earlier days dealt out anew among them.
 
     The same `places` deal them out in the same way; mirrored, on the other side of their mean.

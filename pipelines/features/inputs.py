@@ -163,7 +163,7 @@ def merged(reads: Iterable[Reads]) -> dict[str, list[Partition]]:
     return {name: [one for _, one in sorted(kept.items()) if one] for name, kept in found.items()}
 
 
-def together(reads: Mapping[date, Reads]) -> list[list[date]]:
+def batch_days(reads: Mapping[date, Reads]) -> list[list[date]]:
     """Days, oldest first, in pieces that are computed at once.
 
     The days of a piece agree on the revision of whatever they share, and on what has not come yet.

@@ -17,7 +17,7 @@ from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.gaps import Gap, spell_gaps
 from pipelines.monitoring.maturity import Missing
 from pipelines.monitoring.promises import LOST_SHARE
-from pipelines.monitoring.quality import middle
+from pipelines.monitoring.quality import point_estimate
 from pipelines.promotion.champion import Ways
 
 ANSWERING = ("champion", "version")  # whose answers are nobody's worry
@@ -265,7 +265,9 @@ def live_alarms(night: Night, watched: MonitoringResult, ways: Ways) -> Iterator
     live, shown, pooled = watched.live, watched.task.shown, watched.pooled
     days, average = f"on the last {live.n_days} settled days", watched.task.average
     if live.is_off:
-        said, came = (shown(middle(pooled[f"{average}_{w}"])) for w in ("predicted", "observed"))
+        said, came = (
+            shown(point_estimate(pooled[f"{average}_{w}"])) for w in ("predicted", "observed")
+        )
         yield Alarm(
             "off",
             f"{came} came where {said} was predicted, {days}: the answers are off as a whole.",
@@ -325,7 +327,7 @@ def find_betters(
             continue
         if not isinstance(gain, Interval) or gain.low <= 0:
             continue
-        strength = gain.mid / (middle(champion.metrics[task.loss]) * AHEAD)
+        strength = gain.mid / (point_estimate(champion.metrics[task.loss]) * AHEAD)
         if strength >= 1:
             yield Alarm(
                 f"{one.subject} ahead",

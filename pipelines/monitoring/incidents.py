@@ -34,7 +34,7 @@ def tell(
     warehouse, notifier = doors
     known = warehouse.incidents(day - WEEK)
     filed = file_alarms(alarms, known, day, budget)
-    warehouse.note(filed)
+    warehouse.upsert_incidents(filed)
     due = [one for one in filed if one.told == "sending" and one.told_on == day]
     if not due:
         return filed
@@ -48,7 +48,7 @@ def tell(
         told = f"not sent: {error}"
     when = day if told == "sent" else None
     done = {one.subject: one.model_copy(update={"told": told, "told_on": when}) for one in due}
-    warehouse.note([*done.values()])
+    warehouse.upsert_incidents([*done.values()])
     return [done.get(one.subject, one) for one in filed]
 
 
@@ -88,7 +88,7 @@ def file_alarms(
 
 def resolve(over: Collection[str], day: date, warehouse: Warehouse) -> None:
     """Resolve the incidents of a night whose subjects it no longer has, now that it is looked at again."""
-    warehouse.note(
+    warehouse.upsert_incidents(
         [
             one.model_copy(update={"resolved_on": day})
             for one in warehouse.incidents(day)

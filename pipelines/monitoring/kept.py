@@ -7,7 +7,7 @@ from collections import defaultdict
 from pipelines.core.records import Amount
 from pipelines.evaluation.testset import SUBJECT as JUDGED
 from pipelines.monitoring.analysis import MonitoringResult
-from pipelines.monitoring.quality import PUBLISHED, middle, score_metrics
+from pipelines.monitoring.quality import PUBLISHED, point_estimate, score_metrics
 
 
 def night_metrics(watched: MonitoringResult, days: int) -> dict[str, dict[str, Amount]]:
@@ -31,12 +31,12 @@ def night_metrics(watched: MonitoringResult, days: int) -> dict[str, dict[str, A
 def summary(watched: MonitoringResult, days: int) -> dict[str, float]:
     """What the night's record tells of it."""
     worst = max((drift.psi for drift in watched.drift), default=None)
-    lately = {f"{name}_{days}d": middle(value) for name, value in watched.pooled.items()}
+    lately = {f"{name}_{days}d": point_estimate(value) for name, value in watched.pooled.items()}
     expected = watched.expected.get(PUBLISHED, {})
     drifted = {"psi_max": worst, "features_drifted": float(len(watched.drifted))}
     return {
         **score_metrics(watched.scores),
-        **{name: middle(value) for name, value in expected.items()},
+        **{name: point_estimate(value) for name, value in expected.items()},
         **lately,
         **{name: value for name, value in drifted.items() if value is not None},
     }

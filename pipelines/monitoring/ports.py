@@ -36,11 +36,11 @@ class OutcomeStore(Protocol):
 class MetricStore(Protocol):
     """Metrics of days, and rows that are kept to look at later."""
 
-    def measure(self, day: date, metrics: Mapping[str, Mapping[str, Amount]]) -> None:
+    def write_metrics(self, day: date, metrics: Mapping[str, Mapping[str, Amount]]) -> None:
         """Keep a day's metrics by subject (a contender, a feature, the scores) and name."""
         ...
 
-    def measured(
+    def read_metrics(
         self, first: date, last: date, subjects: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """Kept metrics, all or of these subjects: day, subject, metric, value, and low and high of those
@@ -65,7 +65,7 @@ class IncidentStore(Protocol):
         """What was out of order on a day since then, or later, oldest first."""
         ...
 
-    def note(self, incidents: Sequence[Incident]) -> None:
+    def upsert_incidents(self, incidents: Sequence[Incident]) -> None:
         """Keep incidents, in place of what was kept of them."""
         ...
 

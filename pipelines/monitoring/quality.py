@@ -129,7 +129,7 @@ def measure(
     return metrics | intervals(scored)
 
 
-def middle(amount: Amount) -> float:
+def point_estimate(amount: Amount) -> float:
     """The number itself, without its interval."""
     return amount.mid if isinstance(amount, Interval) else amount
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipelines.core.errors import GateRefused, RegistryAway, UsageError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import LedgerEntry, ModelVersion
 from pipelines.promotion.eligibility import as_blessed, ineligibility
 from pipelines.promotion.ports import Ledger, Registry
@@ -46,7 +46,7 @@ def current_champion(ledger: Sequence[LedgerEntry]) -> str | None:
     return next(reversed(past_champions(ledger)), None)
 
 
-def look(
+def sync_champion(
     registry: Registry, warehouse: Ledger, features: Mapping[str, str] | None = None
 ) -> ChampionState:
     """See whether somebody moved the alias, check what it points to now, and write down what that means.
@@ -82,14 +82,14 @@ def look(
 def set_champion(entry: LedgerEntry, registry: Registry, warehouse: Ledger) -> None:
     """Make the entry's version champion, the one before it previous champion, and write it down.
 
-    The ledger is last: a move that was cut short is seen, checked and written down by `look`.
+    The ledger is last: a move that was cut short is seen, checked and written down by `sync_champion`.
     """
-    reach("promote.before_previous")
+    fault_point("promote.before_previous")
     if entry.before and entry.before != entry.version:
         registry.point("previous-champion", entry.before)
-    reach("promote.before_champion")
+    fault_point("promote.before_champion")
     registry.point("champion", entry.version)
-    reach("promote.before_ledger")
+    fault_point("promote.before_ledger")
     warehouse.append(entry)
 
 
@@ -254,6 +254,6 @@ def _tell_once(
     """Write an entry to the ledger, and on the version in MLflow, where whoever moved it sees it."""
     if ledger and ledger[-1] == entry:
         return None
-    registry.tell(entry.version, f"{entry.kind} as champion: {entry.reason}")
+    registry.annotate(entry.version, f"{entry.kind} as champion: {entry.reason}")
     warehouse.append(entry)
     return entry

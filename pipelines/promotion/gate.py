@@ -40,7 +40,9 @@ def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessin
     if leaked:
         return Blessing(passed=False, reason="; ".join(leaked))
     hardest = _hardest(model, task)
-    gained = f"gains {spell(model.gains[hardest][task.loss])} {task.metrics[task.loss].words}"
+    gained = (
+        f"gains {format_interval(model.gains[hardest][task.loss])} {task.metrics[task.loss].words}"
+    )
     told = [
         f"{task.metrics[one].words} {model.metrics[one].mid:.3f}"
         for one in task.told
@@ -58,7 +60,7 @@ def _unproven(model: Evaluated, task: Task) -> Iterator[str]:
         words = task.metrics[task.loss].words
         yield (
             f"does not beat the baseline ({hardest}) by more than the interval: gains "
-            f"{spell(gain)} {words}"
+            f"{format_interval(gain)} {words}"
         )
 
 
@@ -106,7 +108,7 @@ def _refitted(model: Evaluated, task: Task, limit: float) -> Iterator[str]:
         return
     if refit.gain.high < 0:
         yield (
-            f"is worse when fitted on all days, on days that it has seen: {spell(refit.gain)} "
+            f"is worse when fitted on all days, on days that it has seen: {format_interval(refit.gain)} "
             f"{task.metrics[task.loss].words} over the held-out fit"
         )
     if refit.distance > limit:
@@ -166,7 +168,7 @@ def _withhold(evaluation: Evaluation) -> str | None:
         return None
     return (
         f"version {champion.version} is worse than the {best} on the days from "
-        f"{evaluation.first_test_day} to {evaluation.last_test_day}: {spell(gain)} "
+        f"{evaluation.first_test_day} to {evaluation.last_test_day}: {format_interval(gain)} "
         f"{task.metrics[task.loss].words}"
     )
 
@@ -220,7 +222,7 @@ def _choose(
         return model, *_put_forward(params, why)
     words = TASKS[evaluation.task].metrics[params.metric].words
     why = (
-        f"{model.name}, {words}: {spell(model.gains[CHAMPION][params.metric])} against the champion "
+        f"{model.name}, {words}: {format_interval(model.gains[CHAMPION][params.metric])} against the champion "
         f"(version {evaluation.champion}), better by more than the interval"
     )
     return model, *_put_forward(params, why)
@@ -244,7 +246,7 @@ def _tie(evaluation: Evaluation, params: PromoteParams, blessed: Sequence[Evalua
     return (
         model,
         "kept",
-        f"{model.name}, {words}: {spell(gain)} against the champion (version {evaluation.champion}); {why}",
+        f"{model.name}, {words}: {format_interval(gain)} against the champion (version {evaluation.champion}); {why}",
     )
 
 
@@ -259,7 +261,7 @@ def _favourite(models: Sequence[Evaluated], evaluation: Evaluation, metric: str 
     return max(models, key=lambda one: one.gains[_hardest(one, task)][task.loss].low)
 
 
-def spell(interval: Interval) -> str:
+def format_interval(interval: Interval) -> str:
     """A gain as people read it: +0.0123 (+0.0100 to +0.0150)."""
     return f"{interval.mid:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
 

@@ -44,7 +44,7 @@ class Registry(Protocol):
         """
         ...
 
-    def facts(self, run_id: str) -> Mapping[str, str] | None:
+    def run_params(self, run_id: str) -> Mapping[str, str] | None:
         """What a run tells of itself: its parameters and tags; None when there is no such run."""
         ...
 
@@ -70,15 +70,15 @@ class Registry(Protocol):
         """
         ...
 
-    def tell(self, version: str, what: str) -> None:
+    def annotate(self, version: str, what: str) -> None:
         """Write what became of a version as champion on it, where a person sees it in the MLflow UI."""
         ...
 
-    def remember(self, champion: ModelVersion) -> None:
+    def cache_champion(self, champion: ModelVersion) -> None:
         """Keep, beside the registry, who is champion: for when it does not answer."""
         ...
 
-    def remembered(self) -> ModelVersion | None:
+    def cached_champion(self) -> ModelVersion | None:
         """Who was champion when the registry answered last. Raises DataError for a damaged record."""
         ...
 

@@ -10,7 +10,7 @@ import numpy as np
 from pipelines.metrics.task import PROBABILITIES
 from pipelines.monitoring.analysis import MonitoringResult, Night
 from pipelines.monitoring.expected_quality import PREFIX
-from pipelines.monitoring.quality import PUBLISHED, calibration, middle
+from pipelines.monitoring.quality import PUBLISHED, calibration, point_estimate
 from pipelines.reports.chart_rows import named_bars, whiskers
 from pipelines.reports.svg_charts import (
     Chart,
@@ -68,7 +68,7 @@ def _loss(night: Night, watched: MonitoringResult) -> Chart | None:
     }
     expected = watched.expected.get(PUBLISHED, {}).get(f"{PREFIX}{loss}")
     if expected is not None:
-        guesses[night.day] = middle(expected)
+        guesses[night.day] = point_estimate(expected)
     note = f"{words[0].upper()}{words[1:]} of what was published, by day, and what was to be expected before it was known; lower is better."
     series = {
         "came": _series(night, watched, loss),
@@ -137,4 +137,4 @@ def _series(night: Night, watched: MonitoringResult, metric: str) -> list[float 
     if not watched.quality:
         return []
     kept = {one.day: one.metrics[metric] for one in watched.quality if metric in one.metrics}
-    return [middle(kept[day]) if day in kept else None for day in _days(night, watched)]
+    return [point_estimate(kept[day]) if day in kept else None for day in _days(night, watched)]

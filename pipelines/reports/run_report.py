@@ -9,7 +9,7 @@ from pipelines.monitoring.alerts import ANSWERING
 from pipelines.monitoring.analysis import MonitoringResult, Night
 from pipelines.monitoring.comparison import ContenderComparison
 from pipelines.monitoring.expected_quality import PREFIX
-from pipelines.monitoring.quality import PUBLISHED, middle
+from pipelines.monitoring.quality import PUBLISHED, point_estimate
 from pipelines.reports.run_charts import charts, drift_chart, slices_chart
 
 LISTED = 5  # incidents that are seen at once
@@ -130,7 +130,7 @@ def _means(watched: MonitoringResult) -> dict[str, str | None]:
     found = {"today": watched.scores.mean() if len(watched.scores) else None}
     for which in ("predicted", "observed"):
         amount = pooled.get(f"{average}_{which}")
-        found[which] = None if amount is None else middle(amount)
+        found[which] = None if amount is None else point_estimate(amount)
     shown = watched.task.shown
     return {name: None if mean is None else shown(mean) for name, mean in found.items()}
 
@@ -143,7 +143,7 @@ def _skill(watched: MonitoringResult) -> tuple[str, float] | None:
     name = watched.task.skill
     if name not in watched.pooled or watched.known["model_version"].isna().all():
         return None
-    return watched.task.metrics[name].words, middle(watched.pooled[name])
+    return watched.task.metrics[name].words, point_estimate(watched.pooled[name])
 
 
 def _matured(watched: MonitoringResult) -> str:

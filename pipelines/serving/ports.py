@@ -22,7 +22,7 @@ class PredictionStore(Protocol):
         """Keep the columns that name an event; raises ConfigError when those that are kept are others."""
         ...
 
-    def claim(self, day: date) -> int:
+    def acquire_token(self, day: date) -> int:
         """A token for publishing the day: whoever claims later overtakes whoever claimed earlier."""
         ...
 
@@ -58,7 +58,9 @@ class PredictionStore(Protocol):
 class ContenderScores(Protocol):
     """What every contender said, beside what was published."""
 
-    def keep(self, run: ScoringRun, token: int, fared: Sequence[ContenderResult]) -> None:
+    def save_contender_scores(
+        self, run: ScoringRun, token: int, fared: Sequence[ContenderResult]
+    ) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""
         ...
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from pipelines.core.config import EvaluateParams
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import (
     Candidates,
     Evaluation,
@@ -33,7 +33,7 @@ from pipelines.evaluation.reading import readings
 from pipelines.features.coverage import check_test
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.ports import Warehouse
-from pipelines.promotion.champion import look, past_champions
+from pipelines.promotion.champion import past_champions, sync_champion
 from pipelines.promotion.eligibility import as_blessed, feature_ineligibility, ineligibility
 from pipelines.promotion.ports import Registry
 from pipelines.reports.ports import RunFiles
@@ -62,7 +62,7 @@ def evaluate(
     candidate answers; DataError when the days cannot tell models apart, or when a feature is there in
     training and not in them, or reversed.
     """
-    workers.expect()
+    workers.prewarm()
     examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
     champion = _opponent(registry, warehouse, candidates, feature_table.declared)
     lack = feature_ineligibility(champion, feature_table.declared) if champion else None
@@ -103,7 +103,7 @@ def evaluate(
     plots = draw(drawn, given.importance)
     for name, picture in plots.items():
         pages.write(name, picture)
-    reach("evaluate.before_log")
+    fault_point("evaluate.before_log")
     registry.log(candidates.run_id, _flat(evaluation), plots)
     return evaluation
 
@@ -184,7 +184,7 @@ def _opponent(
 ) -> ModelVersion | None:
     """The proven champion; on a rerun, when one of tonight's has taken its place, the one before."""
     tonight = {candidate.version for candidate in candidates.candidates}
-    champion = look(registry, warehouse, features).serving
+    champion = sync_champion(registry, warehouse, features).serving
     if champion is None or champion.version not in tonight:
         return champion
     before = (one for one in reversed(past_champions(warehouse.ledger())) if one not in tonight)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines.core.config import FeatureParams
 from pipelines.core.errors import DataError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import FeatureTable, Partition, Validation
 from pipelines.data.partitions import plain, split_days, write_partitions
 from pipelines.data.ports import Lake, Validator
@@ -22,10 +22,10 @@ from pipelines.features.daily import Totals
 from pipelines.features.inputs import (
     Accepted,
     Reads,
+    batch_days,
     find_accepted,
     fingerprint,
     merged,
-    together,
 )
 from pipelines.features.meaning import meanings
 from pipelines.features.ports import Engine
@@ -108,11 +108,11 @@ class _Tables:
         same = (one for one in found if one.origin == self.origins.get(one.day))
         kept = {one.day: one for one in same if lake.has(one)}
         wanted = {day: reads for day, reads in self.reads.items() if day not in kept}
-        for piece in together(wanted):
+        for piece in batch_days(wanted):
             tables = self._compute(piece, engine)
             for day, rows in tables.items():
                 judge(day, rows)
-            reach("features.before_write")
+            fault_point("features.before_write")
             kept |= write_partitions(lake, dataset, tables, self.origins)
         return kept
 

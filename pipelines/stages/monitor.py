@@ -92,13 +92,13 @@ def monitor(
     drift = _drift(params, feature_table, blocks, unlearned, lake)
     learned = blocks[: len(blocks) - unlearned]
     _keep_rows(problem, feature_table, learned, lake, warehouse)
-    measured = warehouse.measured(first, day - timedelta(days=1))
+    measured = warehouse.read_metrics(first, day - timedelta(days=1))
     judged = find_test_set(problem.outcomes, evaluation, feature_table, measured)
     gaps = _gaps(scores, day, warehouse)
     seen = MonitoringInputs(scores, measured, drift, _promises(scores, warehouse), judged, gaps)
     watched = watch(night, params, problem, seen)
     kept = night_metrics(watched, params.lookback_days)
-    warehouse.measure(day, kept | failure_metrics(candidates))
+    warehouse.write_metrics(day, kept | failure_metrics(candidates))
     declared = feature_table.declared if feature_table else None
     alarms = find_alarms(night, watched, find_ways(registry, warehouse, declared))
     incidents = _tell(alarms, night, params, problem, (warehouse, notifier))
@@ -126,7 +126,7 @@ def _gaps(scores: pd.DataFrame, day: date, warehouse: Warehouse) -> list[Gap]:
 def _promises(scores: pd.DataFrame, warehouse: Warehouse) -> Promises:
     """What the versions that were asked lately were promoted with."""
     subjects = [promise_of(str(one)) for one in scores["model_version"].dropna().unique()]
-    return read_promises(warehouse.measured(date.min, date.max, subjects))
+    return read_promises(warehouse.read_metrics(date.min, date.max, subjects))
 
 
 def _tell(
@@ -138,7 +138,7 @@ def _tell(
 ) -> list[Incident]:
     """Tell people of the newest night; of one before it only the report tells."""
     day, later = night.day, night.day + timedelta(days=params.lookback_days)
-    if (doors[0].measured(day + timedelta(days=1), later)["subject"] == "scores").any():
+    if (doors[0].read_metrics(day + timedelta(days=1), later)["subject"] == "scores").any():
         return only_file(alarms, day)
     resolve(over(night), day, doors[0])
     title = f"Redeye {problem.model}, {day}"
@@ -221,4 +221,4 @@ def _keep_settled(
     columns = [name for name in problem.slices if name in scores]
     found = daily_quality(arriving, problem.worth, task_of(problem.task), columns)
     for day, of_day in groupby(found, lambda one: one.day):
-        warehouse.measure(day, {one.subject: one.metrics for one in of_day})
+        warehouse.write_metrics(day, {one.subject: one.metrics for one in of_day})

@@ -62,7 +62,7 @@ def promote(
         blessings[candidate.name] = {"quality": good, "infra": safe}
     serving = registry.version("champion")
     served = set(past_champions(warehouse.ledger()))
-    warehouse.measure(evaluation.day, make_promises(evaluation, served))
+    warehouse.write_metrics(evaluation.day, make_promises(evaluation, served))
     taken_down = served - {serving.version if serving else ""}
     verdict = judge(evaluation, params, blessings, frozenset(taken_down))
     mended = tuple(map(str, mend_tags(registry, warehouse)))

@@ -7,7 +7,7 @@ from functools import cache, partial
 
 from pipelines.core.config import ScoreParams
 from pipelines.core.errors import DataError, GateRefused, RegistryAway
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import (
     ContenderSummary,
     FeatureTable,
@@ -21,7 +21,7 @@ from pipelines.data.ports import Lake, Validator
 from pipelines.define.problem import Problem
 from pipelines.monitoring.ports import Warehouse
 from pipelines.monitoring.quality import subject
-from pipelines.promotion.champion import look
+from pipelines.promotion.champion import sync_champion
 from pipelines.promotion.eligibility import ALIASES, as_blessed
 from pipelines.promotion.ports import Registry
 from pipelines.serving.contenders import ScoringContext, ask_all, read_events
@@ -64,12 +64,12 @@ def score(
     """
     named = _named(params, feature_table, registry, warehouse)
     warehouse.agree(problem.key)
-    token = warehouse.claim(day)
+    token = warehouse.acquire_token(day)
     standing = warehouse.published(day)
     if standing and not params.republish:
         warehouse.check(standing)
         return _publication(standing, {}, republished=False)
-    workers.expect()  # while the registry is asked who is champion
+    workers.prewarm()  # while the registry is asked who is champion
     table = feature_table.partition
     events = cache(partial(read_events, problem, table, lake))
     desk = ScoringContext(day, problem, lake, registry, validator, workers)
@@ -86,7 +86,7 @@ def score(
             run = name_run(feature_table, turns, fared, rows, asked).model_copy(
                 update=facts | _counts(problem, day, lake)
             )
-            reach("score.before_publish")
+            fault_point("score.before_publish")
             name, republished = warehouse.publish(run, rows, token)
             run = run.model_copy(update={"run_id": name})
     if run is None:
@@ -95,9 +95,9 @@ def score(
             f"score {day}: nobody of the schedule can answer ({told}); "
             f"add `baseline` to score.schedule in params.yaml"
         )
-    reach("score.before_keep")
-    warehouse.keep(run, token, list(fared.values()))
-    warehouse.measure(day, {_subject(one): _measured(one) for one in fared.values()})
+    fault_point("score.before_keep")
+    warehouse.save_contender_scores(run, token, list(fared.values()))
+    warehouse.write_metrics(day, {_subject(one): _measured(one) for one in fared.values()})
     return _publication(run, fared, republished=republished)
 
 
@@ -126,18 +126,18 @@ def _resolve(
 ) -> tuple[list[ScheduledContender], list[str]]:
     """Who is asked, and what is to be said about that: who stands where now; as long as the registry does not answer, who was champion when it did."""
     try:
-        throne = look(registry, warehouse, table.declared)
+        throne = sync_champion(registry, warehouse, table.declared)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
     except RegistryAway as error:
         why, last = f"the registry does not answer ({error})", None
         try:
-            last = registry.remembered()
+            last = registry.cached_champion()
         except DataError as damaged:
             why += f", and who was champion cannot be told ({damaged})"
         turns = without_registry(params.schedule, last, table.declared, warehouse.blessing, why)
         return turns, [f"{why}, the champion is the one it named last"] if last else []
     if throne.serving:
-        registry.remember(throne.serving)
+        registry.cache_champion(throne.serving)
     models["champion"] = throne.champion  # resolved once: who is promoted from now on waits a night
     models["previous-champion"] = throne.stand_in or models["previous-champion"]
     return scheduled_contenders(params.schedule, models, table.declared, warehouse.blessing), []

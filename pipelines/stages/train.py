@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.core.config import TrainParams
 from pipelines.core.errors import DataError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import Candidate, Candidates, FeatureTable, IngestResult, Partition
 from pipelines.data.effective import gap_days
 from pipelines.data.ports import Lake
@@ -89,7 +89,7 @@ def train(
     for name in folds:
         fits = made[name]
         metrics = folds[name] | fits.metrics
-        reach("train.before_register")
+        fault_point("train.before_register")
         kept = Fitted(fits.model, fits.held_out, metrics, feature_table.meanings)
         version = registry.register(run_id, kept)
         fitted.append(

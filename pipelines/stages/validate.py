@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipelines.core.config import ValidateParams
 from pipelines.core.errors import DataError, RedeyeError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import IngestResult, Partition, Validation
 from pipelines.data.acceptance import (
     AcceptanceCheck,
@@ -163,7 +163,7 @@ def _keep(
             f"validate: {door.table} of {raw.day}: {landed.num_rows} rows landed, but {good.num_rows} "
             f"are accepted and {aside.num_rows} quarantined; nothing was accepted, report this"
         )
-    reach("validate.before_accept")
+    fault_point("validate.before_accept")
     accept(lake, door, raw, landed, good)
     return judgement
 

@@ -69,7 +69,7 @@ class ScoringResult:
 class ScoringPool(Protocol):
     """Processes that answer questions, each within a deadline and a memory limit."""
 
-    def expect(self) -> None:
+    def prewarm(self) -> None:
         """A question will come soon: be ready."""
         ...
 

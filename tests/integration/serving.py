@@ -158,7 +158,7 @@ class MemoryRegistry:
     def fetch_held_out(self, version: ModelVersion) -> ModelFile:
         raise NotImplementedError
 
-    def facts(self, run_id: str) -> Mapping[str, str] | None:
+    def run_params(self, run_id: str) -> Mapping[str, str] | None:
         return {"data_version": "data-1", "git_commit": "abc"} if run_id == "night" else None
 
     def version(self, name: str) -> ModelVersion | None:
@@ -177,13 +177,13 @@ class MemoryRegistry:
         shown = {**self.versions[version].shown, **tags}
         self.versions[version] = self.versions[version].model_copy(update={"shown": shown})
 
-    def tell(self, version: str, what: str) -> None:
+    def annotate(self, version: str, what: str) -> None:
         self.told[version] = what
 
-    def remember(self, champion: ModelVersion) -> None:
+    def cache_champion(self, champion: ModelVersion) -> None:
         self.last = champion
 
-    def remembered(self) -> ModelVersion | None:
+    def cached_champion(self) -> ModelVersion | None:
         return self.last
 
     def fetch(self, version: ModelVersion) -> ModelFile:
@@ -206,7 +206,7 @@ class MemoryWorkers:
     fate: dict[str, Outcome] = field(default_factory=dict)
     last: tuple[str, ...] = ()  # who answers after all others
 
-    def expect(self) -> None:
+    def prewarm(self) -> None:
         pass
 
     @contextmanager

@@ -34,7 +34,7 @@ from pipelines.audit.invariants import Verification
 from pipelines.audit.verify import Stores, verify
 from pipelines.core.config import Paths, find_places, read_params
 from pipelines.core.errors import MissingDay, RedeyeError
-from pipelines.core.fault_injection import arm
+from pipelines.core.fault_injection import activate
 from pipelines.core.graph import read_graph
 from pipelines.core.records import LedgerEntry
 from pipelines.data.expectations import Suite
@@ -300,14 +300,14 @@ class _Remembering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._nights.registry, name)
 
-    def facts(self, run_id: str) -> dict[str, str]:
+    def run_params(self, run_id: str) -> dict[str, str]:
         versions = FileVersions(self._nights.root).log()
         return {"data_version": versions[-1]["version"] if versions else "", "git_commit": "abc"}
 
 
 def live(root: Path, url: str, days: Sequence[date], stages: Sequence[str], fault: str) -> None:
     """Some nights in a process of its own, which may be killed."""
-    arm(fault)
+    activate(fault)
     try:
         for day in days:
             Nights(root, url).run(day, stages)

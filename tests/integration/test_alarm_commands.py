@@ -269,7 +269,9 @@ def test_the_command_of_every_kind_of_alarm_is_typed_and_has_an_effect(
 def test_a_night_keeps_what_the_next_ones_are_held_against(whole: Whole) -> None:
     """The promise of each candidate, the test set, and which recipe failed."""
     kept = (
-        whole.services["warehouse"]().measured(DAY, DAY).set_index(["subject", "metric"])["value"]
+        whole.services["warehouse"]()
+        .read_metrics(DAY, DAY)
+        .set_index(["subject", "metric"])["value"]
     )
 
     assert kept["test", "events"] == 14 * 60

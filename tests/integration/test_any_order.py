@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import GateRefused, TemporaryError
-from pipelines.core.fault_injection import arm
+from pipelines.core.fault_injection import activate
 from pipelines.core.records import Publication
-from pipelines.promotion.champion import look, past_champions, promote_by_hand, roll_back
+from pipelines.promotion.champion import past_champions, promote_by_hand, roll_back, sync_champion
 from tests.integration.small_night import DAY, Nights
 
 ARRIVAL = ("ingest", "validate", "features")
@@ -61,19 +61,19 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(version=st.sampled_from(["1", "2", "3"]), crash=st.integers(0, 8))
     def promote(self, version: str, crash: int) -> None:
-        arm(f"any:error:{crash}" if crash else None)
+        activate(f"any:error:{crash}" if crash else None)
         try:
             promote_by_hand(version, "because", self.nights.registry, self.warehouse)
         except TemporaryError:
-            arm(None)
+            activate(None)
             promote_by_hand(version, "because", self.nights.registry, self.warehouse)
-        arm(None)
+        activate(None)
         self.champions.append(version)
 
     @rule(version=st.sampled_from(["1", "2", "3"]))
     def move_the_alias(self, version: str) -> None:
         self.nights.registry.aliases["champion"] = version
-        look(self.nights.registry, self.warehouse)
+        sync_champion(self.nights.registry, self.warehouse)
         self.champions.append(version)
 
     @rule()
@@ -97,20 +97,20 @@ class AnyOrder(RuleBasedStateMachine):
             assert past_champions(self.warehouse.ledger())[-1] == self.champions[-1]
 
     def teardown(self) -> None:
-        arm(None)
+        activate(None)
         if hasattr(self, "root"):
             shutil.rmtree(self.root)
 
     def _run(self, day: date, stages: tuple[str, ...], crash: int) -> None:
         """Run stages, the crash-th operation failing, and again as a scheduler does."""
-        arm(f"any:error:{crash}" if crash else None)
+        activate(f"any:error:{crash}" if crash else None)
         try:
             self.nights.run(day, stages)
         except TemporaryError:
             assert self.nights.broken() == {}
-            arm(None)
+            activate(None)
             self.nights.run(day, stages)
-        arm(None)
+        activate(None)
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -26,7 +26,7 @@ from pipelines.commands.champion import waiting
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import ModelVersion
 from pipelines.define.problem import ModelSpec
-from pipelines.promotion.champion import look, promote_by_hand, roll_back
+from pipelines.promotion.champion import promote_by_hand, roll_back, sync_champion
 from pipelines.training.examples import Examples
 from pipelines.training.model import fit
 from pipelines.training.model_file import pack
@@ -54,7 +54,7 @@ def type_tags(world: World, version: str, tags: Mapping[str, str] = PASSED) -> N
 def refused_everywhere(world: World, version: str, why: str) -> None:
     """No door lets the version in, and each says why."""
     world.registry.point("champion", version)
-    throne = look(world.registry, world.warehouse)
+    throne = sync_champion(world.registry, world.warehouse)
     assert why in (throne.refusal or ""), throne
     assert throne.serving is None or throne.serving.version != version
     with pytest.raises(GateRefused, match=why):
@@ -149,7 +149,7 @@ def test_a_forged_record_of_the_champion_does_not_serve_while_the_registry_is_aw
     serving.serve("1")
     serving.score()
     refused = serving.registry.versions["2"]
-    serving.registry.remember(refused.model_copy(update={"shown": PASSED}))
+    serving.registry.cache_champion(refused.model_copy(update={"shown": PASSED}))
     serving.registry.down = True
 
     publication = serving.score()
@@ -298,14 +298,17 @@ def test_a_changed_tag_of_what_was_learned_is_told_and_mended_and_changes_nothin
     first = world.night()
     right = world.registry.version(first.version)
     later = world.train(DAY + timedelta(days=1))
-    before = (look(world.registry, world.warehouse, FEATURES).serving, world.evaluate(later))
+    before = (
+        sync_champion(world.registry, world.warehouse, FEATURES).serving,
+        world.evaluate(later),
+    )
     client = world.registry._client
     if value is None:
         client.delete_model_version_tag(MODEL, first.version, tag)
     else:
         client.set_model_version_tag(MODEL, first.version, tag, value)
 
-    throne = look(world.registry, world.warehouse, FEATURES)
+    throne = sync_champion(world.registry, world.warehouse, FEATURES)
     assert throne.refusal is None
     assert throne.serving is not None
     assert before[0] is not None
@@ -380,14 +383,14 @@ def test_after_an_upgrade_the_next_night_proves_its_own_and_serves_nothing_on_ta
     with engine.begin() as connection:  # as the migration leaves it: tags and ledger, no blessings
         connection.execute(text("DELETE FROM blessing"))
     engine.dispose()
-    throne = look(world.registry, world.warehouse)
+    throne = sync_champion(world.registry, world.warehouse)
     assert (throne.serving, throne.champion is not None) == (None, True)
 
     verdict = world.night(DAY + timedelta(days=1))
 
     assert verdict.outcome == "champion"
     assert verdict.version != before.version
-    serving = look(world.registry, world.warehouse).serving
+    serving = sync_champion(world.registry, world.warehouse).serving
     assert serving is not None
     assert serving.version == verdict.version
 

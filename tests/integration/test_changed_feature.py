@@ -27,9 +27,9 @@ from pipelines.promotion.champion import (
     Ways,
     current_champion,
     find_ways,
-    look,
     promote_by_hand,
     roll_back,
+    sync_champion,
 )
 from pipelines.runner import Night
 from tests.integration import small_night
@@ -229,7 +229,7 @@ def test_no_door_lets_one_in_that_learned_from_another_declaration(serving: Serv
         serving.score(table=table(serving, NEW), model="1")
     serving.registry.aliases["champion"] = "3"
 
-    throne = look(*stores, OLD)
+    throne = sync_champion(*stores, OLD)
 
     assert "learned from other declarations of said" in (throne.refusal or "")
     assert current_champion(serving.warehouse.ledger()) == "2"

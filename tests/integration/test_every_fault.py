@@ -26,7 +26,7 @@ from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.audit.repair import RepairContext, mend, plan
 from pipelines.core.config import Paths
 from pipelines.core.errors import BusyError, RegistryAway, TemporaryError
-from pipelines.core.fault_injection import POINTS, arm
+from pipelines.core.fault_injection import POINTS, activate
 from tests.integration.killing import Killer
 from tests.integration.small_night import (
     DAY,
@@ -44,7 +44,7 @@ Copies = Callable[[str], Nights]
 @pytest.fixture(autouse=True)
 def nothing_armed() -> Iterator[None]:
     yield
-    arm(None)
+    activate(None)
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +67,13 @@ def fail_the_nth(copy: Callable[[int], Nights], stage: str, point: str, golden: 
     failed = set()
     for n in count(1):
         nights = copy(n)
-        fault = arm(f"{point}:{'enospc' if point.startswith('files') else 'error'}:{n}")
+        fault = activate(f"{point}:{'enospc' if point.startswith('files') else 'error'}:{n}")
         assert fault is not None
         try:
             nights.run(TONIGHT, [stage])
         except TemporaryError:
             assert fault.fired
-        arm(None)
+        activate(None)
         if not fault.fired:
             return failed
         assert nights.broken() == {}, f"after {fault.fired} ({n})"

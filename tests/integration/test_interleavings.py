@@ -19,7 +19,7 @@ from pipelines.adapters.lake.garbage import Folders
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.adapters.mlflow.copies import Copies
 from pipelines.core.config import Paths
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import ModelVersion
 from pipelines.data.fingerprint import checksum
 from tests.integration.interleaving import every_order
@@ -124,7 +124,7 @@ def test_a_copy_of_a_model_that_is_given_out_while_old_ones_are_removed_stays(
             if given is None:
                 read.append(content)  # removed before it was asked for, and told as such
                 return
-            reach("score.before_publish")
+            fault_point("score.before_publish")
             read.append(given.path.read_bytes())
 
         def clear_up() -> None:
@@ -155,7 +155,7 @@ def test_a_forsaken_run_that_is_published_while_it_is_removed_is_whole(
         url = f"sqlite:///{tmp_path}/{number}.db"
         forsake(url, predictions)
         warehouse, books = SqlWarehouse(url), SqlBooks(url)
-        token = warehouse.claim(DAY)
+        token = warehouse.acquire_token(DAY)
 
         def clear_up() -> None:
             for one in books.forsaken(OLD):

@@ -83,7 +83,7 @@ def test_what_a_version_was_promoted_with_is_kept_and_no_later_evaluation_replac
 
     world.promote(candidates, evaluation.model_copy(update={"models": tuple(models)}))
 
-    kept = read_promises(world.warehouse.measured(DAY, DAY))
+    kept = read_promises(world.warehouse.read_metrics(DAY, DAY))
     promised = {model.version: model.metrics for model in evaluation.candidates}
     assert kept[str(champion)] == promised[str(champion)]
     assert set(kept) == set(promised)

@@ -97,7 +97,7 @@ def test_tables_of_a_newer_program_are_left_alone(url: str) -> None:
         connection.execute(text(f"UPDATE {migration.MARK} SET version_num = '9999'"))
 
     with pytest.raises(ConfigError, match=r"at step 9999.*update Redeye"):
-        SqlWarehouse(url).claim(DAY)
+        SqlWarehouse(url).acquire_token(DAY)
 
     with opened(url) as connection:
         assert migration.step(connection) == "9999"

@@ -45,7 +45,7 @@ def table_of(table: FeatureTable, day: date) -> FeatureTable:
 
 
 def metrics(serving: Serving, day: date, subject: str) -> dict[str, float]:
-    kept = serving.warehouse.measured(day, day)
+    kept = serving.warehouse.read_metrics(day, day)
     rows = kept.loc[kept["subject"] == subject]
     return dict(zip(rows["metric"], rows["value"], strict=True))
 
@@ -185,10 +185,10 @@ def test_the_scores_of_the_day_are_measured(serving: Serving) -> None:
 def test_monitoring_again_changes_nothing(serving: Serving) -> None:
     publication = serving.score()
     first = serving.monitor(publication=publication)
-    kept = serving.warehouse.measured(DAY, DAY)
+    kept = serving.warehouse.read_metrics(DAY, DAY)
 
     assert serving.monitor(publication=publication) == first
-    assert serving.warehouse.measured(DAY, DAY).equals(kept)
+    assert serving.warehouse.read_metrics(DAY, DAY).equals(kept)
 
 
 def test_features_that_moved_are_an_alert(serving: Serving) -> None:
@@ -259,7 +259,7 @@ def test_quality_is_told_by_slice_with_an_interval(serving: Serving) -> None:
     _, page = serving.monitor(settlement=serving.settle(DAY), table=table)
 
     yesterday = DAY - timedelta(days=1)
-    kept = serving.warehouse.measured(yesterday, yesterday)
+    kept = serving.warehouse.read_metrics(yesterday, yesterday)
     told = kept.loc[kept["subject"] == "champion 2 origin=EWR"].set_index("metric")
     assert told.loc["events", "value"] == 60
     assert (
@@ -276,7 +276,7 @@ def promise(serving: Serving, version: str, times: float = 1.0) -> None:
     scored = ScoredEvents(labels, said * times, np.zeros(said.size), days, 28)
     drawn = measure(scored, day_weights(28, 200, 28))
     spans = {name: interval(drawn[name], 28) for name in ("log_loss", "information", "auc")}
-    serving.warehouse.measure(DAY - timedelta(days=50), {f"promised {version}": spans})
+    serving.warehouse.write_metrics(DAY - timedelta(days=50), {f"promised {version}": spans})
 
 
 def a_month(serving: Serving, **planted: bool) -> tuple[Report, str]:
@@ -335,7 +335,7 @@ def test_the_canary_tells_moved_inputs_a_broken_model_and_a_changed_world_apart(
 def test_what_was_promised_is_what_the_version_was_promoted_with(serving: Serving) -> None:
     report, page = a_month(serving)
 
-    kept = serving.warehouse.measured(date.min, date.max, ["promised 2"]).set_index("metric")
+    kept = serving.warehouse.read_metrics(date.min, date.max, ["promised 2"]).set_index("metric")
     assert f'<td>AUC</td><td class="number">{kept.loc["auc", "value"]:.4f}<br>' in page
     assert "What version 2 was promoted with" in page
     assert "outside" not in page
@@ -381,7 +381,7 @@ def test_what_to_expect_of_the_days_answers_is_told_and_reconciled(serving: Serv
     tonight = metrics(serving, DAY, "published")
     assert tonight["estimated_log_loss"] == pytest.approx(0.56, abs=0.06)
     assert "log loss to expect of today's answers" in page
-    kept = serving.warehouse.measured(DAY - timedelta(days=8), DAY - timedelta(days=8))
+    kept = serving.warehouse.read_metrics(DAY - timedelta(days=8), DAY - timedelta(days=8))
     told = kept.loc[kept["subject"] == "published"].set_index("metric")["value"]
     assert told["estimated_log_loss"] == pytest.approx(told["log_loss"], abs=0.08)
     assert "How good the estimates were" in page

@@ -453,11 +453,11 @@ def test_a_verified_copy_serves_while_the_server_is_down(shop: Shop, version: Mo
 def test_the_champion_is_remembered_for_when_the_server_is_down(
     shop: Shop, version: ModelVersion
 ) -> None:
-    assert down(shop.places).remembered() is None
+    assert down(shop.places).cached_champion() is None
 
-    shop.registry.remember(version)
+    shop.registry.cache_champion(version)
 
-    assert down(shop.places).remembered() == version
+    assert down(shop.places).cached_champion() == version
 
 
 @pytest.mark.parametrize(
@@ -472,12 +472,12 @@ def test_a_damaged_record_of_the_champion_is_refused_in_a_sentence(
     path.write_bytes(content)
 
     with pytest.raises(DataError, match=r"champion\.json: not a ModelVersion record"):
-        registry.remembered()
+        registry.cached_champion()
 
     path.unlink()
     path.mkdir()
     with pytest.raises(DataError, match=r"champion\.json: cannot be read"):
-        registry.remembered()
+        registry.cached_champion()
 
 
 @pytest.mark.usefixtures("impatient")

@@ -16,7 +16,7 @@ from pipelines.audit.repair import RepairContext, RepairStep, mend, plan
 from pipelines.audit.repair import repair as carry_out
 from pipelines.core.config import Paths
 from pipelines.core.errors import DataError, TemporaryError
-from pipelines.core.fault_injection import arm
+from pipelines.core.fault_injection import activate
 from pipelines.serving.publication import shared_by
 from tests.integration.small_night import DAY, Nights
 
@@ -66,10 +66,10 @@ def test_there_is_nothing_to_mend_in_a_whole_world(nights: Nights) -> None:
 def test_rows_of_a_run_that_died_are_removed_once_they_are_old(nights: Nights) -> None:
     before = nights.state()
     nights.run(TONIGHT + timedelta(days=1), ["ingest", "validate", "features"])
-    arm("publish.before_flip:error")
+    activate("publish.before_flip:error")
     with pytest.raises(TemporaryError):
         nights.run(TONIGHT + timedelta(days=1), ["score"])
-    arm(None)
+    activate(None)
 
     young, steps = repair(nights, timedelta(hours=6)), repair(nights)
 
@@ -385,4 +385,4 @@ def _current() -> str:
 @pytest.fixture(autouse=True)
 def nothing_armed() -> Iterator[None]:
     yield
-    arm(None)
+    activate(None)

@@ -84,15 +84,15 @@ def a_nights_work(url: str) -> SqlWarehouse:
         checksum=checksum(rows),
     )
     for _ in range(2):
-        warehouse.publish(run, rows, warehouse.claim(DAY))
+        warehouse.publish(run, rows, warehouse.acquire_token(DAY))
         warehouse.settle(
             rows[["event_key"]].assign(
                 day=DAY, label=1.0, excluded=None, known_at=datetime.now(UTC).replace(tzinfo=None)
             )
         )
         warehouse.append(LedgerEntry(version="1", before=None, actor="gate", reason="first"))
-        warehouse.measure(DAY, {"champion": {"auc": 0.6}})
-        warehouse.note([INCIDENT])
+        warehouse.write_metrics(DAY, {"champion": {"auc": 0.6}})
+        warehouse.upsert_incidents([INCIDENT])
         warehouse.quarantine(DAY, "flights", {"in_range(distance)": 1})
     return warehouse
 

@@ -299,7 +299,7 @@ def test_a_damaged_record_of_the_champion_leaves_it_to_the_baseline(
         raise DataError("champion.json: not a ModelVersion record; delete the file")
 
     serving.registry.down = True
-    monkeypatch.setattr(serving.registry, "remembered", damaged)
+    monkeypatch.setattr(serving.registry, "cached_champion", damaged)
 
     publication = serving.score()
 
@@ -393,7 +393,7 @@ def test_how_long_each_took_and_whether_it_answered_are_daily_metrics(serving: S
 
     serving.score()
 
-    told = serving.warehouse.measured(DAY, DAY).set_index(["subject", "metric"])["value"]
+    told = serving.warehouse.read_metrics(DAY, DAY).set_index(["subject", "metric"])["value"]
     assert (told["champion 2", "answered"], told["champion 2", "seconds"]) == (0.0, 1.5)
     assert (told["previous-champion 1", "answered"], told["baseline", "answered"]) == (1.0, 1.0)
 

@@ -15,7 +15,7 @@ import pytest
 from pipelines.adapters.dvc.versions import DvcVersions
 from pipelines.core.config import Paths
 from pipelines.core.errors import TemporaryError
-from pipelines.core.fault_injection import POINTS, arm
+from pipelines.core.fault_injection import POINTS, activate
 from tests.integration import learning
 from tests.integration.killing import Killer
 from tests.integration.small_night import DAY, STAGES, Nights
@@ -112,12 +112,12 @@ def test_a_night_of_learning_survives_a_failure_at_each_of_its_points(tmp_path: 
 def survive(stage: str, run: Callable[[], Made]) -> Made:
     """Fail a stage at each of its points, one after the other, then let it do its work."""
     for point in LEARNING[stage]:
-        fault = arm(f"{point}:error")
+        fault = activate(f"{point}:error")
         with pytest.raises(TemporaryError):
             run()
         assert fault is not None
         assert fault.fired == point
-    arm(None)
+    activate(None)
     return run()
 
 
@@ -129,10 +129,10 @@ def test_a_version_of_the_data_survives_a_failure_at_each_of_its_points(tmp_path
     (raw / "rows.parquet").write_bytes(b"rows")
     versions = DvcVersions(places)
     for point in sorted(point for point in POINTS if point.startswith("versions.")):
-        arm(f"{point}:error")
+        activate(f"{point}:error")
         with pytest.raises(TemporaryError):
             versions.record(DAY)
-    arm(None)
+    activate(None)
 
     version, _ = versions.record(DAY)
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.core.errors import GateRefused, UsageError
 from pipelines.core.records import LedgerEntry
-from pipelines.promotion.champion import current_champion, look, promote_by_hand, roll_back
+from pipelines.promotion.champion import current_champion, promote_by_hand, roll_back, sync_champion
 from tests.integration.serving import DAY, Serving
 
 
@@ -34,7 +34,7 @@ def last(serving: Serving) -> LedgerEntry:
 def test_a_move_in_mlflow_is_written_down_with_the_champion_before_it(serving: Serving) -> None:
     serving.registry.aliases["champion"] = "3"
 
-    throne = look(serving.registry, serving.warehouse)
+    throne = sync_champion(serving.registry, serving.warehouse)
 
     assert throne.champion is not None
     assert (throne.champion.version, throne.refusal) == ("3", None)
@@ -46,10 +46,10 @@ def test_a_move_in_mlflow_is_written_down_with_the_champion_before_it(serving: S
 def test_looking_again_changes_nothing(serving: Serving) -> None:
     for alias in ("3", "4"):
         serving.registry.aliases["champion"] = alias
-        look(serving.registry, serving.warehouse)
+        sync_champion(serving.registry, serving.warehouse)
         before = serving.warehouse.ledger()
 
-        again = look(serving.registry, serving.warehouse)
+        again = sync_champion(serving.registry, serving.warehouse)
 
         assert again.entry is None
         assert serving.warehouse.ledger() == before
@@ -58,7 +58,7 @@ def test_looking_again_changes_nothing(serving: Serving) -> None:
 def test_an_unproven_version_is_refused_where_a_person_sees_it(serving: Serving) -> None:
     serving.registry.aliases["champion"] = "4"
 
-    throne = look(serving.registry, serving.warehouse)
+    throne = sync_champion(serving.registry, serving.warehouse)
 
     assert throne.refusal == "it is not blessed for quality"
     assert throne.stand_in is not None
@@ -72,7 +72,7 @@ def test_a_version_whose_file_is_not_the_registered_one_is_refused(serving: Serv
     del serving.registry.models["3"]
     serving.registry.aliases["champion"] = "3"
 
-    assert "damaged" in (look(serving.registry, serving.warehouse).refusal or "")
+    assert "damaged" in (sync_champion(serving.registry, serving.warehouse).refusal or "")
     assert serving.score().model_version == "2"
 
 
@@ -91,10 +91,10 @@ def test_who_comes_back_from_a_refused_one_is_champion_without_a_new_entry(
     serving: Serving,
 ) -> None:
     serving.registry.aliases["champion"] = "4"
-    look(serving.registry, serving.warehouse)
+    sync_champion(serving.registry, serving.warehouse)
     serving.registry.aliases["champion"] = "2"
 
-    throne = look(serving.registry, serving.warehouse)
+    throne = sync_champion(serving.registry, serving.warehouse)
 
     assert throne.stand_in is None
     assert throne.entry is None

@@ -26,7 +26,7 @@ from pipelines.audit.repair import RepairContext, plan, repair
 from pipelines.audit.tags import tags_of
 from pipelines.commands.app import app
 from pipelines.core.records import FeatureTable
-from pipelines.promotion.champion import look, promote_by_hand, roll_back
+from pipelines.promotion.champion import promote_by_hand, roll_back, sync_champion
 from tests.integration.serving import judged
 from tests.integration.small_night import DAY, STAGES, FileVersions, Nights
 
@@ -62,7 +62,7 @@ def nights(tmp_path: Path) -> Nights:
     nights.registry.aliases["champion"] = "1"
     nights.run(TONIGHT)
     nights.registry.aliases["champion"] = "2"
-    look(nights.registry, nights.services["warehouse"]())
+    sync_champion(nights.registry, nights.services["warehouse"]())
     nights.run(TONIGHT, ["score"])
     assert nights.broken() == {}
     return nights
@@ -110,7 +110,7 @@ def run_stage(stage: str) -> Callable[[Nights, dict[str, Any]], None]:
 def promote(nights: Nights, options: dict[str, Any]) -> None:
     registry, warehouse = nights.registry, nights.services["warehouse"]()
     if options["version"] is None:
-        assert look(registry, warehouse).refusal is None
+        assert sync_champion(registry, warehouse).refusal is None
     else:
         promote_by_hand(options["version"], options["reason"], registry, warehouse)
 

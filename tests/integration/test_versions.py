@@ -30,7 +30,7 @@ from pipelines.core.errors import (
     TemporaryError,
     UsageError,
 )
-from pipelines.core.fault_injection import POINTS, arm
+from pipelines.core.fault_injection import POINTS, activate
 from tests.integration.interleaving import every_order
 from tests.integration.killing import Killer
 
@@ -215,11 +215,11 @@ def test_two_nights_at_once_are_both_versioned(places: Paths) -> None:
 
 def test_somebody_who_moves_the_branch_meanwhile_is_not_overwritten(places: Paths) -> None:
     branch = Branch(places.root, "data")
-    first = branch.grow(None, {"a": "1"}, "one")
-    second = branch.grow(first, {"b": "2"}, "two")
+    first = branch.commit(None, {"a": "1"}, "one")
+    second = branch.commit(first, {"b": "2"}, "two")
 
-    assert branch.grow(first, {"c": "3"}, "late") is None
-    assert branch.grow(None, {"c": "3"}, "later") is None
+    assert branch.commit(first, {"c": "3"}, "late") is None
+    assert branch.commit(None, {"c": "3"}, "later") is None
     assert branch.tip() == second
 
 
@@ -430,7 +430,7 @@ CHECKOUT = sorted(point for point in POINTS if point.startswith("checkout."))
 
 
 def check_out(places: Paths, version: str, fault: str) -> None:
-    arm(fault)
+    activate(fault)
     DvcVersions(places).checkout(version, places.data / "raw")
 
 

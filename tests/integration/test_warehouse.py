@@ -60,7 +60,7 @@ def publish(
     url: str, predictions: pd.DataFrame, run_id: str = "run-1", token: int | None = None
 ) -> tuple[str, bool]:
     warehouse = SqlWarehouse(url)
-    token = warehouse.claim(DAY) if token is None else token
+    token = warehouse.acquire_token(DAY) if token is None else token
     return warehouse.publish(a_run(predictions, run_id), predictions, token)
 
 
@@ -134,7 +134,7 @@ def test_going_back_to_an_earlier_run_moves_the_pointer_only(url: str) -> None:
 
 def test_who_was_overtaken_cannot_publish(url: str) -> None:
     warehouse = SqlWarehouse(url)
-    slow, quick = warehouse.claim(DAY), warehouse.claim(DAY)
+    slow, quick = warehouse.acquire_token(DAY), warehouse.acquire_token(DAY)
     publish(url, some_predictions(level=0.5), "quick", quick)
 
     with pytest.raises(BusyError, match=r"run quick was published since"):
@@ -146,7 +146,7 @@ def test_who_was_overtaken_cannot_publish(url: str) -> None:
 def test_who_found_all_well_overtakes_too(url: str) -> None:
     warehouse = SqlWarehouse(url)
     publish(url, some_predictions(level=0.5), "run-1")
-    slow, quick = warehouse.claim(DAY), warehouse.claim(DAY)
+    slow, quick = warehouse.acquire_token(DAY), warehouse.acquire_token(DAY)
     publish(url, some_predictions(level=0.5), "run-1", quick)
 
     with pytest.raises(BusyError):
@@ -156,8 +156,8 @@ def test_who_found_all_well_overtakes_too(url: str) -> None:
 def test_tokens_of_a_day_only_grow(url: str) -> None:
     warehouse = SqlWarehouse(url)
 
-    assert [warehouse.claim(DAY) for _ in range(3)] == [1, 2, 3]
-    assert warehouse.claim(date(2013, 10, 2)) == 1
+    assert [warehouse.acquire_token(DAY) for _ in range(3)] == [1, 2, 3]
+    assert warehouse.acquire_token(date(2013, 10, 2)) == 1
 
 
 def test_a_day_without_events_is_published_as_such(url: str) -> None:
@@ -317,7 +317,7 @@ class DiesBeforePublishing(SqlWarehouse):
 def _die_before_publishing(url: str) -> None:
     predictions = some_predictions()
     warehouse = DiesBeforePublishing(url)
-    warehouse.publish(a_run(predictions), predictions, warehouse.claim(DAY))
+    warehouse.publish(a_run(predictions), predictions, warehouse.acquire_token(DAY))
 
 
 def _die_while_staging(url: str) -> None:
@@ -520,11 +520,11 @@ def test_of_two_promotions_at_once_the_ledger_says_who_was_champion_between(url:
 
 def test_a_metric_measured_again_takes_the_place_of_the_first(url: str) -> None:
     warehouse = SqlWarehouse(url)
-    warehouse.measure(DAY, {"champion 1": {"auc": 0.5, "brier": 0.2}})
+    warehouse.write_metrics(DAY, {"champion 1": {"auc": 0.5, "brier": 0.2}})
 
-    warehouse.measure(DAY, {"champion 1": {"auc": 0.7}})
+    warehouse.write_metrics(DAY, {"champion 1": {"auc": 0.7}})
 
-    kept = warehouse.measured(DAY, DAY)
+    kept = warehouse.read_metrics(DAY, DAY)
     assert kept["metric"].tolist() == ["auc", "brier"]
     assert kept["value"].tolist() == [0.7, 0.2]
 
@@ -533,9 +533,9 @@ def test_a_metric_is_kept_with_its_interval(url: str) -> None:
     warehouse = SqlWarehouse(url)
     span = Interval(low=0.4, mid=0.5, high=0.7)
 
-    warehouse.measure(DAY, {"champion 1": {"auc": span, "brier": 0.2}})
+    warehouse.write_metrics(DAY, {"champion 1": {"auc": span, "brier": 0.2}})
 
-    kept = warehouse.measured(DAY, DAY).set_index("metric")
+    kept = warehouse.read_metrics(DAY, DAY).set_index("metric")
     assert kept.loc["auc", ["low", "value", "high"]].tolist() == [0.4, 0.5, 0.7]
     assert kept.loc["brier", ["low", "high"]].isna().all()
 
@@ -555,7 +555,7 @@ def test_an_incident_is_kept_until_it_ends_and_told_by_subject_and_first_day(url
     other = first.model_copy(update={"subject": "drift wind"})
 
     for found in ([first, other], [longer], []):
-        warehouse.note(found)
+        warehouse.upsert_incidents(found)
 
     assert warehouse.incidents(DAY) == [longer, other]
     assert warehouse.incidents(DAY + timedelta(days=1)) == [longer]
@@ -563,7 +563,7 @@ def test_an_incident_is_kept_until_it_ends_and_told_by_subject_and_first_day(url
 
 def test_a_metric_that_is_no_number_is_refused(url: str) -> None:
     with pytest.raises(DataError, match="auc of champion"):
-        SqlWarehouse(url).measure(DAY, {"champion": {"auc": float("nan")}})
+        SqlWarehouse(url).write_metrics(DAY, {"champion": {"auc": float("nan")}})
 
 
 def test_the_quarantine_log_tells_of_the_last_judgement(url: str) -> None:

@@ -118,7 +118,7 @@ def test_the_import_of_the_libraries_is_not_taken_from_a_models_time(
     monkeypatch.setattr(time, "monotonic", lambda: clock() + passed[0])
 
     with closing(workers):
-        workers.expect()
+        workers.prewarm()
         (parent,) = processes() - before
         parent.suspend()
         with workers.ask([asked]) as replies:
@@ -139,7 +139,7 @@ def test_libraries_that_are_never_imported_are_told_after_a_time_of_their_own(
     monkeypatch.setattr("pipelines.adapters.workers.pool.READY_SECONDS", 0.2)
 
     with closing(workers):
-        workers.expect()
+        workers.prewarm()
         (parent,) = processes() - before
         parent.suspend()
         with workers.ask([asked]) as replies:
@@ -302,7 +302,7 @@ def test_models_that_are_asked_one_after_the_other_import_once(tmp_path: Path, t
 def test_workers_that_nobody_has_any_more_leave_no_process() -> None:
     before = processes()
     workers = ProcessWorkers(600, 8)
-    workers.expect()
+    workers.prewarm()
     begun = processes() - before
 
     del workers

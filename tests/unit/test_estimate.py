@@ -17,7 +17,7 @@ from pipelines.metrics.performance_estimation import (
 )
 from pipelines.metrics.task import BINARY, REGRESSION
 from pipelines.monitoring.expected_quality import Reconciled, estimate_day, reconcile
-from pipelines.monitoring.quality import measure, middle
+from pipelines.monitoring.quality import measure, point_estimate
 from pipelines.problem.value import value
 
 DAY = date(2013, 10, 1)
@@ -30,7 +30,7 @@ def ended(chance: np.ndarray, seed: int) -> np.ndarray:
 
 def came(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     found = measure(pd.DataFrame({"score": scores, "label": labels}), value, BINARY)
-    return {name: middle(amount) for name, amount in found.items()}
+    return {name: point_estimate(amount) for name, amount in found.items()}
 
 
 def test_calibrated_scores_tell_their_own_quality() -> None:

@@ -10,14 +10,14 @@ import pytest
 import pipelines
 from pipelines.cli import main
 from pipelines.core.errors import ConfigError, TemporaryError
-from pipelines.core.fault_injection import POINTS, VARIABLE, arm, parse_fault, reach
+from pipelines.core.fault_injection import POINTS, VARIABLE, activate, fault_point, parse_fault
 from pipelines.core.files import write_whole
 
 
 def test_the_list_of_points_is_that_of_the_code() -> None:
     code = "".join(path.read_text() for path in Path(pipelines.__file__).parent.rglob("*.py"))
 
-    reached = set(re.findall(r"""reach\("([a-z_.]+)"\)""", code))
+    reached = set(re.findall(r"""fault_point\("([a-z_.]+)"\)""", code))
 
     assert reached == POINTS
 
@@ -49,36 +49,36 @@ def test_a_command_with_an_unknown_point_ends_with_exit_78(
 
 
 def test_a_point_fails_the_time_that_was_asked_for_and_only_then() -> None:
-    fault = arm("files.before_write:error:2")
+    fault = activate("files.before_write:error:2")
     try:
-        reach("files.before_write")
-        reach("files.before_sync")
+        fault_point("files.before_write")
+        fault_point("files.before_sync")
         with pytest.raises(TemporaryError, match=r"files\.before_write"):
-            reach("files.before_write")
-        reach("files.before_write")
+            fault_point("files.before_write")
+        fault_point("files.before_write")
     finally:
-        arm(None)
+        activate(None)
 
     assert fault is not None
     assert fault.met == {"files.before_write": 3, "files.before_sync": 1}
 
 
 def test_points_that_are_off_do_nothing() -> None:
-    arm(None)
+    activate(None)
 
     for point in POINTS:
-        reach(point)
+        fault_point(point)
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     write_whole(path, b"old")
-    arm("files.before_sync:enospc")
+    activate("files.before_sync:enospc")
     try:
         with pytest.raises(TemporaryError, match="No space left"):
             write_whole(path, b"new")
     finally:
-        arm(None)
+        activate(None)
 
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
@@ -88,23 +88,23 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -
 def test_whatever_fails_the_file_is_the_old_or_the_new_one(point: str, tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     write_whole(path, b"old")
-    arm(f"{point}:error")
+    activate(f"{point}:error")
     try:
         with pytest.raises(TemporaryError):
             write_whole(path, b"new")
     finally:
-        arm(None)
+        activate(None)
 
     assert path.read_bytes() == (b"new" if point == "files.before_folder_sync" else b"old")
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path) -> None:
-    fault = arm("any:delay:999")
+    fault = activate("any:delay:999")
     try:
         write_whole(tmp_path / "record.json", b"new")
     finally:
-        arm(None)
+        activate(None)
 
     assert fault is not None
     order = ["before_write", "before_sync", "before_rename", "before_folder_sync"]

@@ -111,7 +111,7 @@ def test_what_was_resolved_and_comes_back_is_told_again() -> None:
 
 def test_what_nobody_was_told_has_no_day_on_which_it_was() -> None:
     doors: Any = (
-        SimpleNamespace(incidents=lambda _: [], note=lambda _: None),
+        SimpleNamespace(incidents=lambda _: [], upsert_incidents=lambda _: None),
         SimpleNamespace(tell=lambda *_: False),
     )
 

@@ -14,7 +14,7 @@ from pipelines.monitoring.quality import (
     calibration,
     daily_quality,
     measure,
-    middle,
+    point_estimate,
     score_metrics,
 )
 
@@ -70,8 +70,8 @@ def test_every_day_is_measured_for_what_was_published_and_for_every_contender() 
         (NEXT, "baseline"),
     ]
     assert found[DAY, "published"] == found[DAY, "champion 3"]
-    assert middle(found[DAY, "champion 3"]["auc"]) == 1.0
-    assert middle(found[DAY, "baseline"]["auc"]) == 0.5
+    assert point_estimate(found[DAY, "champion 3"]["auc"]) == 1.0
+    assert point_estimate(found[DAY, "baseline"]["auc"]) == 0.5
     assert found[NEXT, "baseline"]["events"] == 1.0
 
 

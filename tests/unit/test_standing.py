@@ -12,7 +12,7 @@ from pipelines.core.records import Interval
 from pipelines.metrics.task import BINARY
 from pipelines.monitoring.alerts import find_betters
 from pipelines.monitoring.comparison import ContenderComparison, shares, standings
-from pipelines.monitoring.quality import middle
+from pipelines.monitoring.quality import point_estimate
 from pipelines.monitoring.slices import find_slices
 from pipelines.problem.value import value
 from pipelines.promotion.champion import Ways
@@ -119,7 +119,7 @@ def test_a_days_numbers_are_told_under_the_window_they_are_of() -> None:
 
     named = table["canary 0"].named(28)
 
-    assert middle(named["gain_log_loss_28d"]) < 0
+    assert point_estimate(named["gain_log_loss_28d"]) < 0
     assert named["events_28d"] == 14 * PER_DAY
 
 

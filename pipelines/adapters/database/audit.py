@@ -144,7 +144,7 @@ class SqlBooks:
             _restore(self._database, connection, day, move)
             run = _runs(connection, day)[run_id]
         if run_id != move["run_id"]:
-            token = publishing.claim(self._database, day)
+            token = publishing.acquire_token(self._database, day)
             publishing.audit(self._database, run, self._bounds)
             publishing.move(self._database, run, token, instead_of=move["run_id"])
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.masking import MASK, mask, secrets_in_url
 
 WAIT_SECONDS = 30  # for a lock that somebody else holds
@@ -72,7 +72,7 @@ def _limits(url: URL) -> dict[str, Any]:
 
 
 def _on_statement(*_: object) -> None:
-    reach("database.before_statement")
+    fault_point("database.before_statement")
 
 
 def _on_connect(connection: Any, _record: object) -> None:

@@ -15,7 +15,7 @@ from pipelines.adapters.database import migration
 from pipelines.adapters.database.connection import hide, open_engine, parse_url, shown
 from pipelines.core.config import EXPERIMENTS_SCHEMA
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 
 MISCONFIGURED = ("authentication failed", "does not exist", "permission denied", "not a database")
 
@@ -70,9 +70,9 @@ class Database:
             with connection.begin():
                 yield connection
                 if writes:
-                    reach("database.before_commit")
+                    fault_point("database.before_commit")
             if writes:
-                reach("database.after_commit")
+                fault_point("database.after_commit")
 
     def _prepare(self) -> None:
         """Bring the tables up to date; refuse those of a newer program."""

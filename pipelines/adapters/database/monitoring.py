@@ -16,7 +16,9 @@ from pipelines.core.errors import DataError
 from pipelines.core.records import Amount, Incident, Interval
 
 
-def measure(database: Database, day: date, metrics: Mapping[str, Mapping[str, Amount]]) -> None:
+def write_metrics(
+    database: Database, day: date, metrics: Mapping[str, Mapping[str, Amount]]
+) -> None:
     """Keep metrics by subject and name; raises DataError when one of them is no number."""
     rows = []
     for subject, amounts in metrics.items():
@@ -37,7 +39,7 @@ def measure(database: Database, day: date, metrics: Mapping[str, Mapping[str, Am
             connection.execute(replacing, rows)
 
 
-def measured(
+def read_metrics(
     database: Database, first: date, last: date, subjects: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Kept metrics, all or of these subjects, in the order of their key: day, subject, metric, value, low, high."""
@@ -65,7 +67,7 @@ def incidents(database: Database, since: date) -> list[Incident]:
         return [Incident(**row) for row in connection.execute(query).mappings()]
 
 
-def note(database: Database, found: Sequence[Incident]) -> None:
+def upsert_incidents(database: Database, found: Sequence[Incident]) -> None:
     """Keep incidents by subject and first day."""
     adding = database.insert(incident)
     changing = set(Incident.model_fields) - {"subject", "first_day"}

@@ -27,7 +27,7 @@ from pipelines.adapters.database.tables import (
     scoring_run,
 )
 from pipelines.core.errors import BusyError, DataError, TemporaryError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import ScoringRun
 from pipelines.data.fingerprint import checksum
 from pipelines.metrics.task import Bounds
@@ -44,7 +44,7 @@ IDENTITY = (  # of a run: what else is kept of it may differ from one night to t
 COLUMNS = ("day", "run_id", "contender", "event_key", "model_version", "score", "answers")
 
 
-def claim(database: Database, day: date) -> int:
+def acquire_token(database: Database, day: date) -> int:
     """A token for the day, larger than every one given out before."""
     adding = database.insert(fence).values(day=day, token=1)
     with database.write() as connection:
@@ -69,10 +69,10 @@ def publish(
         begun = _begun(database, staged)
         if begun is None:
             continue
-        reach("publish.before_audit")
+        fault_point("publish.before_audit")
         try:
             audit(database, staged, bounds)
-            reach("publish.before_flip")
+            fault_point("publish.before_flip")
             return staged.run_id, move(database, staged, token, begun=begun)
         except DataError:
             if begun == _begun(database, staged):
@@ -309,7 +309,7 @@ def _is_begun(connection: Connection, run: ScoringRun) -> bool:
 
 def _batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     for start in range(0, len(rows), BATCH_ROWS):
-        reach("publish.before_batch")
+        fault_point("publish.before_batch")
         yield rows.iloc[start : start + BATCH_ROWS]
 
 

@@ -24,7 +24,7 @@ from pipelines.adapters.database.tables import (
     scoring_run,
 )
 from pipelines.core.errors import DataError, GateRefused
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import (
     Amount,
     BlessingEntry,
@@ -56,9 +56,9 @@ class SqlWarehouse:
         """Keep the columns that name an event; raises ConfigError when those that are kept are others."""
         keeping.agree(self._database, key)
 
-    def claim(self, day: date) -> int:
+    def acquire_token(self, day: date) -> int:
         """A token for publishing the day: whoever claims later overtakes whoever claimed earlier."""
-        return publishing.claim(self._database, day)
+        return publishing.acquire_token(self._database, day)
 
     def publish(self, run: ScoringRun, predictions: pd.DataFrame, token: int) -> tuple[str, bool]:
         """Stage, audit and publish a day's predictions: (run id that is published, whether it is new)."""
@@ -67,12 +67,14 @@ class SqlWarehouse:
                 f"predictions {run.day}: the rows of run {run.run_id} are not those of its checksum; "
                 f"run score again"
             )
-        reach("publish.before_stage")
+        fault_point("publish.before_stage")
         published = publishing.publish(self._database, run, predictions, token, self._bounds)
-        reach("publish.after_flip")
+        fault_point("publish.after_flip")
         return published
 
-    def keep(self, run: ScoringRun, token: int, fared: Sequence[ContenderResult]) -> None:
+    def save_contender_scores(
+        self, run: ScoringRun, token: int, fared: Sequence[ContenderResult]
+    ) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""
         keeping.keep_fared(self._database, run, token, fared)
 
@@ -101,7 +103,7 @@ class SqlWarehouse:
 
     def roll_back(self, day: date) -> ScoringRun:
         """Point the day to the run that was published before the present one; no score is computed."""
-        token = self.claim(day)
+        token = self.acquire_token(day)
         before = publishing.run_before(self._database, day)
         run = self._run(scoring_run.c.run_id == before) if before else None
         if run is None:
@@ -171,7 +173,7 @@ class SqlWarehouse:
             index_elements=[outcome.c.day, outcome.c.event_key],
             set_={name: adding.excluded[name] for name in facts},
         )
-        reach("settle.before_write")
+        fault_point("settle.before_write")
         with self._database.write(alone="settling") as connection:
             kept = connection.execute(select(outcome).where(outcome.c.day.in_(days)))
             known = {row["event_key"]: dict(row) for row in kept.mappings()}
@@ -219,23 +221,23 @@ class SqlWarehouse:
         columns = [ledger.c[name] for name in LedgerEntry.model_fields]
         return [LedgerEntry(**row) for row in self._rows(select(*columns).order_by(ledger.c.entry))]
 
-    def measure(self, day: date, metrics: Mapping[str, Mapping[str, Amount]]) -> None:
+    def write_metrics(self, day: date, metrics: Mapping[str, Mapping[str, Amount]]) -> None:
         """Keep a day's metrics by subject and name, in place of those that are there."""
-        watching.measure(self._database, day, metrics)
+        watching.write_metrics(self._database, day, metrics)
 
-    def measured(
+    def read_metrics(
         self, first: date, last: date, subjects: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """Kept metrics, all or of these subjects, with low and high of those with an interval."""
-        return watching.measured(self._database, first, last, subjects)
+        return watching.read_metrics(self._database, first, last, subjects)
 
     def incidents(self, since: date) -> list[Incident]:
         """What was out of order on a day since then, or later, oldest first."""
         return watching.incidents(self._database, since)
 
-    def note(self, incidents: Sequence[Incident]) -> None:
+    def upsert_incidents(self, incidents: Sequence[Incident]) -> None:
         """Keep incidents, in place of what was kept of them."""
-        watching.note(self._database, incidents)
+        watching.upsert_incidents(self._database, incidents)
 
     def quarantine(self, day: date, table: str, counts: Mapping[str, int]) -> None:
         """Keep how many rows of a partition each rule put aside, in place of what was kept of it."""

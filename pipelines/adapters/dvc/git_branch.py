@@ -77,7 +77,7 @@ class Branch:
         told = self._run(["log", "--first-parent", "--format=%H %cI", tip, "--", path]).decode()
         return [(commit, when) for commit, when in (line.split() for line in told.splitlines())]
 
-    def grow(self, before: str | None, files: Mapping[str, str], message: str) -> str | None:
+    def commit(self, before: str | None, files: Mapping[str, str], message: str) -> str | None:
         """Commit files on top of `before`; the new commit, or None if the branch moved meanwhile."""
         if self._call(["symbolic-ref", "-q", "HEAD"]).stdout.decode().strip() == self._ref:
             raise ConfigError(

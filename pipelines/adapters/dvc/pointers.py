@@ -110,7 +110,7 @@ class GitPointers:
             if kept is not None and newest == kept:
                 return self._where(self._branch.history(NEWEST)[0][0])
             files = _files(pointer, kept, self._config)
-            commit = self._branch.grow(tip, files, message)
+            commit = self._branch.commit(tip, files, message)
             if commit is not None:
                 return self._where(commit)
         raise self._branch.busy()

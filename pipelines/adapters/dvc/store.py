@@ -16,7 +16,7 @@ from typing import Any
 from pipelines.adapters.dvc.pointers import Pointer, read_pointer
 from pipelines.adapters.dvc.snapshot import take_snapshot
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 
 PATIENCE = 200  # times 3 seconds that DVC waits for its lock
 
@@ -67,7 +67,7 @@ class DvcStore:
             take_snapshot(folder, self.snapshot)
             (stage,) = repo.add(str(self.snapshot), relink=False)
             wanted = stage.get_used_objs()[None]
-            reach("versions.before_push")
+            fault_point("versions.before_push")
             if repo.cloud.push(wanted).failed:
                 raise TemporaryError(
                     f"{self._where}: did not take all of data/raw; run the same command again"

@@ -14,10 +14,10 @@ from uuid import uuid4
 from pipelines.adapters.dvc.pointers import Pointer, Pointers, open_pointers
 from pipelines.adapters.dvc.remote import dvc_config, find_remote
 from pipelines.adapters.dvc.store import DvcStore
-from pipelines.adapters.lake.sharing import BEFORE, alone, put_back
+from pipelines.adapters.lake.sharing import BEFORE, exclusive, put_back
 from pipelines.core.config import Paths
 from pipelines.core.errors import UsageError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 
 
 class DvcVersions:
@@ -31,11 +31,11 @@ class DvcVersions:
     def record(self, day: date) -> tuple[str, str]:
         """Version everything in data/raw, push it, keep the pointer: (version, where it is kept)."""
         with self._store.alone():
-            reach("versions.before_keep")
+            fault_point("versions.before_keep")
             pointer = self._store.keep(self._raw)
-            reach("versions.before_pointer")
+            fault_point("versions.before_pointer")
             kept = self._keep(pointer, day.isoformat())
-        reach("versions.after_pointer")
+        fault_point("versions.after_pointer")
         return pointer.version, kept
 
     def log(self) -> list[dict[str, str]]:
@@ -81,20 +81,20 @@ class DvcVersions:
 
         Nobody else writes meanwhile. Cut short, it is undone by whoever comes next (sharing.py).
         """
-        with alone(self._places.data):
+        with exclusive(self._places.data):
             put_back(self._places.data)
             if self._raw.exists():
-                reach("checkout.before_keep")
+                fault_point("checkout.before_keep")
                 self._keep(self._store.keep(self._raw), "")
-                reach("checkout.before_aside")
+                fault_point("checkout.before_aside")
                 self._raw.replace(before)
             try:
-                reach("checkout.before_exchange")
+                fault_point("checkout.before_exchange")
                 restored.replace(self._raw)
             except OSError:
                 before.replace(self._raw)
                 raise
-        reach("checkout.before_clean")
+        fault_point("checkout.before_clean")
         shutil.rmtree(before.parent)
 
     def _keep(self, pointer: Pointer, day: str) -> str:

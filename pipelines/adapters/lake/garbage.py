@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pipelines.adapters.lake.checksums import sha256_of
 from pipelines.adapters.lake.manifests import MANIFEST, Manifest
-from pipelines.adapters.lake.sharing import EXCHANGE, alone, is_torn
+from pipelines.adapters.lake.sharing import EXCHANGE, exclusive, is_torn
 from pipelines.core.config import Paths
 from pipelines.core.errors import TemporaryError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import Partition
 
 BESIDE = re.compile(r"\..+\.[0-9a-f]{32}")  # as core/files.py names what is not whole yet
@@ -55,18 +55,18 @@ class Folders:
 
     def sweep(self, wanted: Collection[Path], age: timedelta, models: Collection[str]) -> None:
         """Remove what is litter still, of these: nobody writes meanwhile, and names it."""
-        with alone(self._places.data):
+        with exclusive(self._places.data):
             still = [path for path, _ in self.litter(age, models)]
             for path in still:
                 if path in wanted:
-                    reach("attic.before_remove")
+                    fault_point("attic.before_remove")
                     self._remove(path)
 
     def discard(self, path: Path, sha256: str) -> None:
         """Remove a damaged file, unless somebody has made it again meanwhile."""
-        with alone(self._places.data):
+        with exclusive(self._places.data):
             if path.is_file() and sha256_of(path) != sha256:
-                reach("attic.before_remove")
+                fault_point("attic.before_remove")
                 self._remove(path)
 
     def _remove(self, path: Path) -> None:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from pipelines.adapters.lake.sharing import finish_exchange, is_torn
 from pipelines.core.errors import DataError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.files import read_regular, write_if_possible, write_whole
 from pipelines.core.records import Partition, Record
 
@@ -80,9 +80,9 @@ class Manifests:
             nights = [one.night for one in (*before[-1:], partition) if one.night]
             update = {"revision": len(before), "night": max(nights, default=None)}
             current = partition.model_copy(update=update)
-            reach("lake.before_manifest")
+            fault_point("lake.before_manifest")
             write_whole(path, Manifest(revisions=(*before, current)).to_json().encode())
-        reach("lake.after_manifest")
+        fault_point("lake.after_manifest")
         return current
 
     def _days(self, dataset: str, first: date, last: date) -> list[date]:

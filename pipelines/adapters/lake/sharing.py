@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.core.errors import BusyError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 
 PAUSE_SECONDS = 0.02
 PATIENCE_SECONDS = 600.0
@@ -32,7 +32,7 @@ def among_writers(data: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(data: Path) -> Iterator[None]:
+def exclusive(data: Path) -> Iterator[None]:
     """While this lasts nobody else writes or removes. Raises BusyError as `among_writers`."""
     with _held(data, fcntl.LOCK_EX):
         yield
@@ -45,7 +45,7 @@ def is_torn(data: Path) -> bool:
 
 def finish_exchange(data: Path) -> None:
     """Put back what an exchange that was cut short has set aside; one that is under way is waited for."""
-    with alone(data):
+    with exclusive(data):
         put_back(data)
 
 
@@ -69,7 +69,7 @@ def _held(data: Path, kind: int) -> Iterator[None]:
                 fcntl.flock(handle, kind | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                reach("sharing.waits")
+                fault_point("sharing.waits")
             if time.monotonic() > give_up:
                 raise BusyError(
                     f"{data}: another command has held it for {PATIENCE_SECONDS / 60:.0f} minutes; "

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError, RegistryAway, TemporaryError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.masking import mask
 
 DATABASES = ("postgresql", "mysql", "mssql", "oracle")  # with their driver installed
@@ -28,7 +28,7 @@ def answering(places: Paths) -> Iterator[None]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        reach("registry.before_call")
+        fault_point("registry.before_call")
         yield
     except (MlflowException, SQLAlchemyError, OSError, TemporaryError) as error:
         # Masked before it is cut: half a URL is not known as one any more.

@@ -23,7 +23,7 @@ from pipelines.adapters.mlflow.versions import facts_of, keep_version, read_fact
 from pipelines.audit.tags import TAG_LENGTH
 from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.files import read_regular, scratch_folder, write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.define.problem import Problem
@@ -108,7 +108,7 @@ class MlflowRegistry:
                 found[0] if found else keep_version(client, self._name, run_id, fitted)
             )
 
-    def facts(self, run_id: str) -> Mapping[str, str] | None:
+    def run_params(self, run_id: str) -> Mapping[str, str] | None:
         """What a run tells of itself: its parameters and tags; None when there is no such run."""
         from mlflow.exceptions import MlflowException
 
@@ -160,21 +160,21 @@ class MlflowRegistry:
         """Write what is known of a version's blessings on it, where a person sees it in the MLflow UI."""
         with answering(self._places):
             for name, value in tags.items():
-                reach("registry.before_blessing")
+                fault_point("registry.before_blessing")
                 self._client.set_model_version_tag(self._name, version, name, value)
 
-    def tell(self, version: str, what: str) -> None:
+    def annotate(self, version: str, what: str) -> None:
         """Write what became of a version as champion on it, where a person sees it in the MLflow UI."""
         with answering(self._places):
             self._client.set_model_version_tag(
                 self._name, version, "redeye.champion", what[:TAG_LENGTH]
             )
 
-    def remember(self, champion: ModelVersion) -> None:
+    def cache_champion(self, champion: ModelVersion) -> None:
         """Keep, beside the registry, who is champion: for when it does not answer."""
         write_whole(self._last, champion.to_json().encode())
 
-    def remembered(self) -> ModelVersion | None:
+    def cached_champion(self) -> ModelVersion | None:
         """Who was champion when the registry answered last. Raises DataError for a damaged record."""
         path = self._last
         try:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines.adapters.mlflow.models import HELD_OUT, write_folder
 from pipelines.adapters.mlflow.runs import measure
 from pipelines.audit.tags import SHOWN, learned_tags
-from pipelines.core.fault_injection import reach
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.files import scratch_folder
 from pipelines.core.masking import mask
 from pipelines.core.records import Learned, ModelVersion
@@ -51,7 +51,7 @@ def keep_version(client: Any, name: str, run_id: str, fitted: Fitted) -> Any:
     client.finalize_logged_model(logged.model_id, "READY")
     grouped = {f"{model.name}/{metric}": number for metric, number in fitted.metrics.items()}
     measure(client, run_id, grouped, logged.model_id)
-    reach("registry.before_version")
+    fault_point("registry.before_version")
     version = client.create_model_version(
         name,
         source=logged.artifact_location,
@@ -63,7 +63,7 @@ def keep_version(client: Any, name: str, run_id: str, fitted: Fitted) -> Any:
             f"events up to {model.trained_until}; judged by a fit up to {held_out.trained_until}."
         ),
     )
-    reach("registry.after_version")
+    fault_point("registry.after_version")
     # What MLflow's own way of registering writes, so that its UI links the two.
     link = json.dumps([{"name": name, "version": version.version}])
     client.set_logged_model_tags(logged.model_id, {"mlflow.modelVersions": link})

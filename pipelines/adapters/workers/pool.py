@@ -106,7 +106,7 @@ class ProcessWorkers:
         self._end: Callable[[], object] = lambda: None
         self._asked = 0
 
-    def expect(self) -> None:
+    def prewarm(self) -> None:
         """Import already what models need. What is never asked ends with this process: its stdin closes."""
         if self._parent is None or self._parent.process.poll() is not None:
             self.close()
@@ -131,7 +131,7 @@ class ProcessWorkers:
         if not questions:
             yield iter(())
             return
-        self.expect()
+        self.prewarm()
         parent = self._parent
         assert parent is not None  # noqa: S101  for the type checker: it was just started
         with scratch_folder() as scratch:
