@@ -113,7 +113,7 @@ def land(data: Path, n_days: int) -> None:
 
 
 def night(data: Path, day: date) -> FeatureTable:
-    params = FeatureParams(engine="duckdb", memory_limit_gb=4.0, history_days=364)
+    params = FeatureParams(engine="duckdb", memory_limit_gb=4.0, training_days=364)
     validation = Validation(day=day, passed=True, reason="", checks=(), findings=())
     engine = DuckEngine(4.0, data / "spill")
     return features(day, params, PROBLEM, validation, LocalLake(data), engine, Easy())

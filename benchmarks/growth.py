@@ -86,7 +86,7 @@ def grown(rows: pa.Table, times: int) -> pa.Table:
 
 def measure(data: Path, n_days: int, memory_gb: float) -> dict[str, float]:
     day = PROBLEM.first_day + timedelta(days=n_days - 1)
-    params = FeatureParams(engine="duckdb", memory_limit_gb=memory_gb, history_days=364)
+    params = FeatureParams(engine="duckdb", memory_limit_gb=memory_gb, training_days=364)
     validation = Validation(day=day, passed=True, reason="", checks=(), findings=())
     engine = DuckEngine(memory_gb, data / "spill")
     started = time.perf_counter()

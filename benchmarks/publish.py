@@ -139,7 +139,7 @@ def ours(day: date, schedule: list[str]) -> None:
 
     settle_in()
     redeye = open_redeye(os.environ)
-    redeye.night(day, {"score": {"schedule": schedule}}).run("score")
+    redeye.night(day, {"score": {"fallback_order": schedule}}).run("score")
     gc.freeze()  # as the command does
 
 

@@ -45,29 +45,29 @@ class Section(BaseModel):
 
 class IngestParams(Section):
     history_days: Days
-    corrections_days: Days
+    refetch_days: Days
 
 
 class ValidateParams(Section):
-    quarantine_budget: Share
+    max_quarantined_share: Share
 
 
 class FeatureParams(Section):
     engine: Literal["duckdb", "spark"]
     memory_limit_gb: Gigabytes
-    history_days: Days
+    training_days: Days
 
 
 class TrainParams(Section):
     seed: Seed
     test_days: Days
-    gap_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
+    embargo_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
     recalibration_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
     threads: Annotated[int, Field(ge=0, le=1024)]
 
 
 class EvaluateParams(Section):
-    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]
     seed: Seed
     max_feature_auc: Annotated[float, Field(gt=0.5, le=1)]
     max_day_correlation: Annotated[float, Field(gt=0, le=1)]
@@ -89,9 +89,9 @@ class PromoteParams(Section):
 class ScoreParams(Section):
     deadline_seconds: Annotated[float, Field(gt=0, le=86_400)]
     memory_limit_gb: Gigabytes
-    rollout: Share
+    challenger_share: Share
     model: Annotated[str, Field(pattern=r"^(current|[1-9][0-9]{0,8})$")]
-    schedule: Annotated[
+    fallback_order: Annotated[
         list[Literal["champion", "previous-champion", "canary", "baseline"]], Field(min_length=1)
     ]
     republish: bool
@@ -103,10 +103,23 @@ class SettleParams(Section):
 
 class MonitorParams(Section):
     lookback_days: Annotated[int, Field(ge=2, le=MOST_DAYS)]
-    psi_alert: Limit
+    psi_threshold: Limit
     psi_days: Days
-    lost_alert: Annotated[float, Field(gt=0, le=1)]
+    max_skill_loss: Annotated[float, Field(gt=0, le=1)]
     alerts_per_week: Annotated[int, Field(ge=0, le=1000)]
+
+
+RENAMED = {
+    "ingest.corrections_days": "refetch_days",
+    "validate.quarantine_budget": "max_quarantined_share",
+    "features.history_days": "training_days",
+    "train.gap_days": "embargo_days",
+    "evaluate.resamples": "bootstrap_samples",
+    "score.schedule": "fallback_order",
+    "score.rollout": "challenger_share",
+    "monitor.psi_alert": "psi_threshold",
+    "monitor.lost_alert": "max_skill_loss",
+}
 
 
 class Params(Section):
@@ -151,6 +164,9 @@ def _explain(problem: Any) -> str:
     for name in sections:
         field = next(f for key, f in model.model_fields.items() if name in (key, f.alias))
         model = field.annotation  # type: ignore[assignment]  # sections are plain models
+    new = RENAMED.get(".".join(map(str, problem["loc"])))
+    if new:
+        return f"is called {new} now; rename it"
     known = [f.alias or key for key, f in model.model_fields.items()]
     nearest = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
     return "unknown key; " + (

@@ -376,7 +376,7 @@ class Publication(Record):
     run_id: str
     events: int
     scored: int
-    answered_by: str  # of score.schedule; or `version`, if asked for by number
+    answered_by: str  # of score.fallback_order; or `version`, if asked for by number
     model_version: str | None
     model_sha256: str | None
     trained_until: date | None  # last day the model learned from

@@ -14,18 +14,18 @@ from pipelines.core.config import IngestParams, MonitorParams, SettleParams, Tra
 from pipelines.define.problem import Problem
 
 
-def gap_days(params: TrainParams, problem: Problem) -> int:
+def embargo_days(params: TrainParams, problem: Problem) -> int:
     """Days between the last one trained on and the first one tested: on the first test day the
     outcomes of those between were not complete.
     """
-    return max(params.gap_days, problem.label_maturity_days)
+    return max(params.embargo_days, problem.label_maturity_days)
 
 
-def corrections_days(params: IngestParams, problem: Problem) -> int:
+def refetch_days(params: IngestParams, problem: Problem) -> int:
     """Days of facts that are asked for again: those whose outcomes still come, and as many more as
     params.yaml says.
     """
-    return params.corrections_days + problem.label_maturity_days
+    return params.refetch_days + problem.label_maturity_days
 
 
 def settled_days(day: date, params: SettleParams, problem: Problem) -> tuple[date, date]:

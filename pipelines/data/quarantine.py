@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipelines.data.ports import RuleResult
 
-BUDGET = "quarantine_budget"
+BUDGET = "max_quarantined_share"
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def _stop(
     if len(blocked) > budget * len(judgements):
         return (
             f"{table.name}: {len(blocked)} of {len(judgements)} days are blocked, more than the "
-            f"{budget:.0%} of validate.quarantine_budget (the newest, {blocked[-1].check.day}: "
+            f"{budget:.0%} of validate.max_quarantined_share (the newest, {blocked[-1].check.day}: "
             f"{_why(blocked[-1])}); correct the source, or the suite if the world has changed"
         )
     return None

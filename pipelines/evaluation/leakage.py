@@ -47,7 +47,7 @@ def feature_check(
         scores = (reading.values if found > 0.5 else -reading.values)[reading.known]
         there, of = numbers[reading.known], positive[reading.known].astype("float64")
         scored = ScoredEvents(of, scores, scores, there, len(days))
-        weights = day_weights(len(days), params.resamples, params.seed)
+        weights = day_weights(len(days), params.bootstrap_samples, params.seed)
         span = interval(auc(scored, weights), len(days))
         if span.low > max(limit, leaks[reading.feature].low if reading.feature in leaks else 0):
             leaks[reading.feature] = span

@@ -123,7 +123,7 @@ def watch(
     columns = [name for name in problem.slices if name in lately]
     complete = problem.last_mature_day(night.day)
     limits = Limits(
-        params.psi_days, params.psi_alert, params.lost_alert, problem.label_maturity_days
+        params.psi_days, params.psi_threshold, params.max_skill_loss, problem.label_maturity_days
     )
     drifted = [one.feature for one in seen.drift if one.is_above(limits.psi)]
     untold = [one.feature for one in seen.drift if one.is_untold(limits.psi)]

@@ -50,7 +50,7 @@ def standings(scores: pd.DataFrame, worth: Worth, task: Task) -> list[ContenderC
 
 
 def shares(scores: pd.DataFrame, worth: Worth, task: Task) -> list[ContenderComparison]:
-    """Champion and challenger on the keys that each of them answered, when both did (score.rollout).
+    """Champion and challenger on the keys that each of them answered, when both did (score.challenger_share).
 
     The challenger's gain is on its own keys: the champion's answers to them are kept. Where acting on
     an answer changes what comes, only the two rows tell the truth, not the gain.

@@ -21,7 +21,7 @@ from pipelines.serving.rendezvous import (
 )
 
 CHALLENGER = "challenger"
-_SHARED = "answers {:.12g}% of the keys (score.rollout)"
+_SHARED = "answers {:.12g}% of the keys (score.challenger_share)"
 _TOLD = re.compile(r"\(version (\w+)\) answers ([0-9.]+)% of the keys")
 
 

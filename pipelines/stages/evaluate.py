@@ -79,7 +79,7 @@ def evaluate(
     _refuse_no_answers(candidates, unanswered)
     scores = given.scores | baseline_scores(examples, candidates.baseline, problem, lake)
     # The more comparisons, the rarer the tail.
-    draws = params.resamples * len(candidates.candidates)
+    draws = params.bootstrap_samples * len(candidates.candidates)
     found = compare(examples, scores, problem, (draws, params.seed))
     alike = refits(candidates, given.refits, found, examples, problem)
     evaluation = Evaluation(

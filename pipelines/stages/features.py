@@ -58,7 +58,7 @@ def features(
         raise DataError(
             f"features {day}: {validation.reason}; run validate again once it is mended"
         )
-    first = max(problem.first_day, day - timedelta(days=params.history_days))
+    first = max(problem.first_day, day - timedelta(days=params.training_days))
     tables = _Tables(find_accepted(problem, lake, first, day))
     kept = tables.keep(DATASET, engine, partial(_judge, validator, day))
     earlier = [kept[known] for known in tables.reads if known < day]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import DataError, MissingDay
 from pipelines.core.records import IngestResult, Partition
-from pipelines.data.effective import corrections_days
+from pipelines.data.effective import refetch_days
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,7 @@ def ingest(
     """Land events up to the day, facts up to the day before, slow tables when they changed.
 
     Asked for are days that the lake does not have, the newest of each table, and facts of the last
-    `corrections_days`: what was corrected becomes a revision that counts from this night on, and the
+    `refetch_days`: what was corrected becomes a revision that counts from this night on, and the
     same rows change nothing. So are, once, older facts that landed before the outcomes of their day
     were complete. An older day that the source lacks is left out and told of, and when it comes, it
     counts only from then on; of the newest ones none may be missing. A night that changes nothing
@@ -131,7 +131,7 @@ class _Landing:
 
     def _daily(self, table: Table, there: list[Partition]) -> Iterator[tuple[date, pa.Table]]:
         newest, kept = self._newest(table), {partition.day: partition for partition in there}
-        again = corrections_days(self.params, self.problem) if table.kind == "facts" else 1
+        again = refetch_days(self.params, self.problem) if table.kind == "facts" else 1
         for position in range((newest - self._start).days + 1):
             day = self._start + timedelta(days=position)
             if (newest - day).days >= again and not self._wanted(table, kept.get(day)):

@@ -81,7 +81,7 @@ def score(
     for one in ask_all(desk, turns, table, events):
         fared[one.contender.name] = one
         if run is None and _is_decided(params, turns, fared):
-            rows, rollout = compose(turns, fared, events(), params.rollout)
+            rows, rollout = compose(turns, fared, events(), params.challenger_share)
             facts = {"rollout": rollout, "data_version": landed.version if landed else "unknown"}
             run = name_run(feature_table, turns, fared, rows, asked).model_copy(
                 update=facts | _counts(problem, day, lake)
@@ -93,7 +93,7 @@ def score(
         told = "; ".join(one.refusal for one in fared.values())
         raise GateRefused(
             f"score {day}: nobody of the schedule can answer ({told}); "
-            f"add `baseline` to score.schedule in params.yaml"
+            f"add `baseline` to score.fallback_order in params.yaml"
         )
     fault_point("score.before_keep")
     warehouse.save_contender_scores(run, token, list(fared.values()))
@@ -134,13 +134,17 @@ def _resolve(
             last = registry.cached_champion()
         except DataError as damaged:
             why += f", and who was champion cannot be told ({damaged})"
-        turns = without_registry(params.schedule, last, table.declared, warehouse.blessing, why)
+        turns = without_registry(
+            params.fallback_order, last, table.declared, warehouse.blessing, why
+        )
         return turns, [f"{why}, the champion is the one it named last"] if last else []
     if throne.serving:
         registry.cache_champion(throne.serving)
     models["champion"] = throne.champion  # resolved once: who is promoted from now on waits a night
     models["previous-champion"] = throne.stand_in or models["previous-champion"]
-    return scheduled_contenders(params.schedule, models, table.declared, warehouse.blessing), []
+    return scheduled_contenders(
+        params.fallback_order, models, table.declared, warehouse.blessing
+    ), []
 
 
 def _is_decided(
@@ -149,7 +153,9 @@ def _is_decided(
     """Whether it is known who answers, the challenger's share of the keys included."""
     if first_successful(turns, fared) is None:
         return False
-    rolling = params.rollout > 0 and any(turn.contender.name == CHALLENGER for turn in turns)
+    rolling = params.challenger_share > 0 and any(
+        turn.contender.name == CHALLENGER for turn in turns
+    )
     return CHALLENGER in fared or not rolling
 
 

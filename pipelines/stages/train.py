@@ -14,7 +14,7 @@ from pipelines.core.config import TrainParams
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import Candidate, Candidates, FeatureTable, IngestResult, Partition
-from pipelines.data.effective import gap_days
+from pipelines.data.effective import embargo_days
 from pipelines.data.ports import Lake
 from pipelines.define.dictionary import page
 from pipelines.define.problem import ModelSpec, Problem
@@ -67,7 +67,7 @@ def train(
     left.
     """
     refuse_undeclared(day, problem, feature_table, lake)
-    newest, gap = problem.last_mature_day(day), gap_days(params, problem)
+    newest, gap = problem.last_mature_day(day), embargo_days(params, problem)
     split = split_days(newest, params.test_days, gap)
     past = find_past(feature_table, problem, lake, problem.first_day, newest)
     golden = golden_day(feature_table.history)
@@ -130,7 +130,7 @@ def _choose(
         only = attempts.recipes[0].name
         return only, "the only recipe there is", {only: {}}
     first, last = (date.fromisoformat(str(end(examples.days))) for end in (np.min, np.max))
-    fold = fold_days(first, last, params.test_days, gap_days(params, problem))
+    fold = fold_days(first, last, params.test_days, embargo_days(params, problem))
     then = problem.cutoff(fold.first_test)
     early = examples.between(first, fold.last_train).known_before(then)
     late = examples.between(fold.first_test, fold.last_test)

@@ -65,7 +65,7 @@ def validate(
     facts of the day before, the newest of a slow table. An older one is left out and reported, its
     earlier accepted revision, if any, stays: it is one day of a year, and a history that stopped every
     night for as long as it is remembered would be the greater harm. But when more than
-    `quarantine_budget` of a table's days are blocked, the history is not what it should be.
+    `max_quarantined_share` of a table's days are blocked, the history is not what it should be.
 
     Accepted partitions name what they were made from, so that judging again costs nothing and is safe
     while other nights do the same; they are pointed to last, so a run that dies before judges anew.
@@ -75,7 +75,7 @@ def validate(
     judgements: list[PartitionDecision] = []
     for name, suite in suites.items():
         repaired = lake.revisions(released(name), date.min, date.max)
-        budget = params.quarantine_budget
+        budget = params.max_quarantined_share
         door = AcceptanceCheck(name, needs[name], suite, budget, problem.cutoff, day, repaired)
         raws = named_raws(lake, door, landed)
         known = recall_all(lake, door, raws)
@@ -83,7 +83,7 @@ def validate(
         for arrival in _judge(door, validator, asked, Additions(lake, raws)):
             known[arrival.raw.day] = _keep(lake, warehouse, door, arrival)
         judgements += [known[raw.day] for raw in raws]
-    validation = close_night(day, problem, judgements, params.quarantine_budget)
+    validation = close_night(day, problem, judgements, params.max_quarantined_share)
     page = render("validation.html", view(validation, suites, _samples(lake, validation)))
     pages.write("validation.html", page)
     if not validation.passed:

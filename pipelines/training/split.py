@@ -15,7 +15,7 @@ class Split:
     last_test: date
 
 
-def split_days(last: date, test_days: int, gap_days: int) -> Split:
+def split_days(last: date, test_days: int, embargo_days: int) -> Split:
     """The last `test_days` up to `last` are for testing, all before the gap for training.
 
     `last` is the newest day with complete outcomes, and the gap is at least as long as outcomes take
@@ -25,13 +25,13 @@ def split_days(last: date, test_days: int, gap_days: int) -> Split:
     """
     first_test = last - timedelta(days=test_days - 1)
     return Split(
-        last_train=first_test - timedelta(days=gap_days + 1),
+        last_train=first_test - timedelta(days=embargo_days + 1),
         first_test=first_test,
         last_test=last,
     )
 
 
-def fold_days(first: date, last: date, test_days: int, gap_days: int) -> Split:
+def fold_days(first: date, last: date, test_days: int, embargo_days: int) -> Split:
     """A split of the training days themselves, from first to last, to choose among candidates.
 
     A candidate must not be chosen on the days it is judged on. With little history the fold tests
@@ -39,4 +39,4 @@ def fold_days(first: date, last: date, test_days: int, gap_days: int) -> Split:
     """
     n_days = (last - first).days + 1
     tested = min(test_days, max(2, n_days // 3))
-    return split_days(last, tested, gap_days)
+    return split_days(last, tested, embargo_days)

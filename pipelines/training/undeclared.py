@@ -63,7 +63,7 @@ def refuse_undeclared(day: date, problem: Problem, table: FeatureTable, lake: La
         f"declare label_maturity_days={longer} in the problem"
         if longer is not None
         else "outcomes take longer than half of the days that are kept; raise ingest.history_days "
-        "and features.history_days"
+        "and features.training_days"
     )
     raise DataError(
         f"train {day}: outcomes take longer than label_maturity_days={declared} says: {why}; "

@@ -177,7 +177,12 @@ def test_a_few_impossible_rows_are_put_aside_and_the_rest_is_scored(
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("params.yaml", "gap_days", "gap_dyas", "gap_dyas: unknown key; did you mean 'gap_days'?"),
+        (
+            "params.yaml",
+            "embargo_days",
+            "gap_dyas",
+            "gap_dyas: unknown key; did you mean 'embargo_days'?",
+        ),
         (
             "pipelines/problem/features.py",
             "return sched_dep_time // 100",

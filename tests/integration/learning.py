@@ -264,7 +264,13 @@ class World:
         self, day: date = DAY, earlier: Candidates | None = None, **changes: Any
     ) -> Candidates:
         params = TrainParams(
-            **{"seed": 1, "test_days": 14, "gap_days": 1, "recalibration_days": 28, "threads": 1}
+            **{
+                "seed": 1,
+                "test_days": 14,
+                "embargo_days": 1,
+                "recalibration_days": 28,
+                "threads": 1,
+            }
             | changes
         )
         landed = IngestResult(
@@ -286,7 +292,7 @@ class World:
         return evaluate(
             candidates.day,
             EvaluateParams(
-                resamples=200, seed=28, max_feature_auc=0.9, max_day_correlation=0.9
+                bootstrap_samples=200, seed=28, max_feature_auc=0.9, max_day_correlation=0.9
             ),  # the wind is honest, and tells much
             self.problem,
             candidates,

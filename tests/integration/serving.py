@@ -361,9 +361,9 @@ class Serving:
     ) -> Publication:
         params = ScoreParams(
             model=model,
-            schedule=list(schedule),
+            fallback_order=list(schedule),
             republish=republish,
-            rollout=rollout,
+            challenger_share=rollout,
             deadline_seconds=60.0,
             memory_limit_gb=8.0,
         )
@@ -398,7 +398,11 @@ class Serving:
         report = monitor(
             day=day,
             params=MonitorParams(
-                lookback_days=28, psi_alert=0.25, psi_days=7, lost_alert=0.5, alerts_per_week=5
+                lookback_days=28,
+                psi_threshold=0.25,
+                psi_days=7,
+                max_skill_loss=0.5,
+                alerts_per_week=5,
             ),
             problem=self.problem,
             landed=None,

@@ -49,9 +49,9 @@ FIRST = date(2013, 3, 1)
 DAY = date(2013, 3, 8)
 STAGES = ("ingest", "validate", "features", "score", "settle")
 SETTINGS: dict[str, dict[str, object]] = {
-    "ingest": {"history_days": 7, "corrections_days": 2},
-    "validate": {"quarantine_budget": 0.5},
-    "features": {"history_days": 7},
+    "ingest": {"history_days": 7, "refetch_days": 2},
+    "validate": {"max_quarantined_share": 0.5},
+    "features": {"training_days": 7},
     "settle": {"lookback_days": 3},
 }
 REPOSITORY = find_places({}).repository

@@ -68,7 +68,7 @@ class World:
     ) -> FeatureTable:
         return features(
             day,
-            FeatureParams(engine="duckdb", memory_limit_gb=1.0, history_days=back),
+            FeatureParams(engine="duckdb", memory_limit_gb=1.0, training_days=back),
             self.problem,
             Validation(day=day, passed=True, reason="", checks=(), findings=()),
             self.lake,

@@ -42,10 +42,10 @@ NIGHT = date(2013, 3, 1)
 PER_DAY = 40
 STAGES = ("ingest", "validate", "features", "train", "evaluate", "promote", "score")
 SETTINGS: dict[str, dict[str, object]] = {
-    "ingest": {"history_days": 60, "corrections_days": 1},
-    "features": {"history_days": 60},
+    "ingest": {"history_days": 60, "refetch_days": 1},
+    "features": {"training_days": 60},
     "train": {"test_days": 12, "threads": 1},
-    "evaluate": {"resamples": 100, "max_feature_auc": 0.99, "max_day_correlation": 0.99},
+    "evaluate": {"bootstrap_samples": 100, "max_feature_auc": 0.99, "max_day_correlation": 0.99},
     "promote": {"max_calibration_excess": 0.5, "max_overfit": 1.0},
 }
 

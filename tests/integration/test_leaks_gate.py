@@ -29,7 +29,7 @@ from tests.integration.flights import PROBLEM
 
 DAY, TEST_DAYS, LESSON_DAYS = date(2013, 6, 1), 28, 7
 FIRST_TEST, FIRST = DAY - timedelta(days=TEST_DAYS), DAY - timedelta(days=44)
-PARAMS = EvaluateParams(resamples=200, seed=1, max_feature_auc=0.8, max_day_correlation=0.8)
+PARAMS = EvaluateParams(bootstrap_samples=200, seed=1, max_feature_auc=0.8, max_day_correlation=0.8)
 KEY = list(PROBLEM.key)
 HINT = "hint"  # the column that sources plant
 
@@ -263,8 +263,10 @@ def test_a_candidate_that_has_learned_from_the_test_serves_nobody(
 ) -> None:
     honest_split = train.split_days
 
-    def without_a_gap(day: date, test_days: int, gap_days: int) -> Split:
-        return replace(honest_split(day, test_days, gap_days), last_train=day - timedelta(days=1))
+    def without_a_gap(day: date, test_days: int, embargo_days: int) -> Split:
+        return replace(
+            honest_split(day, test_days, embargo_days), last_train=day - timedelta(days=1)
+        )
 
     monkeypatch.setattr(train, "split_days", without_a_gap)
     unharmed = Rides(tmp_path / "split").train()

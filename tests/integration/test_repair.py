@@ -249,7 +249,7 @@ def share(nights: Nights, rollout: float) -> None:
     """Score tonight, by the challenger for a share of the keys."""
     nights.registry.aliases["challenger"] = "3"
     night = nights.night(TONIGHT)
-    params = night.sections["score"].model_copy(update={"rollout": rollout})
+    params = night.sections["score"].model_copy(update={"challenger_share": rollout})
     replace(night, sections={**night.sections, "score": params}).run("score")
 
 

@@ -465,7 +465,10 @@ def test_a_share_of_the_keys_is_answered_by_the_challenger(serving: Serving) -> 
     assert rows["score"].nunique() > 350
     assert set(rows.loc[theirs, "model_version"]) == {"3"}
     assert set(rows.loc[theirs, "reason"]) == {publication.rollout}
-    assert publication.rollout == "challenger (version 3) answers 25% of the keys (score.rollout)"
+    assert (
+        publication.rollout
+        == "challenger (version 3) answers 25% of the keys (score.challenger_share)"
+    )
 
 
 def test_a_larger_share_has_all_keys_of_a_smaller_one(serving: Serving) -> None:

@@ -97,7 +97,7 @@ class Night:
         landed = IngestResult(
             day=self.day, version="", recorded="", partitions=partitions, new=0, rows={}
         )
-        params = ValidateParams(quarantine_budget=self.budget)
+        params = ValidateParams(max_quarantined_share=self.budget)
         desk: Any = self.desk
         return validate(self.day, params, PROBLEM, landed, self.lake, self.validator, desk, desk)
 
@@ -200,7 +200,10 @@ def test_bad_rows_beyond_the_budget_block_and_leave_what_was_accepted(night: Nig
 
     message, evidence = night.refused()
 
-    assert "flights of 2013-09-30 is blocked (quarantine_budget: 331 of 993 rows are bad" in message
+    assert (
+        "flights of 2013-09-30 is blocked (max_quarantined_share: 331 of 993 rows are bad"
+        in message
+    )
     assert DISTANCE in message
     check = check_of(evidence, "flights", BEFORE)
     assert (check.passed, check.accepted, check.quarantined) == (False, 0, bad.num_rows)

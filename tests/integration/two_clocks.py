@@ -91,9 +91,9 @@ class WindowedAggregation:
         nobody: Any = Nobody()
         problem, lake = self.world.problem, self.world.lake
         source = ChangingSource(today or day, self.tables, self.news)
-        params = IngestParams(history_days=364, corrections_days=7)
+        params = IngestParams(history_days=364, refetch_days=7)
         landed = ingest(day, params, problem, source, lake, nobody)
-        limits = ValidateParams(quarantine_budget=0.5)
+        limits = ValidateParams(max_quarantined_share=0.5)
         return landed, validate(day, limits, problem, landed, lake, Judge(), nobody, nobody)
 
     def night(self, day: date, *, today: date | None = None) -> FeatureTable:

@@ -35,10 +35,10 @@ PROBLEM = replace(
     recipes=(ModelSpec("linear", linear),),
 )
 SETTINGS: dict[str, dict[str, Any]] = {
-    "ingest": {"history_days": 59, "corrections_days": 2},
-    "features": {"history_days": 59},
+    "ingest": {"history_days": 59, "refetch_days": 2},
+    "features": {"training_days": 59},
     "train": {"test_days": 14, "threads": 1},
-    "evaluate": {"resamples": 100, "max_feature_auc": 0.95, "max_day_correlation": 0.95},
+    "evaluate": {"bootstrap_samples": 100, "max_feature_auc": 0.95, "max_day_correlation": 0.95},
     "promote": {"max_calibration_excess": 0.2, "max_overfit": 1.0},
 }
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipelines.core.config import find_places, read_params
+from pipelines.core.config import RENAMED, find_places, read_params
 from pipelines.core.errors import ConfigError
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -21,7 +22,7 @@ def params_with(tmp_path: Path, old: str, new: str) -> Path:
 
 
 def test_the_projects_own_settings_are_accepted() -> None:
-    assert read_params(PARAMS).train.gap_days >= 0
+    assert read_params(PARAMS).train.embargo_days >= 0
 
 
 def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
@@ -43,9 +44,21 @@ def test_an_unknown_section_is_refused_with_the_nearest_name(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("quarantine_budget: 0.10", "quarantine_budget: 1.5", "validate.quarantine_budget"),
-        ("quarantine_budget: 0.10", "quarantine_budget: .nan", "validate.quarantine_budget"),
-        ("quarantine_budget: 0.10", "quarantine_budget: true", "validate.quarantine_budget"),
+        (
+            "max_quarantined_share: 0.10",
+            "max_quarantined_share: 1.5",
+            "validate.max_quarantined_share",
+        ),
+        (
+            "max_quarantined_share: 0.10",
+            "max_quarantined_share: .nan",
+            "validate.max_quarantined_share",
+        ),
+        (
+            "max_quarantined_share: 0.10",
+            "max_quarantined_share: true",
+            "validate.max_quarantined_share",
+        ),
         ("policy: ask", "policy: maybe", "promote.policy"),
         ("model: current", 'model: "latest; rm"', "score.model"),
         ("seed: 20131001", "seed: -1", "train.seed"),
@@ -167,3 +180,17 @@ def test_labels_that_take_two_weeks_need_no_setting_of_their_own() -> None:
     )
 
     assert shop == ours
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_of_a_setting_is_refused_with_the_new_one(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    section, key = old.split(".")
+    before, after = PARAMS.read_text().split(f"\n{section}:\n")
+    path = tmp_path / "params.yaml"
+    path.write_text(f"{before}\n{section}:\n{after.replace(f'  {new}:', f'  {key}:', 1)}")
+
+    said = re.escape(f"{old}: is called {new} now; rename it")
+    with pytest.raises(ConfigError, match=said):
+        read_params(path)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pipelines.core.config import Params, read_params
 from pipelines.data.effective import (
-    corrections_days,
-    gap_days,
+    embargo_days,
     judged_days,
+    refetch_days,
     settled_days,
     trailing_days,
 )
@@ -32,8 +32,8 @@ def test_without_a_maturity_every_number_is_what_params_yaml_says() -> None:
     problem = maturing(0)
     yesterday = DAY - timedelta(days=1)
 
-    assert gap_days(PARAMS.train, problem) == PARAMS.train.gap_days
-    assert corrections_days(PARAMS.ingest, problem) == PARAMS.ingest.corrections_days
+    assert embargo_days(PARAMS.train, problem) == PARAMS.train.embargo_days
+    assert refetch_days(PARAMS.ingest, problem) == PARAMS.ingest.refetch_days
     week_before = DAY - timedelta(days=PARAMS.settle.lookback_days)
     assert settled_days(DAY, PARAMS.settle, problem) == (week_before, yesterday)
     month_before = DAY - timedelta(days=PARAMS.monitor.lookback_days)
@@ -45,9 +45,9 @@ def test_what_is_trained_on_was_complete_when_the_first_test_day_was_scored(
     maturity: int, gap: int, test_days: int
 ) -> None:
     problem = maturing(maturity)
-    params = PARAMS.train.model_copy(update={"gap_days": gap})
+    params = PARAMS.train.model_copy(update={"embargo_days": gap})
 
-    split = split_days(problem.last_mature_day(DAY), test_days, gap_days(params, problem))
+    split = split_days(problem.last_mature_day(DAY), test_days, embargo_days(params, problem))
 
     assert split.last_train <= problem.last_mature_day(split.first_test)
     assert (split.first_test - split.last_train).days > gap
@@ -66,10 +66,10 @@ def test_no_day_is_settled_or_judged_before_its_outcomes_are_complete(maturity: 
 @given(MATURITIES, st.integers(1, 10))
 def test_facts_are_asked_for_again_as_long_as_they_are_settled(maturity: int, days: int) -> None:
     problem = maturing(maturity)
-    ingest = PARAMS.ingest.model_copy(update={"corrections_days": days})
+    ingest = PARAMS.ingest.model_copy(update={"refetch_days": days})
     settle = PARAMS.settle.model_copy(update={"lookback_days": days})
 
-    oldest_asked = DAY - timedelta(days=corrections_days(ingest, problem))
+    oldest_asked = DAY - timedelta(days=refetch_days(ingest, problem))
 
     assert settled_days(DAY, settle, problem)[0] == oldest_asked
     assert oldest_asked <= problem.last_mature_day(DAY)

@@ -23,7 +23,7 @@ from pipelines.stages.ingest import ingest
 FIRST = date(2020, 1, 1)
 DAY = date(2020, 1, 10)
 NEXT = DAY + timedelta(days=1)
-PARAMS = IngestParams(history_days=5, corrections_days=2)
+PARAMS = IngestParams(history_days=5, refetch_days=2)
 TABLES = (Table("schedule", "events"), Table("flights", "facts"), Table("planes", "slow"))
 TOY: Problem = replace(PROBLEM, first_day=FIRST, tables=TABLES, label_maturity_days=0)
 
@@ -307,7 +307,7 @@ class ThreeDays:
     def run(self, day: date, *, declared: int, **source: Any) -> StrictSource:
         asked = StrictSource(today=day, **source)
         problem = replace(TOY, label_maturity_days=declared)
-        params = IngestParams(history_days=20, corrections_days=1)
+        params = IngestParams(history_days=20, refetch_days=1)
         ingest(day, params, problem, asked, self.lake, self.versions)
         return asked
 

@@ -16,7 +16,7 @@ from pipelines.training.examples import Examples
 
 FIRST, N_DAYS, PER_DAY = date(2013, 9, 3), 28, 600
 NIGHT = FIRST + timedelta(days=N_DAYS)
-PARAMS = EvaluateParams(resamples=200, seed=1, max_feature_auc=0.8, max_day_correlation=0.8)
+PARAMS = EvaluateParams(bootstrap_samples=200, seed=1, max_feature_auc=0.8, max_day_correlation=0.8)
 
 
 def days() -> np.ndarray:

@@ -12,22 +12,22 @@ DAYS = st.dates(date(2013, 3, 1), date(2030, 1, 1))
 
 @given(DAYS, st.integers(1, 60), st.integers(0, 10))
 def test_training_and_test_days_never_overlap_and_keep_the_gap(
-    last: date, test_days: int, gap_days: int
+    last: date, test_days: int, embargo_days: int
 ) -> None:
-    split = split_days(last, test_days, gap_days)
+    split = split_days(last, test_days, embargo_days)
 
-    assert (split.first_test - split.last_train).days == gap_days + 1
+    assert (split.first_test - split.last_train).days == embargo_days + 1
     assert (split.last_test - split.first_test).days == test_days - 1
     assert split.last_test == last
 
 
 @given(DAYS, st.integers(6, 300), st.integers(1, 60), st.integers(0, 1))
 def test_a_fold_stays_within_the_training_days(
-    last: date, n_days: int, test_days: int, gap_days: int
+    last: date, n_days: int, test_days: int, embargo_days: int
 ) -> None:
     first = last - timedelta(days=n_days - 1)
 
-    fold = fold_days(first, last, test_days, gap_days)
+    fold = fold_days(first, last, test_days, embargo_days)
 
     assert fold.last_test == last
     assert first <= fold.last_train < fold.first_test
