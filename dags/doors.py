@@ -10,8 +10,8 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from pipelines.core.typed import as_sent
-from pipelines.core.visible import visible
+from pipelines.core.command_text import as_sent
+from pipelines.core.text import visible
 from stage import CommandOperator, failing
 
 MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&:$]")

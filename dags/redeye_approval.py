@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from doors import approval
-from pipelines.core.typed import as_sent
+from pipelines.core.command_text import as_sent
 
 POLICY = {"owner": "redeye", "retries": 3, "retry_delay": timedelta(seconds=10)}
 

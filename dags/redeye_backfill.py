@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG
 
 from chain import BACKFILL_FORM, backfill_chain
-from pipelines.core.typed import as_sent
+from pipelines.core.command_text import as_sent
 
 POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10),
           "weight_rule": "upstream"}  # fmt: skip  # a day that has begun goes first

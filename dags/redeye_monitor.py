@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from chain import DAY_FORM, watch_chain
-from pipelines.core.typed import as_sent
+from pipelines.core.command_text import as_sent
 
 # 09:00 in New York, of the day whose night began at 03:00.
 AT_NINE = CronPartitionTimetable("0 6 * * *", timezone="America/Los_Angeles", key_format="%Y-%m-%d")

@@ -25,7 +25,7 @@ from pipelines.core.errors import (
     UsageError,
 )
 from pipelines.core.graph import Stage, read_chain
-from pipelines.core.visible import visible
+from pipelines.core.text import visible
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 GRAPH = read_chain(REPOSITORY / "dvc.yaml")

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from pipelines.commands.app import app, data_app
+from pipelines.core.command_text import as_typed
 from pipelines.core.config import find_places
 from pipelines.core.crash import translate
 from pipelines.core.dates import parse_day
 from pipelines.core.errors import RedeyeError
 from pipelines.core.fault_injection import VARIABLE, activate
-from pipelines.core.masking import mask
-from pipelines.core.typed import as_typed
+from pipelines.core.text import mask
 
 # They add themselves, in the order of the help.
 # isort: off

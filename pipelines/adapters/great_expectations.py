@@ -12,9 +12,17 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.errors import ConfigError
-from pipelines.data.expectations import ROW_COUNT, Rule, Suite, read_suite
+from pipelines.data.expectations import (
+    ROW_COUNT,
+    Rule,
+    Suite,
+    read_suite,
+    rule_count,
+    rule_each,
+    rule_rows,
+    rule_whole,
+)
 from pipelines.data.ports import RuleResult
-from pipelines.data.ruling import rule_count, rule_each, rule_rows, rule_whole
 
 # Rules of GX's row-level kind that are not about a row by itself: neighbours or a type decide.
 NOT_BY_ROW = {

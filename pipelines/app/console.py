@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.audit.lineage import Event, Lineage
-from pipelines.core.typed import as_typed
-from pipelines.training.golden import TOLERANCE
+from pipelines.core.command_text import as_typed
+from pipelines.training.model_file import TOLERANCE
 
 SHOWN = 12  # features, by what they contributed
 

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from pipelines.audit.invariants import Verification
 from pipelines.audit.repair import Repaired
+from pipelines.core.command_text import as_typed
 from pipelines.core.config import Paths
-from pipelines.core.masking import mask
 from pipelines.core.records import (
     Candidates,
     Evaluation,
@@ -23,7 +23,7 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
-from pipelines.core.typed import as_typed
+from pipelines.core.text import mask
 from pipelines.metrics.task import TASKS
 from pipelines.runner import Night
 

@@ -14,7 +14,7 @@ from pipelines.core.errors import DataError, GateRefused
 from pipelines.core.records import BlessingEntry, ModelVersion, Partition, ScoringRun
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
-from pipelines.evaluation.attribution import Walks
+from pipelines.evaluation.importance import Walks
 from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.eligibility import as_blessed
 from pipelines.promotion.ports import Registry

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipelines.core.errors import DataError
 from pipelines.core.records import ModelVersion, Partition, ScoringRun
-from pipelines.data.fingerprint import checksum
+from pipelines.data.partitions import checksum
 from pipelines.serving.contenders import ScoringContext, ask_all, read_events
 from pipelines.serving.publication import CHALLENGER, compose, shared_by
 from pipelines.serving.rendezvous import Contender, ScheduledContender

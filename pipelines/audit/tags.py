@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipelines.audit.invariants import Breach
 from pipelines.core.records import BlessingEntry, Learned, ModelVersion
-from pipelines.core.visible import visible
+from pipelines.core.text import visible
 from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.ports import Registry
 

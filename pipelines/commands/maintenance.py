@@ -13,10 +13,10 @@ from pipelines.app.run_folder import nights_left
 from pipelines.app.services import Redeye, open_redeye, stores_of
 from pipelines.app.summary import show_repaired, show_verification
 from pipelines.commands.app import Day, Json, app, tell_people
+from pipelines.core.command_text import as_typed
 from pipelines.core.dates import parse_day, parse_days
 from pipelines.core.errors import DataError, UsageError
 from pipelines.core.records import LedgerEntry, Validation
-from pipelines.core.typed import as_typed
 
 FORSAKEN_HOURS = 6.0  # no night takes so long
 MOST_HOURS = 87_600.0  # ten years

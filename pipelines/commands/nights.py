@@ -15,10 +15,10 @@ from pipelines.app.services import Redeye, open_redeye
 from pipelines.app.summary import night_summary, show_night
 from pipelines.commands.app import Day, Force, Json, app, check_day, tell_people
 from pipelines.core.backfill import STAGES, Backfill
+from pipelines.core.command_text import as_typed
 from pipelines.core.dates import parse_day
 from pipelines.core.errors import DataError, RedeyeError
-from pipelines.core.masking import mask
-from pipelines.core.typed import as_typed
+from pipelines.core.text import mask
 from pipelines.runner import Night, run_chain
 
 log = logging.getLogger("redeye")

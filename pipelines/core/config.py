@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from pipelines.core.dates import parse_day
 from pipelines.core.errors import ConfigError, UsageError
-from pipelines.core.yamlfile import read_yaml
+from pipelines.core.files import read_yaml
 
 # Bounds are wide: they keep out what cannot be meant, before it fails somewhere else without a sentence.
 MOST_DAYS = 36_500

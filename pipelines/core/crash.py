@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipelines.core.errors import ConfigError, RedeyeError, TemporaryError
 from pipelines.core.files import append_line
-from pipelines.core.masking import mask
+from pipelines.core.text import mask
 
 YOURS = "pipelines.problem."
 # What is wrong in code, and will be the next time; a source that does not answer is no mistake.

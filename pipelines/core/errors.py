@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.core.masking import mask
-from pipelines.core.visible import visible
+from pipelines.core.text import mask, visible
 
 if TYPE_CHECKING:
     from pipelines.core.records import Record

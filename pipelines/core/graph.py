@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.yamlfile import read_yaml
+from pipelines.core.files import read_yaml
 
 DAY = "${day}"
 # The stages that Redeye is; others may be added beside them.

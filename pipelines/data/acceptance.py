@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipelines.data.ports import Lake
 from pipelines.core.records import IngestResult, Partition
-from pipelines.data.known import as_of
+from pipelines.data.partitions import as_of
 from pipelines.data.expectations import Suite
 from pipelines.data.validation import PartitionDecision, recall
 

@@ -1,17 +1,26 @@
-"""Rows of many days cut into one table a day, spelled one way, and kept."""
+"""Rows of many days cut into one table a day, spelled one way, and kept.
+
+Which revision of a partition a night may read: the one that was current then.
+
+The second of two clocks. The first is a fact's own `known_at`; this one says when the lake was told.
+
+Names that follow from content: equal content, equal name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from pipelines.data.ports import Lake
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
+from collections.abc import Sequence
+import hashlib
+import numpy as np
+import pandas as pd
 
 WRITERS = 8  # threads that write partitions
 
@@ -110,3 +119,41 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)
     )
+
+
+def as_of(revisions: Sequence[Partition], night: date | None) -> Partition | None:
+    """The last revision that had landed by the night; None when it was not to be had.
+
+    `revisions` are of one partition, oldest first. What the first night that asked for it ended with
+    counts for all nights before its own: the history that it loads is known by its `known_at`. Events
+    of the night's own day are what it is asked, not what it knows: if they came late, they count from
+    when they came. A revision `for_all` nights, of a history that was fetched anew, counts as if it had
+    been the first. Without a night, the newest.
+    """
+    found = revisions[0]  # nearly always the only one
+    if len(revisions) > 1:
+        until = date.max if night is None else max(night, _night(revisions[0]))
+        found = [one for one in revisions if one.for_all or _night(one) <= until][-1]
+    if not found.file and found.day == night:
+        found = next((one for one in revisions if one.there), found)
+    return found if found.file else None
+
+
+def _night(revision: Partition) -> date:
+    return revision.night or date.min
+
+
+def checksum(predictions: pd.DataFrame) -> str:
+    """SHA-256 over `event_key` and `score`, bit by bit, in key order; -0.0 is 0.0, as it is to SQLite."""
+    ordered = predictions
+    if not predictions["event_key"].is_monotonic_increasing:
+        ordered = predictions.sort_values("event_key", kind="stable")
+    digest = hashlib.sha256("\n".join(ordered["event_key"].tolist()).encode())
+    digest.update(b"\0")  # where the keys end
+    digest.update((ordered["score"].to_numpy(dtype=np.dtype("<f8")) + 0.0).tobytes())
+    return digest.hexdigest()
+
+
+def run_name(*parts: str) -> str:
+    """A short name for work that is determined by these parts: 20 hexadecimal digits, 80 bits."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]

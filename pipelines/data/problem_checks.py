@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.define.problem import Problem
 from pipelines.core.errors import ConfigError
-from pipelines.core.nearest import nearest_name
+from pipelines.core.text import nearest_name
 from pipelines.metrics.task import task_of
 
 LONGEST_MATURITY = 365  # days; a model that learns nothing younger than a year answers nothing new

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem, Source, Table
 from pipelines.core.errors import MissingDay, UsageError
-from pipelines.core.nearest import nearest_name
+from pipelines.core.text import nearest_name
 
 
 @dataclass(frozen=True)

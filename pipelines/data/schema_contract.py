@@ -1,4 +1,7 @@
-"""The contract of a partition: its columns, its numbers and its calendar, checked before any rule."""
+"""The contract of a partition: its columns, its numbers and its calendar, checked before any rule.
+
+Columns that a table's source has not always had.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,27 @@ import difflib
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
 from pipelines.data.ports import RuleResult
 from pipelines.data.expectations import Suite
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pipelines.data.ports import Lake
+from pipelines.core.errors import DataError
+from pipelines.core.records import Partition
 
 DAY = "day"
+
+
 TEXT_BYTES = (
     2**16
 )  # of a value; a longer one is no category, and would be copied into every page and model
+
+
 KEY_BYTES = 300  # of a part of an event's name: databases index names of 2,700 bytes at most
 
 
@@ -174,3 +186,32 @@ def _of_column(
         observed=observed,
         expected=expected,
     )
+
+
+@dataclass(frozen=True)
+class Additions:
+    """Which columns were added to a table after a partition, as the other partitions show."""
+
+    lake: Lake
+    raws: Sequence[Partition]  # the table's, oldest first
+
+    def since(self, raw: Partition, column: str) -> bool:
+        """Whether the column came only with later days, or later nights, than the partition.
+
+        The newest partition, and one among others that have the column, has lost it.
+        """
+        having = [one for one, schema in self._schemas if column in schema.names]
+        if not having or raw.day >= self.raws[-1].day:
+            return False
+        earlier_night = (raw.night or date.min) < min(one.night or date.min for one in having)
+        return earlier_night or raw.day < min(one.day for one in having)
+
+    @cached_property
+    def _schemas(self) -> list[tuple[Partition, pa.Schema]]:
+        found = []
+        for raw in self.raws:
+            try:
+                found.append((raw, self.lake.schema(raw)))
+            except DataError:  # damaged: that is told where its rows are read
+                continue
+        return found

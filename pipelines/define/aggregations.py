@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from sqlglot import exp
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.nearest import nearest_name
+from pipelines.core.text import nearest_name
 from pipelines.define import column
 
 Column = exp.Expr

@@ -14,7 +14,7 @@ from functools import cached_property
 from math import ceil
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.nearest import nearest_name
+from pipelines.core.text import nearest_name
 from pipelines.define.aggregations import RowFeature, Window, WindowedAggregation
 from pipelines.define.column import Column
 

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
+from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
         TaskName,
     )
     from pipelines.define.features import FeatureSet
+
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "MissingDay",
+    "ModelSpec",
+    "Problem",
+    "Source",
+    "Table",
+    "TemporaryError",
+]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipelines.core.records import LeakCheck, Partition
 from pipelines.define.problem import Problem
-from pipelines.evaluation.reading import rank
+from pipelines.evaluation.leakage import rank
 from pipelines.training.examples import Examples, TrainingPartitions
 from pipelines.training.model import fit
 from pipelines.training.recipes import Attempts

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
-from pipelines.data.known import as_of
+from pipelines.data.partitions import as_of
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
 from pipelines.features.day_tables import HISTORY, runs_of

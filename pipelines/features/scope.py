@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.nearest import nearest_name
+from pipelines.core.text import nearest_name
 from pipelines.define import column
 from pipelines.define.aggregations import Column, RowFeature
 

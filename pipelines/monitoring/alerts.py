@@ -14,7 +14,7 @@ from pipelines.monitoring.analysis import MonitoringResult, Night
 from pipelines.monitoring.comparison import CHAMPION, ContenderComparison
 from pipelines.monitoring.degradation import Limits
 from pipelines.monitoring.drift import Drift
-from pipelines.monitoring.gaps import Gap, spell_gaps
+from pipelines.monitoring.live import Gap, spell_gaps
 from pipelines.monitoring.maturity import Missing
 from pipelines.monitoring.promises import LOST_SHARE
 from pipelines.monitoring.quality import point_estimate

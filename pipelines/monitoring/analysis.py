@@ -1,7 +1,11 @@
-"""What monitoring finds in a night: the pure part of it."""
+"""What monitoring finds in a night: the pure part of it.
+
+What of a night's watching is kept as numbers.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +24,7 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.define.problem import Problem
+from pipelines.evaluation.testset import SUBJECT as JUDGED
 from pipelines.evaluation.testset import Judged
 from pipelines.metrics.task import Task, task_of
 from pipelines.monitoring.comparison import (
@@ -31,17 +36,30 @@ from pipelines.monitoring.comparison import (
     shares,
     standings,
 )
-from pipelines.monitoring.degradation import Limits, PerformanceTrend, find_course
-from pipelines.monitoring.diagnose import Diagnosis, diagnose
+from pipelines.monitoring.degradation import (
+    Diagnosis,
+    Limits,
+    PerformanceTrend,
+    diagnose,
+    find_course,
+)
 from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.expected_quality import Reconciled, estimate_day, reconcile
-from pipelines.monitoring.gaps import Gap
-from pipelines.monitoring.live import Live, find_live
+from pipelines.monitoring.live import Gap, Live, find_live
 from pipelines.monitoring.maturity import LabelMaturity, Missing, find_missing, maturity
 from pipelines.monitoring.promises import Discrimination, Promises, compare_discrimination
-from pipelines.monitoring.quality import Quality, Worth, published_quality, subject
-from pipelines.monitoring.slices import Slice, find_slices
-from pipelines.training.unfitted import failing_since
+from pipelines.monitoring.quality import (
+    PUBLISHED,
+    Quality,
+    Slice,
+    Worth,
+    find_slices,
+    point_estimate,
+    published_quality,
+    score_metrics,
+    subject,
+)
+from pipelines.training.recipes import failing_since
 
 
 @dataclass(frozen=True)
@@ -170,4 +188,36 @@ def _courses(
         )
         for name in (CHAMPION, CANARY)
         if name in versions
+    }
+
+
+def night_metrics(watched: MonitoringResult, days: int) -> dict[str, dict[str, Amount]]:
+    """Metrics of the day itself: its scores and features, what to expect of its answers, and how
+    everybody has done lately.
+    """
+    metrics: defaultdict[str, dict[str, Amount]] = defaultdict(dict)
+    metrics["scores"].update(score_metrics(watched.scores))
+    for drift in watched.drift:
+        usual = {} if drift.usual is None else {"psi_usual": drift.usual}
+        metrics[drift.feature].update({"psi": drift.psi, **usual})
+    for name, expected in watched.expected.items():
+        metrics[name].update(expected)
+    for standing in (*watched.standings, *watched.shares):
+        metrics[standing.subject].update(standing.named(days))
+    if watched.judged is not None:
+        metrics[JUDGED].update(watched.judged.metrics)
+    return metrics
+
+
+def summary(watched: MonitoringResult, days: int) -> dict[str, float]:
+    """What the night's record tells of it."""
+    worst = max((drift.psi for drift in watched.drift), default=None)
+    lately = {f"{name}_{days}d": point_estimate(value) for name, value in watched.pooled.items()}
+    expected = watched.expected.get(PUBLISHED, {})
+    drifted = {"psi_max": worst, "features_drifted": float(len(watched.drifted))}
+    return {
+        **score_metrics(watched.scores),
+        **{name: point_estimate(value) for name, value in expected.items()},
+        **lately,
+        **{name: value for name, value in drifted.items() if value is not None},
     }

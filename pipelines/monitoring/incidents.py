@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 
+from pipelines.core.command_text import as_sent
 from pipelines.core.errors import ConfigError, RedeyeError, TemporaryError
 from pipelines.core.records import Incident
-from pipelines.core.typed import as_sent
 from pipelines.monitoring.alerts import Alarm
 from pipelines.monitoring.ports import Notifier, Warehouse
 

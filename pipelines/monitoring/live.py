@@ -1,8 +1,14 @@
-"""Whether what was published lately was off: too much or too little said, or worth less than doing nothing."""
+"""Whether what was published lately was off: too much or too little said, or worth less than doing nothing.
+
+Days without a published night among days with one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -12,6 +18,8 @@ from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of
 
 SURE = 0.99  # of an interval; it is asked every night, so 95 in 100 would be too few
+
+
 WASTED = 0.1  # share of all that acting on the scores moved, which it may cost on balance
 
 
@@ -70,3 +78,17 @@ def over_days(amounts: np.ndarray, days: np.ndarray) -> Interval | None:
     mid = float(means.mean())
     reach = float(t.ppf((1 + SURE) / 2, len(means) - 1) * means.std(ddof=1) / np.sqrt(len(means)))
     return Interval(low=mid - reach, mid=mid, high=mid + reach)
+
+
+Gap = tuple[date, date]  # its first and its last day
+
+
+def find_gaps(days: Collection[date]) -> list[Gap]:
+    """The spans between these days on which there is none, oldest first."""
+    step = timedelta(days=1)
+    return [(a + step, b - step) for a, b in pairwise(sorted(set(days))) if b - a > step]
+
+
+def spell_gaps(gaps: Sequence[Gap]) -> str:
+    """Spans of days as people read them."""
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in gaps)

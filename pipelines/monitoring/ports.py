@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Incident,
         Partition,
     )
-    from pipelines.monitoring.oddities import Outlier
+    from pipelines.monitoring.drift import Outlier
 
 
 class OutcomeStore(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.core.errors import ConfigError, MissingDay
+from pipelines.define.problem import ConfigError, MissingDay
 from pipelines.problem.tables import DAILY, SLOW
 
 ZONE = "America/New_York"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from pipelines.core.typed import as_sent
-from pipelines.core.visible import visible
+from pipelines.core.command_text import as_sent
+from pipelines.core.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import FeatureTable, ScoringRun
-from pipelines.data.fingerprint import checksum, run_name
+from pipelines.data.partitions import checksum, run_name
 from pipelines.serving.contenders import Events
 from pipelines.serving.rendezvous import (
     ContenderResult,

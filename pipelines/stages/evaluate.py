@@ -27,9 +27,8 @@ from pipelines.evaluation.compare import (
 )
 from pipelines.evaluation.contender_scores import FitFiles, score_contenders
 from pipelines.evaluation.label_permutation import shuffle_check, subsample
-from pipelines.evaluation.leakage import day_check, feature_check, time_check
+from pipelines.evaluation.leakage import day_check, feature_check, readings, time_check
 from pipelines.evaluation.plots import draw
-from pipelines.evaluation.reading import readings
 from pipelines.features.coverage import check_test
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.ports import Warehouse

@@ -29,13 +29,11 @@ from pipelines.define.problem import Problem
 from pipelines.evaluation.testset import find_test_set
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.alerts import Alarm, find_alarms, over
-from pipelines.monitoring.analysis import MonitoringInputs, Night, watch
-from pipelines.monitoring.drift import Drift, feature_drift, spread_blocks
-from pipelines.monitoring.gaps import Gap, find_gaps
+from pipelines.monitoring.analysis import MonitoringInputs, Night, night_metrics, summary, watch
+from pipelines.monitoring.drift import Drift, draw, feature_drift, find_outliers, spread_blocks
 from pipelines.monitoring.incidents import only_file, resolve, tell
-from pipelines.monitoring.kept import night_metrics, summary
+from pipelines.monitoring.live import Gap, find_gaps
 from pipelines.monitoring.maturity import known_by_all
-from pipelines.monitoring.oddities import draw, find_outliers
 from pipelines.monitoring.ports import Notifier, Warehouse
 from pipelines.monitoring.promises import Promises, promise_of, read_promises
 from pipelines.monitoring.quality import daily_quality
@@ -45,7 +43,7 @@ from pipelines.reports.ports import RunFiles
 from pipelines.reports.render import render
 from pipelines.reports.run_report import view
 from pipelines.training.labels import event_keys
-from pipelines.training.unfitted import failure_metrics
+from pipelines.training.recipes import failure_metrics
 
 
 def monitor(

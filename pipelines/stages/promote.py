@@ -25,7 +25,7 @@ from pipelines.monitoring.promises import make_promises
 from pipelines.promotion.champion import current_champion, past_champions, set_champion
 from pipelines.promotion.gate import judge, quality
 from pipelines.promotion.ports import Registry
-from pipelines.training.golden import TOLERANCE, furthest, golden_day
+from pipelines.training.model_file import TOLERANCE, furthest, golden_day
 from pipelines.training.ports import ModelFile, ScoringPool, ScoringRequest, ScoringResult
 
 

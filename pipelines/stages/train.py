@@ -28,12 +28,11 @@ from pipelines.training.examples import (
     read_past,
     score_events,
 )
-from pipelines.training.golden import golden_day, golden_scores
+from pipelines.training.model_file import golden_day, golden_scores
 from pipelines.training.ports import Fitted
 from pipelines.training.recipes import Attempts
 from pipelines.training.refit import fit_both, fit_recipe
-from pipelines.training.selection import choose
-from pipelines.training.split import fold_days, split_days
+from pipelines.training.selection import choose, fold_days, split_days
 from pipelines.training.undeclared import refuse_undeclared
 
 # Modules that decide what is learned, and from which events.

@@ -21,11 +21,17 @@ from pipelines.data.acceptance import (
     named_raws,
     recall_all,
 )
-from pipelines.data.additions import Additions
 from pipelines.data.ports import Lake, RuleResult, Validator
 from pipelines.data.quarantine import counts, critical, decide, put_aside
 from pipelines.data.release import released, with_repaired
-from pipelines.data.schema_contract import conform, lacking, long_texts, off_calendar, stray_numbers
+from pipelines.data.schema_contract import (
+    Additions,
+    conform,
+    lacking,
+    long_texts,
+    off_calendar,
+    stray_numbers,
+)
 from pipelines.data.validation import (
     PartitionDecision,
     close_night,

@@ -14,8 +14,8 @@ from world import FIRST, THIRD, World, copy_version, registry_of
 from infra.api import ENDED, Api
 from infra.machine import Machine
 from infra.settings import open_home
+from pipelines.core.command_text import as_sent
 from pipelines.core.config import find_places
-from pipelines.core.typed import as_sent
 
 pytestmark = pytest.mark.slow
 

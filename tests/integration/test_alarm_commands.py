@@ -23,7 +23,7 @@ from pipelines.metrics.task import BINARY
 from pipelines.monitoring import alerts as alarms
 from pipelines.monitoring.alerts import Alarm, FeatureType
 from pipelines.monitoring.comparison import ContenderComparison
-from pipelines.monitoring.diagnose import Diagnosis
+from pipelines.monitoring.degradation import Diagnosis
 from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.live import Live
 from pipelines.monitoring.maturity import Missing

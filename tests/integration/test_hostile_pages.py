@@ -23,10 +23,10 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
-from pipelines.core.visible import visible
+from pipelines.core.text import visible
 from pipelines.data.expectations import Suite
 from pipelines.metrics.task import Task
-from pipelines.monitoring.slices import Slice
+from pipelines.monitoring.quality import Slice
 from pipelines.reports.render import render
 from pipelines.reports.validation_report import view
 from pipelines.stages import monitor as stage

@@ -21,7 +21,7 @@ from pipelines.adapters.mlflow.copies import Copies
 from pipelines.core.config import Paths
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import ModelVersion
-from pipelines.data.fingerprint import checksum
+from pipelines.data.partitions import checksum
 from tests.integration.interleaving import every_order
 from tests.integration.test_warehouse import a_run, some_predictions
 

@@ -24,7 +24,7 @@ from pipelines.stages import evaluate as stage
 from pipelines.stages import train
 from pipelines.training import examples
 from pipelines.training.labels import event_keys
-from pipelines.training.split import Split
+from pipelines.training.selection import Split
 from tests.integration.flights import PROBLEM
 
 DAY, TEST_DAYS, LESSON_DAYS = date(2013, 6, 1), 28, 7

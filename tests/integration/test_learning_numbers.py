@@ -13,7 +13,7 @@ import pytest
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.core.records import Interval
 from pipelines.define.problem import ModelSpec
-from pipelines.training.golden import golden_day, golden_scores
+from pipelines.training.model_file import golden_day, golden_scores
 from tests.integration.learning import DAY, FIRST, REGRESSION, World, linear, load, trees
 from tests.integration.test_learning import spoiled
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.core.command_text import as_sent
 from pipelines.core.records import FeatureTable, Publication, Report, Validation
-from pipelines.core.typed import as_sent
 from pipelines.metrics.bootstrap import day_weights, interval, measure
 from pipelines.metrics.classification import ScoredEvents
 from tests.integration.serving import DAY, Always, Serving

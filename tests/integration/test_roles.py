@@ -14,7 +14,7 @@ from pipelines.adapters.database.audit import SqlBooks
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import Incident, LedgerEntry, ModelVersion, ScoringRun
-from pipelines.data.fingerprint import checksum
+from pipelines.data.partitions import checksum
 from tests.integration.serving import judged
 
 DAY = date(2013, 10, 1)

@@ -24,7 +24,7 @@ from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.config import find_places
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
 from pipelines.core.records import Incident, Interval, LedgerEntry, ScoringRun
-from pipelines.data.fingerprint import checksum
+from pipelines.data.partitions import checksum
 from pipelines.metrics.task import FINITE
 
 DAY = date(2013, 10, 1)

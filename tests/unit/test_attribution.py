@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.evaluation.attribution import Walks
+from pipelines.evaluation.importance import Walks
 from pipelines.training.model import Model
 
 FEATURES = ("wind", "rain", "noise")

@@ -11,8 +11,7 @@ import pytest
 from pipelines.core.records import Interval
 from pipelines.metrics.bootstrap import day_weights, interval, measure
 from pipelines.metrics.task import BINARY, REGRESSION, Task
-from pipelines.monitoring.degradation import Limits, PerformanceTrend, find_course
-from pipelines.monitoring.diagnose import Cause, diagnose
+from pipelines.monitoring.degradation import Cause, Limits, PerformanceTrend, diagnose, find_course
 from pipelines.monitoring.quality import score_rows
 from pipelines.problem.value import value
 

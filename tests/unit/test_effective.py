@@ -17,7 +17,7 @@ from pipelines.data.effective import (
 )
 from pipelines.define.problem import Problem
 from pipelines.problem import PROBLEM
-from pipelines.training.split import split_days
+from pipelines.training.selection import split_days
 
 DAY = date(2013, 10, 1)
 PARAMS: Params = read_params(Path(__file__).parents[2] / "params.yaml")

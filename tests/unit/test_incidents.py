@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipelines.core.command_text import as_sent
 from pipelines.core.records import Incident
-from pipelines.core.typed import as_sent
 from pipelines.monitoring.alerts import Alarm, drift_alarm
 from pipelines.monitoring.drift import Drift, feature_drift
 from pipelines.monitoring.incidents import file_alarms, message, tell

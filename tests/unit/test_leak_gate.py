@@ -10,8 +10,7 @@ import pytest
 
 from pipelines.core.config import EvaluateParams
 from pipelines.core.records import Candidate, Candidates
-from pipelines.evaluation.leakage import day_check, feature_check, time_check
-from pipelines.evaluation.reading import readings
+from pipelines.evaluation.leakage import day_check, feature_check, readings, time_check
 from pipelines.training.examples import Examples
 
 FIRST, N_DAYS, PER_DAY = date(2013, 9, 3), 28, 600

@@ -9,10 +9,8 @@ import pandas as pd
 import pytest
 
 from pipelines.metrics.task import BINARY
-from pipelines.monitoring.drift import feature_drift
-from pipelines.monitoring.oddities import PER_FEATURE, find_outliers
-from pipelines.monitoring.quality import LONGEST, VALUES, daily_quality, slice_name
-from pipelines.monitoring.slices import find_slices
+from pipelines.monitoring.drift import PER_FEATURE, feature_drift, find_outliers
+from pipelines.monitoring.quality import LONGEST, VALUES, daily_quality, find_slices, slice_name
 from pipelines.problem.value import value
 
 MANY, FEWER = 1_000_000, 100_000

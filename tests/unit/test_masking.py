@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.core.errors import DataError
-from pipelines.core.masking import mask, secrets_in_url
+from pipelines.core.text import mask, secrets_in_url
 
 SECRET = "hunter2"
 

@@ -20,9 +20,8 @@ from pipelines.evaluation.importance import Shuffled
 from pipelines.problem.model import RECIPES
 from pipelines.training import model_file as modelfile
 from pipelines.training.examples import Examples
-from pipelines.training.golden import golden_scores
 from pipelines.training.model import Model, fit
-from pipelines.training.model_file import pack, unpack
+from pipelines.training.model_file import golden_scores, pack, unpack
 
 N_EVENTS = 1500
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipelines.monitoring.oddities import PER_FEATURE, Outlier, draw, find_outliers
+from pipelines.monitoring.drift import PER_FEATURE, Outlier, draw, find_outliers
 
 KEYS = pd.Series([f"2013-10-01|{number}" for number in range(500)])
 BEFORE = pd.DataFrame({"temp": [3.0, 8.5, np.nan, np.inf], "dest": ["BOS", "ORD", None, "BOS"]})

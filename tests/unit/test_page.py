@@ -8,7 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from pipelines.core.records import Finding, TableCheck, Validation
-from pipelines.core.visible import DISGUISING
+from pipelines.core.text import DISGUISING
 from pipelines.data.expectations import Suite
 from pipelines.reports.render import render
 from pipelines.reports.validation_report import LISTED_DAYS, view

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines.core.records import Interval
-from pipelines.data.fingerprint import checksum, run_name
+from pipelines.data.partitions import checksum, run_name
 from pipelines.monitoring.quality import (
     calibration,
     daily_quality,

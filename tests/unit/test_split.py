@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.training.split import fold_days, split_days
+from pipelines.training.selection import fold_days, split_days
 
 DAYS = st.dates(date(2013, 3, 1), date(2030, 1, 1))
 

@@ -12,8 +12,7 @@ from pipelines.core.records import Interval
 from pipelines.metrics.task import BINARY
 from pipelines.monitoring.alerts import find_betters
 from pipelines.monitoring.comparison import ContenderComparison, shares, standings
-from pipelines.monitoring.quality import point_estimate
-from pipelines.monitoring.slices import find_slices
+from pipelines.monitoring.quality import find_slices, point_estimate
 from pipelines.problem.value import value
 from pipelines.promotion.champion import Ways
 

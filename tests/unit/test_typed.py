@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.typed import as_sent, as_typed
+from pipelines.core.command_text import as_sent, as_typed
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = Path(sys.executable).parent

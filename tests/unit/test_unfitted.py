@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.monitoring.alerts import recipe_alarms
-from pipelines.training.unfitted import failing_since, failure_metrics
+from pipelines.training.recipes import failing_since, failure_metrics
 
 DAY = date(2013, 10, 1)
 WHY = "recipe 'trees': no such setting; correct the recipe in your problem"

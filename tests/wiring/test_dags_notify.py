@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from hook import Hook, listening
 
 from notify import TellFailure, alert_argv
-from pipelines.core.typed import as_sent
+from pipelines.core.command_text import as_sent
 
 SCORE = as_sent("redeye score --day 2013-10-01")
 

@@ -26,7 +26,7 @@ from pipelines.adapters.database.tables import (
 from pipelines.audit.ports import DayAudit, PublicationMove, RowSummary, Staged
 from pipelines.core.errors import BusyError
 from pipelines.core.records import ScoringRun
-from pipelines.data.fingerprint import checksum
+from pipelines.data.partitions import checksum
 from pipelines.metrics.task import PROBABILITIES, Bounds
 
 DATED = (published, publication, fence, scoring_run, prediction, outcome, quarantine_log)

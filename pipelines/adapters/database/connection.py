@@ -8,7 +8,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 
 from pipelines.core.errors import ConfigError
 from pipelines.core.fault_injection import fault_point
-from pipelines.core.masking import MASK, mask, secrets_in_url
+from pipelines.core.text import MASK, mask, secrets_in_url
 
 WAIT_SECONDS = 30  # for a lock that somebody else holds
 CONNECT_SECONDS = 10

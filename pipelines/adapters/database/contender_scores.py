@@ -21,8 +21,8 @@ from pipelines.adapters.database.tables import (
 )
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import Partition, ScoringRun
-from pipelines.data.fingerprint import checksum
-from pipelines.monitoring.oddities import Outlier
+from pipelines.data.partitions import checksum
+from pipelines.monitoring.drift import Outlier
 from pipelines.serving.rendezvous import ContenderResult
 
 

@@ -29,7 +29,7 @@ from pipelines.adapters.database.tables import (
 from pipelines.core.errors import BusyError, DataError, TemporaryError
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import ScoringRun
-from pipelines.data.fingerprint import checksum
+from pipelines.data.partitions import checksum
 from pipelines.metrics.task import Bounds
 
 BATCH_ROWS = (

@@ -34,9 +34,9 @@ from pipelines.core.records import (
     Partition,
     ScoringRun,
 )
-from pipelines.data.fingerprint import checksum
+from pipelines.data.partitions import checksum
 from pipelines.metrics.task import PROBABILITIES, Bounds
-from pipelines.monitoring.oddities import Outlier
+from pipelines.monitoring.drift import Outlier
 from pipelines.promotion.champion import MADE, current_champion
 from pipelines.serving.rendezvous import ContenderResult
 

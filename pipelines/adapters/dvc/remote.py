@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.core.errors import ConfigError
-from pipelines.core.masking import secrets_in_url
+from pipelines.core.text import secrets_in_url
 
 PUBLIC = ("endpointurl", "region")  # settings of a remote that are no secret
 

@@ -24,7 +24,7 @@ from pipelines.adapters.lake.sharing import among_writers
 from pipelines.core.errors import DataError
 from pipelines.core.files import write_whole
 from pipelines.core.records import Partition
-from pipelines.data.known import as_of
+from pipelines.data.partitions import as_of
 
 
 class LocalLake:

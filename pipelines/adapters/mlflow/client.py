@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError, RegistryAway, TemporaryError
 from pipelines.core.fault_injection import fault_point
-from pipelines.core.masking import mask
+from pipelines.core.text import mask
 
 DATABASES = ("postgresql", "mysql", "mssql", "oracle")  # with their driver installed
 CONNECT_SECONDS = 10

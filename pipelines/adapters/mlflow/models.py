@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.core.config import Paths
 from pipelines.core.errors import GateRefused
 from pipelines.core.files import read_regular, refuse_large
-from pipelines.core.masking import mask
+from pipelines.core.text import mask
 from pipelines.training.model import Model, ModelFormat
 from pipelines.training.model_file import TRUSTED
 

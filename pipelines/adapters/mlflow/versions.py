@@ -16,8 +16,8 @@ from pipelines.adapters.mlflow.runs import measure
 from pipelines.audit.tags import SHOWN, learned_tags
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.files import scratch_folder
-from pipelines.core.masking import mask
 from pipelines.core.records import Learned, ModelVersion
+from pipelines.core.text import mask
 from pipelines.training.model_file import pack
 from pipelines.training.ports import Fitted
 

@@ -23,10 +23,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pipelines.adapters.sources.memory import limited_memory
 from pipelines.adapters.sources.rows import of_day
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
 from pipelines.core.files import is_there, read_regular
-from pipelines.core.memory import limited_memory
 
 if TYPE_CHECKING:
     from pipelines.define.problem import Source, Table

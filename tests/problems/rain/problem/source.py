@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.core.errors import MissingDay
+from pipelines.define.problem import MissingDay
 
 ZONE = "America/New_York"
 FIRST_DAY, LAST_DAY = date(2013, 1, 1), date(2013, 12, 30)

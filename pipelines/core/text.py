@@ -1,18 +1,28 @@
-"""Passwords, keys and tokens in texts that people read, replaced by ***."""
+"""Text that people read: secrets masked, disguising characters shown, and names that were probably meant."""
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 MASK = "***"
+
+
 _NAMES = (
     r"(?:password|passwd|passphrase|pwd|secret|token|credential|api_?key|access_?key|signature)"
 )
+
+
 # A name with one of these words in it, `=` or `:`, and a value: of a URL's query, of a driver's options.
 _NAMED = re.compile(rf"(?i)([\w.-]*{_NAMES}[\w.-]*\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s&;,'\")]+)")
+
+
 # user:password@ in a URL; a password may hold an @ itself, so up to the last one of the word.
 _LOGIN = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/?#@]*):[^\s'\"]*@")
+
+
 _TOKEN = re.compile(r"(?i)\b(https?://)[^\s:/?#@]+@")
 
 
@@ -38,3 +48,21 @@ def secrets_in_url(url: str) -> list[str]:
         value for name, value in parse_qsl(parts.query) if re.search(_NAMES, name, re.IGNORECASE)
     ]
     return sorted({one for plain in found for one in (plain, unquote(plain)) if one})
+
+
+# Controls of a terminal, of the direction of text, and characters of no width; white space is none of them.
+DISGUISING = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with each disguising character as its number."""
+    return DISGUISING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Did you mean …?"""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
