@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from doors import approval
 from pipelines.core.command_text import as_sent
+from promotion_tasks import approval
 
 POLICY = {"owner": "redeye", "retries": 3, "retry_delay": timedelta(seconds=10)}
 

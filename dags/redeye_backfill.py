@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from chain import BACKFILL_FORM, backfill_chain
+from builders import BACKFILL_FORM, backfill_chain
 from pipelines.core.command_text import as_sent
 
 POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10),

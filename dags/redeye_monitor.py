@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronPartitionTimetable
 
-from chain import DAY_FORM, watch_chain
+from builders import DAY_FORM, watch_chain
 from pipelines.core.command_text import as_sent
 
 # 09:00 in New York, of the day whose night began at 03:00.

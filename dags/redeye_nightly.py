@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronPartitionTimetable
 
-from chain import DAY_FORM, night_chain
+from builders import DAY_FORM, night_chain
 from pipelines.core.command_text import as_sent
 
 # Midnight in Los Angeles is 03:00 in New York. A tick at 03:00 would lose the last day of Airflow's

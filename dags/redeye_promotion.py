@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
-from doors import look
 from pipelines.core.command_text import as_sent
+from promotion_tasks import look
 
 POLICY = {"owner": "redeye", "retries": 0, "retry_delay": timedelta(seconds=10)}
 

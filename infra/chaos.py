@@ -27,9 +27,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from infra.scratch import Server, copy_warehouse, scratch_server
-from infra.settings import REPOSITORY
-from infra.storm import HEAVY, Lives, Snapshot, Who
+from infra.airflow_config import REPOSITORY
+from infra.chaos_runs import HEAVY, Lives, Snapshot, Who
+from infra.scratch_copy import Server, copy_warehouse, scratch_server
 from pipelines.__main__ import settle_in
 from pipelines.core.config import EXPERIMENT, find_places, read_params
 from pipelines.core.dates import parse_day

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from infra.boot import Boot
+from infra.airflow_config import LOOPBACK, Home, any_port, is_free
+from infra.local_airflow import Boot
 from infra.running import Stack, read_stack, stop_stack
-from infra.settings import LOOPBACK, Home, any_port, is_free
 from pipelines.core.errors import BusyError
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
-from infra.api import Api
-from infra.database import stop_postgres
-from infra.patience import Patience
+from infra.airflow_api import Api
+from infra.airflow_config import LOGIN, Home, open_secrets
+from infra.polling import Patience
+from infra.postgres import stop_postgres
 from infra.processes import Component, stop
-from infra.settings import LOGIN, Home, open_secrets
+from pipelines.core.atomic_files import write_whole
 from pipelines.core.errors import TemporaryError
-from pipelines.core.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from typing import Any
 import psutil
 from rich.console import Console
 
-from infra.boot import start_mlflow
-from infra.follow import Follower, Outcome
+from infra.airflow_config import LOGIN, LOOPBACK, REPOSITORY, open_home, open_secrets
+from infra.local_airflow import start_mlflow
 from infra.machine import Machine, require_free
-from infra.patience import Patience
+from infra.polling import Patience
+from infra.progress import Follower, Outcome
 from infra.running import Stack, check_alive, read_stack, stop_stack
-from infra.settings import LOGIN, LOOPBACK, REPOSITORY, open_home, open_secrets
 from pipelines.app.services import open_redeye
 from pipelines.commands.app import check_day
 from pipelines.core.backfill import Backfill

@@ -18,11 +18,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pipelines.core.atomic_files import append_line, read_regular, write_whole
 from pipelines.core.config import Section
 from pipelines.core.crash import translate
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
 from pipelines.core.fault_injection import fault_point
-from pipelines.core.files import append_line, read_regular, write_whole
 from pipelines.core.graph import Graph
 from pipelines.core.records import ARTEFACTS, Record
 from pipelines.core.supervisor import given_up, mark_stage

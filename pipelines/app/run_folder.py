@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipelines.audit.verify_night import RunFolder, StageLog
+from pipelines.audit.runs import RunFolder, StageLog
 from pipelines.core.config import Paths
 from pipelines.core.errors import DataError
 from pipelines.core.graph import Graph
 from pipelines.core.records import ARTEFACTS, Record
 from pipelines.core.text import secrets_in_url
-from pipelines.monitoring.live import find_gaps, spell_gaps
+from pipelines.monitoring.published_quality import find_gaps, spell_gaps
 
 READ_BY_PEOPLE = (".json", ".jsonl", ".html", ".log")
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "API_KEY")

@@ -14,9 +14,9 @@ from typing import Any
 
 from pipelines.app.run_folder import nights_left, readable_texts, secrets_of, underway
 from pipelines.audit.verify import Stores
+from pipelines.core.atomic_files import write_whole
 from pipelines.core.config import Params, Paths, find_places, read_params
 from pipelines.core.errors import ConfigError
-from pipelines.core.files import write_whole
 from pipelines.core.graph import Graph, read_chain
 from pipelines.define.problem import Problem
 from pipelines.runner import Factories, Night
@@ -88,7 +88,7 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
     places: Paths, params: Params, environ: Mapping[str, str]
 ) -> Factories:
     def lake() -> Any:
-        from pipelines.adapters.lake.borrowed import begin_with_raw
+        from pipelines.adapters.lake.experiment_data import begin_with_raw
         from pipelines.adapters.lake.lake import LocalLake
 
         if places.production is not None:

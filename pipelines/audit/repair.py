@@ -16,11 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.audit.invariants import Breach, Verification
-from pipelines.audit.ports import AuditReader, DayAudit, OrphanFiles
-from pipelines.audit.restore import answer_again
-from pipelines.audit.verify import Stores
-from pipelines.audit.verify_book import check_book
-from pipelines.audit.verify_lake import (
+from pipelines.audit.lake import (
     aside_untold,
     count_unexplained,
     datasets,
@@ -28,8 +24,12 @@ from pipelines.audit.verify_lake import (
     stray_outcomes,
     unconserved,
 )
+from pipelines.audit.ports import AuditReader, DayAudit, OrphanFiles
+from pipelines.audit.predictions import check_book
+from pipelines.audit.restore import answer_again
+from pipelines.audit.verify import Stores
+from pipelines.core.atomic_files import scratch_folder, write_whole
 from pipelines.core.errors import BusyError, DataError, GateRefused
-from pipelines.core.files import scratch_folder, write_whole
 from pipelines.core.records import Partition, Record
 from pipelines.data.ports import Validator
 from pipelines.data.quarantine import counts

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from pipelines.audit.invariants import BACKUP, Breach, Verification, conclude
-from pipelines.audit.ports import AuditReader, DayAudit
-from pipelines.audit.tags import check_tags
-from pipelines.audit.verify_book import check_book
-from pipelines.audit.verify_lake import (
+from pipelines.audit.lake import (
     DatasetPartitions,
     check_aside,
     check_conserved,
@@ -21,8 +18,11 @@ from pipelines.audit.verify_lake import (
     check_names,
     datasets,
 )
-from pipelines.audit.verify_model import check_champion, check_origin
-from pipelines.audit.verify_night import RunFolder, check_night, find_secrets
+from pipelines.audit.models import check_champion, check_origin
+from pipelines.audit.ports import AuditReader, DayAudit
+from pipelines.audit.predictions import check_book
+from pipelines.audit.runs import RunFolder, check_night, find_secrets
+from pipelines.audit.tags import check_tags
 from pipelines.core.errors import DataError
 from pipelines.core.records import IngestResult, Partition
 from pipelines.data.ports import Lake, Versions

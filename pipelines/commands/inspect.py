@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipelines.app.console import as_record, show_story
+from pipelines.app.explain import as_record, show_story
 from pipelines.app.services import open_redeye
 from pipelines.commands.app import Day, Json, app, data_app
 from pipelines.core.dates import parse_day

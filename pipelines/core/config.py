@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from pipelines.core.atomic_files import read_yaml
 from pipelines.core.dates import parse_day
 from pipelines.core.errors import ConfigError, UsageError
-from pipelines.core.files import read_yaml
 
 # Bounds are wide: they keep out what cannot be meant, before it fails somewhere else without a sentence.
 MOST_DAYS = 36_500

@@ -6,8 +6,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines.core.atomic_files import append_line
 from pipelines.core.errors import ConfigError, RedeyeError, TemporaryError
-from pipelines.core.files import append_line
 from pipelines.core.text import mask
 
 YOURS = "pipelines.problem."

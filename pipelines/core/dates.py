@@ -1,9 +1,10 @@
-"""The day of a night, as text from outside: checked before a path or a command is built from it."""
+"""The day of a night: checked as text from outside before a path or a command is built from it; its cutoff."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from pipelines.core.errors import UsageError
 
@@ -45,3 +46,8 @@ def parse_days(first: object, last: object) -> list[date]:
     if end < start:
         raise UsageError(f"from {start} to {end} is no range; swap them")
     return [start + timedelta(days=n) for n in range((end - start).days + 1)]
+
+
+def night_cutoff(day: date, zone: str) -> datetime:
+    """00:00 of the day in the zone, as UTC without a zone: nothing that became known later is read."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)

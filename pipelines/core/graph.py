@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipelines.core.atomic_files import read_yaml
 from pipelines.core.errors import ConfigError
-from pipelines.core.files import read_yaml
 
 DAY = "${day}"
 # The stages that Redeye is; others may be added beside them.

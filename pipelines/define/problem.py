@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-from zoneinfo import ZoneInfo
 
+from pipelines.core.dates import night_cutoff
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ class Problem:
 
     def cutoff(self, day: date) -> datetime:
         """00:00 of the day in the problem's zone, as UTC without a zone."""
-        return (
-            datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC).replace(tzinfo=None)
-        )
+        return night_cutoff(day, self.zone)
 
     def last_mature_day(self, day: date) -> date:
         """The newest day whose outcomes are all known at the cutoff of `day`."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.evaluation.canvas import INK, SOFT, model_lines
+from pipelines.evaluation.figure_style import INK, SOFT, model_lines
 from pipelines.metrics.classification import BINS, ScoredEvents
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.evaluation.canvas import SOFT, model_lines, thin
+from pipelines.evaluation.figure_style import SOFT, model_lines, thin
 from pipelines.metrics.classification import BINS, ScoredEvents
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.records import TaskName
 from pipelines.evaluation import plot_numbers, plot_probabilities
-from pipelines.evaluation.canvas import COLOURS, STYLE, canvas, png
+from pipelines.evaluation.figure_style import COLOURS, STYLE, canvas, png
 from pipelines.metrics.classification import ScoredEvents
 from pipelines.metrics.task import TASKS
 

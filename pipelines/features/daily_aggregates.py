@@ -6,9 +6,9 @@ from sqlglot import exp
 
 from pipelines.define.aggregations import Column
 from pipelines.define.features import FeatureSet, WindowedAggregation
-from pipelines.define.kind import FeatureType, kind_of, known_value, refuse_unsuited
 from pipelines.define.measures import FINER, SUM, parts_of
 from pipelines.define.sql import aliased, columns_of, number, of, or_zero, pair, real, whole
+from pipelines.define.value_type import FeatureType, kind_of, known_value, refuse_unsuited
 from pipelines.features.day_tables import LOCAL_DAYS, PARTITIONS
 from pipelines.features.portable import portable
 from pipelines.features.scope import ColumnScope, TableSchemas

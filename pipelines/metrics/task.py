@@ -15,9 +15,9 @@ from pipelines.core.errors import ConfigError
 from pipelines.core.records import TaskName
 from pipelines.metrics import classification as metrics
 from pipelines.metrics import regression as residuals
-from pipelines.metrics.apart import deviations_apart, odds_apart
 from pipelines.metrics.baseline import historical_mean, historical_rate
 from pipelines.metrics.classification import Metric
+from pipelines.metrics.mean_deviation import deviations_apart, odds_apart
 from pipelines.metrics.performance_estimation import (
     Estimate,
     estimate_numbers,

@@ -8,15 +8,15 @@ from datetime import date
 from typing import Literal
 
 from pipelines.core.records import Interval, Verdict
-from pipelines.evaluation.testset import SHRUNK, Judged
+from pipelines.evaluation.test_set_size import SHRUNK, Judged
 from pipelines.metrics.task import Task
 from pipelines.monitoring.analysis import MonitoringResult, Night
 from pipelines.monitoring.comparison import CHAMPION, ContenderComparison
 from pipelines.monitoring.degradation import Limits
 from pipelines.monitoring.drift import Drift
-from pipelines.monitoring.live import Gap, spell_gaps
 from pipelines.monitoring.maturity import Missing
-from pipelines.monitoring.promises import LOST_SHARE
+from pipelines.monitoring.promoted_quality import LOST_SHARE
+from pipelines.monitoring.published_quality import Gap, spell_gaps
 from pipelines.monitoring.quality import point_estimate
 from pipelines.promotion.champion import Ways
 

@@ -24,8 +24,8 @@ from pipelines.core.records import (
     Verdict,
 )
 from pipelines.define.problem import Problem
-from pipelines.evaluation.testset import SUBJECT as JUDGED
-from pipelines.evaluation.testset import Judged
+from pipelines.evaluation.test_set_size import SUBJECT as JUDGED
+from pipelines.evaluation.test_set_size import Judged
 from pipelines.metrics.task import Task, task_of
 from pipelines.monitoring.comparison import (
     CANARY,
@@ -45,9 +45,9 @@ from pipelines.monitoring.degradation import (
 )
 from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.expected_quality import Reconciled, estimate_day, reconcile
-from pipelines.monitoring.live import Gap, Live, find_live
 from pipelines.monitoring.maturity import LabelMaturity, Missing, find_missing, maturity
-from pipelines.monitoring.promises import Discrimination, Promises, compare_discrimination
+from pipelines.monitoring.promoted_quality import Discrimination, Promises, compare_discrimination
+from pipelines.monitoring.published_quality import Gap, Live, find_live
 from pipelines.monitoring.quality import (
     PUBLISHED,
     Quality,

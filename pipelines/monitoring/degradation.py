@@ -16,7 +16,7 @@ import pandas as pd
 from pipelines.core.records import Interval
 from pipelines.metrics.task import Task
 from pipelines.monitoring.drift import chance_index, count_bins, spread_blocks, stability_index
-from pipelines.monitoring.promises import Promise, find_lost, live_metric
+from pipelines.monitoring.promoted_quality import Promise, find_lost, live_metric
 from pipelines.monitoring.quality import Worth
 
 

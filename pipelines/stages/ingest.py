@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.errors import DataError, MissingDay
 from pipelines.core.records import IngestResult, Partition
-from pipelines.data.effective import refetch_days
+from pipelines.data.effective_settings import refetch_days
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -23,19 +23,19 @@ from pipelines.core.records import (
     Validation,
     Verdict,
 )
-from pipelines.data.effective import judged_days
+from pipelines.data.effective_settings import judged_days
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
-from pipelines.evaluation.testset import find_test_set
+from pipelines.evaluation.test_set_size import find_test_set
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.alerts import Alarm, find_alarms, over
 from pipelines.monitoring.analysis import MonitoringInputs, Night, night_metrics, summary, watch
 from pipelines.monitoring.drift import Drift, draw, feature_drift, find_outliers, spread_blocks
 from pipelines.monitoring.incidents import only_file, resolve, tell
-from pipelines.monitoring.live import Gap, find_gaps
 from pipelines.monitoring.maturity import known_by_all
 from pipelines.monitoring.ports import Notifier, Warehouse
-from pipelines.monitoring.promises import Promises, promise_of, read_promises
+from pipelines.monitoring.promoted_quality import Promises, promise_of, read_promises
+from pipelines.monitoring.published_quality import Gap, find_gaps
 from pipelines.monitoring.quality import daily_quality
 from pipelines.promotion.champion import find_ways
 from pipelines.promotion.ports import Registry

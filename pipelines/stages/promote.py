@@ -21,7 +21,7 @@ from pipelines.core.records import (
 )
 from pipelines.data.ports import Lake
 from pipelines.monitoring.ports import Warehouse
-from pipelines.monitoring.promises import make_promises
+from pipelines.monitoring.promoted_quality import make_promises
 from pipelines.promotion.champion import current_champion, past_champions, set_champion
 from pipelines.promotion.gate import judge, quality
 from pipelines.promotion.ports import Registry

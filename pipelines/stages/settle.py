@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipelines.core.config import SettleParams
 from pipelines.core.records import Partition, Settlement
-from pipelines.data.effective import settled_days
+from pipelines.data.effective_settings import settled_days
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
 from pipelines.monitoring.ports import Warehouse

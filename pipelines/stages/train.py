@@ -14,7 +14,7 @@ from pipelines.core.config import TrainParams
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import Candidate, Candidates, FeatureTable, IngestResult, Partition
-from pipelines.data.effective import embargo_days
+from pipelines.data.effective_settings import embargo_days
 from pipelines.data.ports import Lake
 from pipelines.define.dictionary import page
 from pipelines.define.problem import ModelSpec, Problem
@@ -28,19 +28,19 @@ from pipelines.training.examples import (
     read_past,
     score_events,
 )
+from pipelines.training.label_delay import refuse_undeclared
 from pipelines.training.model_file import golden_day, golden_scores
 from pipelines.training.ports import Fitted
 from pipelines.training.recipes import Attempts
 from pipelines.training.refit import fit_both, fit_recipe
 from pipelines.training.selection import choose, fold_days, split_days
-from pipelines.training.undeclared import refuse_undeclared
 
 # Modules that decide what is learned, and from which events.
 DECIDING = (
-    "data.effective", "metrics.baseline", "metrics.bootstrap", "metrics.classification",
+    "data.effective_settings", "metrics.baseline", "metrics.bootstrap", "metrics.classification",
     "metrics.regression", "metrics.task", "training.examples", "training.labels", "training.model",
     "training.model_file", "training.recalibration", "training.recipes", "training.refit",
-    "training.selection", "training.split",
+    "training.selection",
 )  # fmt: skip
 RESAMPLES = 500  # behind the choice among tonight's candidates
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
-from pipelines.data.effective import trailing_days
+from pipelines.data.effective_settings import trailing_days
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of

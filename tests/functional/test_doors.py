@@ -11,9 +11,9 @@ import pytest
 from hook import Hook, listening
 from world import FIRST, THIRD, World, copy_version, registry_of
 
-from infra.api import ENDED, Api
+from infra.airflow_api import ENDED, Api
+from infra.airflow_config import open_home
 from infra.machine import Machine
-from infra.settings import open_home
 from pipelines.core.command_text import as_sent
 from pipelines.core.config import find_places
 

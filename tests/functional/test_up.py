@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from world import environ_of
 
-from infra.api import ENDED, Api
+from infra.airflow_api import ENDED, Api
+from infra.airflow_config import any_port, open_home
 from infra.machine import Machine
 from infra.running import Stack
-from infra.settings import any_port, open_home
 from pipelines.core.config import find_places
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from pipelines.adapters.database.audit import SqlBooks
 from pipelines.audit.invariants import Verification
+from pipelines.audit.runs import RunFolder, StageLog
 from pipelines.audit.verify import Stores, verify
-from pipelines.audit.verify_night import RunFolder, StageLog
 from pipelines.core.records import IngestResult, Partition, Publication
 from tests.integration.flights import PROBLEM
 from tests.integration.serving import DAY, MemoryWorkers, Serving

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from infra.database import serve
+from infra.postgres import serve
 from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.adapters.engines.spark import SparkEngine
 from pipelines.features.ports import Engine

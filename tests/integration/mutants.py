@@ -140,4 +140,4 @@ def read_further(monkeypatch: pytest.MonkeyPatch, n_days: int = 3) -> None:
 
 def believe_corrections(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was corrected later is taken for what was known."""
-    monkeypatch.setattr(accepted, "as_known", lambda revisions, night: revisions[-1])
+    monkeypatch.setattr(accepted, "as_of", lambda revisions, night: revisions[-1])

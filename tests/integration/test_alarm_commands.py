@@ -13,21 +13,21 @@ import pytest
 from typer.main import get_command
 
 import pipelines.cli  # noqa: F401  the commands add themselves
-from pipelines.audit.verify_model import check_champion
+from pipelines.audit.models import check_champion
 from pipelines.commands.app import app
 from pipelines.core.errors import GateRefused
 from pipelines.core.graph import read_graph
 from pipelines.core.records import ARTEFACTS, Interval, LeakCheck
-from pipelines.evaluation.testset import Judged
+from pipelines.evaluation.test_set_size import Judged
 from pipelines.metrics.task import BINARY
 from pipelines.monitoring import alerts as alarms
 from pipelines.monitoring.alerts import Alarm, FeatureType
 from pipelines.monitoring.comparison import ContenderComparison
 from pipelines.monitoring.degradation import Diagnosis
 from pipelines.monitoring.drift import Drift
-from pipelines.monitoring.live import Live
 from pipelines.monitoring.maturity import Missing
-from pipelines.monitoring.promises import NOTHING, Discrimination
+from pipelines.monitoring.promoted_quality import NOTHING, Discrimination
+from pipelines.monitoring.published_quality import Live
 from pipelines.promotion.champion import (
     Ways,
     current_champion,

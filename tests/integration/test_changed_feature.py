@@ -16,7 +16,7 @@ import pytest
 
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.adapters.mlflow.registry import MlflowRegistry
-from pipelines.audit.verify_model import check_champion
+from pipelines.audit.models import check_champion
 from pipelines.core.config import Paths
 from pipelines.core.errors import GateRefused, MissingDay
 from pipelines.core.records import Evaluation, FeatureTable, Publication, Verdict

@@ -18,8 +18,8 @@ import pytest
 
 from pipelines.adapters.workers.pool import ProcessWorkers
 from pipelines.audit.verify import verify
+from pipelines.core.atomic_files import scratch_file, scratch_folder
 from pipelines.core.errors import RedeyeError, TemporaryError
-from pipelines.core.files import scratch_file, scratch_folder
 from pipelines.runner import run_chain
 from tests.integration.whole_night import PROBLEM, Whole
 

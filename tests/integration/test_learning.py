@@ -15,7 +15,7 @@ from pipelines.core.errors import BusyError, ConfigError, DataError, GateRefused
 from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
 from pipelines.define.problem import ModelSpec, Problem
 from pipelines.metrics.classification import METRICS
-from pipelines.monitoring.promises import read_promises
+from pipelines.monitoring.promoted_quality import read_promises
 from pipelines.training.examples import Examples, find_past, read_past, score_events
 from pipelines.training.model import Model, fit
 from pipelines.training.model_file import pack

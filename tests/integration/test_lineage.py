@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.app.console import show_story
+from pipelines.app.explain import show_story
 from pipelines.audit.lineage import LineageSources, tell_event, trace
 from pipelines.core.errors import DataError
 from pipelines.training.ports import ModelFile

@@ -14,11 +14,11 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from infra.database import start_postgres, stop_postgres
+from infra.airflow_config import Home, open_home, open_secrets, write_config
 from infra.machine import require_free
+from infra.postgres import start_postgres, stop_postgres
 from infra.processes import start, stop
 from infra.running import Stack, check_alive, read_stack
-from infra.settings import Home, open_home, open_secrets, write_config
 from pipelines.core.config import find_places
 from pipelines.core.errors import BusyError, TemporaryError
 

@@ -12,12 +12,12 @@ from typing import ClassVar
 import pytest
 
 from infra import boot, patience
-from infra.api import Api
-from infra.boot import Boot
-from infra.patience import Patience
+from infra.airflow_api import Api
+from infra.airflow_config import Home
+from infra.local_airflow import Boot
+from infra.polling import Patience
 from infra.processes import start, stop
 from infra.running import Stack
-from infra.settings import Home
 from pipelines.core.errors import TemporaryError
 
 

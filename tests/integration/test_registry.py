@@ -17,6 +17,7 @@ import pytest
 
 from pipelines.adapters.mlflow.registry import MlflowRegistry
 from pipelines.audit.tags import tags_of
+from pipelines.core.atomic_files import MOST_BYTES
 from pipelines.core.config import Paths
 from pipelines.core.errors import (
     ConfigError,
@@ -25,7 +26,6 @@ from pipelines.core.errors import (
     RegistryAway,
     TemporaryError,
 )
-from pipelines.core.files import MOST_BYTES
 from pipelines.core.records import ModelVersion
 from pipelines.training.model import Model
 from pipelines.training.model_file import pack

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, create_engine, make_url, text
 
-from infra.scratch import copy_warehouse, scratch_server
+from infra.scratch_copy import copy_warehouse, scratch_server
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError, TemporaryError
 from pipelines.core.records import LedgerEntry

@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, text
 from pipelines.adapters.lake.garbage import Folders
 from pipelines.audit.invariants import BACKUP, PROMISES
 from pipelines.audit.repair import RepairContext, plan, repair
+from pipelines.audit.runs import StageLog
 from pipelines.audit.verify import verify
-from pipelines.audit.verify_night import StageLog
 from pipelines.core.config import Paths
 from pipelines.core.errors import DataError
 from tests.integration.audited import Audited, an_audited_world

@@ -298,7 +298,7 @@ def fits(command: str, shape: str) -> bool:
     return re.fullmatch(re.escape(shape).replace(r"\{\}", r"[\w-]+"), command) is not None
 
 
-SOURCES = ("verify.py", "verify_book.py", "verify_lake.py", "verify_model.py", "verify_night.py")
+SOURCES = ("verify.py", "predictions.py", "lake.py", "models.py", "runs.py")
 
 
 def test_every_command_that_stands_in_the_code_is_run() -> None:

@@ -105,7 +105,7 @@ class Whole(Nights):
 
     def type(self, line: str, monkeypatch: pytest.MonkeyPatch) -> int:
         """Give the command line these words; its exit code."""
-        for module in ("nights", "stages", "champion", "questions", "care"):
+        for module in ("nights", "stages", "champion", "inspect", "maintenance"):
             monkeypatch.setattr(
                 getattr(commands, module), "open_redeye", lambda environ: self.redeye
             )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core.config import Params, read_params
-from pipelines.data.effective import (
+from pipelines.data.effective_settings import (
     embargo_days,
     judged_days,
     refetch_days,

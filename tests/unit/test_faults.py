@@ -9,9 +9,9 @@ import pytest
 
 import pipelines
 from pipelines.cli import main
+from pipelines.core.atomic_files import write_whole
 from pipelines.core.errors import ConfigError, TemporaryError
 from pipelines.core.fault_injection import POINTS, VARIABLE, activate, fault_point, parse_fault
-from pipelines.core.files import write_whole
 
 
 def test_the_list_of_points_is_that_of_the_code() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pipelines.define.problem import Problem
-from pipelines.monitoring.live import find_live
+from pipelines.monitoring.published_quality import find_live
 from pipelines.problem import PROBLEM
 
 DAY = date(2013, 10, 1)

@@ -11,7 +11,12 @@ import pytest
 from pipelines.core.records import Interval
 from pipelines.metrics.bootstrap import day_weights, interval, measure
 from pipelines.metrics.task import BINARY, REGRESSION, Task
-from pipelines.monitoring.promises import ENOUGH, NOTHING, compare_discrimination, read_promises
+from pipelines.monitoring.promoted_quality import (
+    ENOUGH,
+    NOTHING,
+    compare_discrimination,
+    read_promises,
+)
 from pipelines.monitoring.quality import score_rows
 from pipelines.problem.value import value
 

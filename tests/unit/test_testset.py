@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.core.records import Evaluation, FeatureTable, Partition
-from pipelines.evaluation.testset import SUBJECT, Judged, count_events, find_test_set
+from pipelines.evaluation.test_set_size import SUBJECT, Judged, count_events, find_test_set
 
 DAY = date(2013, 10, 1)
 COLUMNS = ["day", "subject", "metric", "value"]

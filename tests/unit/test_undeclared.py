@@ -15,7 +15,7 @@ import pytest
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.core.records import FeatureTable
 from pipelines.problem import PROBLEM
-from pipelines.training.undeclared import Lags, advise, curve, find_delay, read_lags
+from pipelines.training.label_delay import Lags, advise, curve, find_delay, read_lags
 
 Nights = Callable[[np.random.Generator, np.ndarray], np.ndarray]  # of labels: nights until known
 NEVER = 10**6

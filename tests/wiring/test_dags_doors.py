@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from doors import PromoteApproved, Propose, as_text
+from promotion_tasks import PromoteApproved, Propose, as_text
 
 EVIL = (
     "[click](javascript:alert(1)) <img src=x onerror=alert(1)> `a` **b** https://evil \u202e\n# c"

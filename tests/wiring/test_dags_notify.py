@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from hook import Hook, listening
 
-from notify import TellFailure, alert_argv
+from failure_alert import TellFailure, alert_argv
 from pipelines.core.command_text import as_sent
 
 SCORE = as_sent("redeye score --day 2013-10-01")

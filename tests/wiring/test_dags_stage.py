@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from chain import GRAPH, Plan, Summarise
+from builders import GRAPH, Plan, Summarise
 from command import Command, Ending, find_executable
-from notify import alert_argv
+from failure_alert import alert_argv
+from operators import StageOperator, failure, night_of, stage_environ
 from pipelines.core.backfill import Backfill
 from pipelines.core.errors import ConfigError, UsageError
-from stage import StageOperator, failure, night_of, stage_environ
 
 BAD_DAYS = [
     "2013-13-45",

@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipelines.core.atomic_files import scratch_folder
 from pipelines.core.errors import BusyError, ConfigError, TemporaryError
-from pipelines.core.files import scratch_folder
 
 NOBODY = "0" * 40
 TRIES = 20  # how often somebody else may be faster in moving the branch

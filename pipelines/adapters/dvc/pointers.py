@@ -17,8 +17,8 @@ from typing import Protocol
 import yaml
 
 from pipelines.adapters.dvc.git_branch import TRIES, Branch
+from pipelines.core.atomic_files import write_whole
 from pipelines.core.errors import ConfigError, DataError
-from pipelines.core.files import write_whole
 
 FOLDER = re.compile(r"([0-9a-f]{32})\.dir")
 NEWEST = "data/raw.dvc"

@@ -13,8 +13,8 @@ from itertools import groupby
 from pathlib import Path
 
 from pipelines.adapters.lake.manifests import MEMORY, Stat, stat_of
+from pipelines.core.atomic_files import open_regular, write_if_possible
 from pipelines.core.errors import DataError
-from pipelines.core.files import open_regular, write_if_possible
 from pipelines.core.records import Partition
 
 Known = dict[str, tuple[str, Stat]]  # file → its checksum, and its stat when that was right

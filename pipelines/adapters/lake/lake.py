@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from pipelines.adapters.lake.checksums import Checksums, sha256_of
 from pipelines.adapters.lake.manifests import Manifests
 from pipelines.adapters.lake.sharing import among_writers
+from pipelines.core.atomic_files import write_whole
 from pipelines.core.errors import DataError
-from pipelines.core.files import write_whole
 from pipelines.core.records import Partition
 from pipelines.data.partitions import as_of
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipelines.adapters.lake.sharing import finish_exchange, is_torn
+from pipelines.core.atomic_files import read_regular, write_if_possible, write_whole
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import fault_point
-from pipelines.core.files import read_regular, write_if_possible, write_whole
 from pipelines.core.records import Partition, Record
 
 MANIFEST = "manifest.json"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pipelines.adapters.lake.sharing import among_writers
 from pipelines.adapters.mlflow.models import FORMS
+from pipelines.core.atomic_files import write_whole
 from pipelines.core.config import Paths
-from pipelines.core.files import write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.training.model import ModelFormat
 from pipelines.training.model_file import check_sha256

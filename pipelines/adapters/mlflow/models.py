@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pipelines.core.atomic_files import read_regular, refuse_large
 from pipelines.core.config import Paths
 from pipelines.core.errors import GateRefused
-from pipelines.core.files import read_regular, refuse_large
 from pipelines.core.text import mask
 from pipelines.training.model import Model, ModelFormat
 from pipelines.training.model_file import TRUSTED

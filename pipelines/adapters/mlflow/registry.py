@@ -21,10 +21,10 @@ from pipelines.adapters.mlflow.runs import (
 )
 from pipelines.adapters.mlflow.versions import facts_of, keep_version, read_facts, read_version
 from pipelines.audit.tags import TAG_LENGTH
+from pipelines.core.atomic_files import read_regular, scratch_folder, write_whole
 from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError, DataError, GateRefused, TemporaryError
 from pipelines.core.fault_injection import fault_point
-from pipelines.core.files import read_regular, scratch_folder, write_whole
 from pipelines.core.records import ModelVersion
 from pipelines.define.problem import Problem
 from pipelines.promotion.eligibility import ALIASES

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines.adapters.mlflow.models import HELD_OUT, write_folder
 from pipelines.adapters.mlflow.runs import measure
 from pipelines.audit.tags import SHOWN, learned_tags
+from pipelines.core.atomic_files import scratch_folder
 from pipelines.core.fault_injection import fault_point
-from pipelines.core.files import scratch_folder
 from pipelines.core.records import Learned, ModelVersion
 from pipelines.core.text import mask
 from pipelines.training.model_file import pack

@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 
 from pipelines.adapters.sources.memory import limited_memory
 from pipelines.adapters.sources.rows import of_day
+from pipelines.core.atomic_files import is_there, read_regular
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
-from pipelines.core.files import is_there, read_regular
 
 if TYPE_CHECKING:
     from pipelines.define.problem import Source, Table

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from pipelines.core.atomic_files import open_regular
 from pipelines.core.errors import DataError, UsageError
-from pipelines.core.files import open_regular
 
 # Text that looks like one with its apostrophe gets another, so that every text comes back as it was.
 FORMULA = r"^('*[=+\-@\t\r\n])"

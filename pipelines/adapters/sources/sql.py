@@ -15,8 +15,8 @@ from sqlalchemy import exc
 
 from pipelines.adapters.database.connection import hide, shown
 from pipelines.adapters.sources.rows import of_day
+from pipelines.core.atomic_files import is_there
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
-from pipelines.core.files import is_there
 
 if TYPE_CHECKING:
     from pipelines.define.problem import Table

@@ -23,8 +23,8 @@ from typing import Any
 
 import psutil
 
+from pipelines.core.atomic_files import read_regular
 from pipelines.core.errors import RedeyeError
-from pipelines.core.files import read_regular
 
 POLL_SECONDS = 0.01
 REPLY_BYTES = 2**20  # what a child may write beside its scores: a reason, the names of features

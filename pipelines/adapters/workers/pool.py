@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING
 from weakref import finalize
 
 from pipelines.adapters.workers.child import REPLY_BYTES, STARVED
+from pipelines.core.atomic_files import scratch_file, scratch_folder
 from pipelines.core.errors import TemporaryError
-from pipelines.core.files import scratch_file, scratch_folder
 from pipelines.training.ports import ScoringRequest, ScoringResult
 
 if TYPE_CHECKING:

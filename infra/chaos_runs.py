@@ -171,7 +171,7 @@ def _look(
 
 
 def _glanced(redeye: Redeye, _environ: Mapping[str, str], day: date) -> Snapshot:
-    from pipelines.audit.verify_book import check_book
+    from pipelines.audit.predictions import check_book
 
     problem, warehouse, books = (
         redeye.services[name]() for name in ("problem", "warehouse", "books")
@@ -191,8 +191,8 @@ def _glanced(redeye: Redeye, _environ: Mapping[str, str], day: date) -> Snapshot
 
 
 def _seen(redeye: Redeye, environ: Mapping[str, str], day: date) -> Snapshot:
+    from pipelines.audit.lake import datasets
     from pipelines.audit.verify import verify
-    from pipelines.audit.verify_lake import datasets
 
     seen, stores = _glanced(redeye, environ, day), stores_of(redeye, environ)
     answered = {(row[2], row[3]) for row in seen.rows.values()}

@@ -8,8 +8,8 @@ from typing import Any
 from airflow.sdk import BaseNotifier
 
 from command import Command
+from operators import REPOSITORY, night_of, stage_environ, understood
 from pipelines.core.errors import RedeyeError
-from stage import REPOSITORY, night_of, stage_environ, understood
 
 
 class TellFailure(BaseNotifier):

@@ -11,10 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from infra.database import migrate, start_postgres
-from infra.processes import Component, start
-from infra.running import Stack, stop_stack
-from infra.settings import (
+from infra.airflow_config import (
     LOOPBACK,
     POOLS,
     REPOSITORY,
@@ -23,6 +20,9 @@ from infra.settings import (
     open_secrets,
     write_config,
 )
+from infra.postgres import migrate, start_postgres
+from infra.processes import Component, start
+from infra.running import Stack, stop_stack
 from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError
 

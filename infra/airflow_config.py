@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+from pipelines.core.atomic_files import write_whole
 from pipelines.core.config import Paths
 from pipelines.core.errors import ConfigError
-from pipelines.core.files import write_whole
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOOPBACK = "127.0.0.1"

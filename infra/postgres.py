@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
-from infra.patience import Patience
-from infra.settings import Home
+from infra.airflow_config import Home
+from infra.polling import Patience
 from pipelines.core.errors import TemporaryError
 
 STOP_SECONDS = 300.0  # a busy disk may need them

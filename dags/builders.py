@@ -8,10 +8,10 @@ from typing import Any
 from airflow.sdk import BaseOperator, Param, TriggerRule, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
-from notify import TellFailure
+from failure_alert import TellFailure
+from operators import GRAPH, CommandOperator, StageOperator, asked_of, failing
 from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.graph import Stage
-from stage import GRAPH, CommandOperator, StageOperator, asked_of, failing
 
 PLANNING = timedelta(minutes=5)
 DAY_TEXT = "The day whose events are scored; a scheduled run knows its own."

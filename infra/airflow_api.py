@@ -13,7 +13,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
-from infra.patience import Patience
+from infra.polling import Patience
 from pipelines.core.errors import TemporaryError, UsageError
 
 # Loopback only: a proxy in the environment is not asked.

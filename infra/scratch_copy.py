@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import URL, NullPool, Table, create_engine, exc, func, select, text
 
-from infra.database import serve
+from infra.postgres import serve
 from pipelines.adapters.database import migration
 from pipelines.adapters.database.connection import hide, parse_url, shown
 from pipelines.adapters.database.tables import metadata, prediction_current

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
-from infra.api import ENDED, Api
+from infra.airflow_api import ENDED, Api
 from pipelines.core.errors import RedeyeError
 
 POLL_SECONDS = 0.4

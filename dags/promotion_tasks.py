@@ -10,9 +10,9 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from operators import CommandOperator, failing
 from pipelines.core.command_text import as_sent
 from pipelines.core.text import visible
-from stage import CommandOperator, failing
 
 MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&:$]")
 TIMEOUT = timedelta(minutes=5)
