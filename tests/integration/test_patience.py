@@ -11,7 +11,8 @@ from typing import ClassVar
 
 import pytest
 
-from infra import boot, patience
+from infra import local_airflow as boot
+from infra import polling as patience
 from infra.airflow_api import Api
 from infra.airflow_config import Home
 from infra.local_airflow import Boot
