@@ -187,7 +187,7 @@ def test_a_few_impossible_rows_are_put_aside_and_the_rest_is_scored(
             "pipelines/problem/features.py",
             "return sched_dep_time // 100",
             "return sched_dep_tim // 100",
-            "features.py, line 26: NameError: name 'sched_dep_tim' is not defined",
+            "features.py, line 33: NameError: name 'sched_dep_tim' is not defined",
         ),
         (
             "pipelines/problem/label.py",

@@ -99,4 +99,4 @@ def test_without_a_temporary_folder_a_sentence_says_so(
     with pytest.raises(TemporaryError, match="TMPDIR"):
         scratch_file()
     with pytest.raises(TemporaryError, match="TMPDIR"):
-        ProcessWorkers(60, 8).expect()
+        ProcessWorkers(60, 8).prewarm()

@@ -174,7 +174,9 @@ blessing = Table(
     Column("infra", JSON, nullable=False),
     Column("evidence", JSON, nullable=False),  # the figures that quality rests on
     Column("actor", String, nullable=False),
-    Column("learned", JSON),  # what the version learned from; of earlier entries it is not known
+    Column(
+        "learned", JSON(none_as_null=True)
+    ),  # what the version learned from; of earlier entries it is not known
     _now(),
 )
 
