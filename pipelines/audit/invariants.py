@@ -21,8 +21,6 @@ PROMISES = {
     "I11": "no secret stands in what people read",
     "I12": "what says it succeeded left what it makes",
 }
-
-
 BACKUP = "restore it from the last backup (docs/operate.md)"
 
 

@@ -1,7 +1,4 @@
-"""Files that are there whole or not at all.
-
-YAML as Redeye's own files are written: no key twice, no aliases, nothing endless.
-"""
+"""Files that are there whole or not at all, and YAML without duplicate keys, aliases or endless nesting."""
 
 from __future__ import annotations
 

@@ -8,21 +8,13 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 MASK = "***"
-
-
 _NAMES = (
     r"(?:password|passwd|passphrase|pwd|secret|token|credential|api_?key|access_?key|signature)"
 )
-
-
 # A name with one of these words in it, `=` or `:`, and a value: of a URL's query, of a driver's options.
 _NAMED = re.compile(rf"(?i)([\w.-]*{_NAMES}[\w.-]*\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s&;,'\")]+)")
-
-
 # user:password@ in a URL; a password may hold an @ itself, so up to the last one of the word.
 _LOGIN = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/?#@]*):[^\s'\"]*@")
-
-
 _TOKEN = re.compile(r"(?i)\b(https?://)[^\s:/?#@]+@")
 
 

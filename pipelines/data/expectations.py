@@ -1,7 +1,4 @@
-"""Suites: what is expected of a table, as expectations/*.json say it, in Great Expectations' own JSON.
-
-What a rule that was asked of many frames at once says of each of them.
-"""
+"""Suites of expectations/*.json, in Great Expectations' own JSON, and what their rules say of each frame."""
 
 from __future__ import annotations
 
@@ -178,8 +175,6 @@ def _pair(rule: Rule) -> str:
 
 
 NAMES = ("column", "column_A", "column_B", "column_list")
-
-
 PHRASES: dict[str, Callable[[Rule], str]] = {
     ROW_COUNT: lambda rule: f"{_between(rule)} rows",
     "expect_column_values_to_be_between": _between,
@@ -191,14 +186,8 @@ PHRASES: dict[str, Callable[[Rule], str]] = {
     "expect_column_value_lengths_to_be_between": lambda rule: f"{_between(rule)} characters",
     "expect_column_pair_values_a_to_be_greater_than_b": _pair,
 }
-
-
 UNIQUE = {"expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique"}
-
-
 EXAMPLES = 3
-
-
 LONGEST = 40  # characters of a value that is shown
 
 

@@ -1,10 +1,7 @@
-"""Rows of many days cut into one table a day, spelled one way, and kept.
+"""Partitions: rows cut into one table a day, named by their content, and read as of a night.
 
-Which revision of a partition a night may read: the one that was current then.
-
-The second of two clocks. The first is a fact's own `known_at`; this one says when the lake was told.
-
-Names that follow from content: equal content, equal name.
+Two clocks decide what a night may read: a fact's own `known_at`, and the night from which a revision
+counts in the lake.
 """
 
 from __future__ import annotations

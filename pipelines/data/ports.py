@@ -65,7 +65,7 @@ class Lake(Protocol):
     ) -> list[Partition]:
         """Partitions of the days from first to last, oldest first; missing days are left out.
 
-        Each as it was known for the night `known` (data/known.py); without it, as it is now.
+        Each as it was known for the night `known` (data/partitions.py); without it, as it is now.
         """
         ...
 

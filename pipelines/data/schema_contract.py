@@ -1,6 +1,6 @@
 """The contract of a partition: its columns, its numbers and its calendar, checked before any rule.
 
-Columns that a table's source has not always had.
+A table's source may have got columns since; older partitions lack them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,9 @@ from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 
 DAY = "day"
-
-
 TEXT_BYTES = (
     2**16
 )  # of a value; a longer one is no category, and would be copied into every page and model
-
-
 KEY_BYTES = 300  # of a part of an event's name: databases index names of 2,700 bytes at most
 
 

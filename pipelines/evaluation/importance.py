@@ -1,7 +1,4 @@
-"""Which features a model leans on, whatever kind of model it is.
-
-What each feature of one event contributed to its score.
-"""
+"""Which features a model relies on, and what each feature of one event contributed to its score."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A column that is known early and already tells the outcome passes every test of the future. What
 gives it away is that it is too good: alone, or as a mean over a day (docs/decisions/0007-leak-gate.md).
 
-Ways to read a feature as a number: what a leak would show in.
+A feature is read as numbers in several ways, for a leak may show in any of them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from pipelines.metrics.classification import ScoredEvents, auc
 from pipelines.training.examples import Examples
 
 BINS = 16  # of equal mass: a number may tell in another way than by its order
-
-
 THIN = 20  # events' worth of the average rate, added to the rate of a bin or category
 
 
@@ -93,19 +91,11 @@ def _rates(codes: np.ndarray, positive: np.ndarray, half: np.ndarray) -> np.ndar
 
 
 NAMED = 12  # features that a reason names
-
-
 ADVICE = (
     "they may tell how events end: find where the source takes them from and leave them out, or"
 )
-
-
 WEEKS = 21  # from so many days on, what a weekday explains is taken out of daily means
-
-
 FEWEST = 5  # degrees of freedom: four days on which a gust was measured stand in order by chance
-
-
 BEFORE = 0.01  # share of outcomes that may be known before their own day: clocks go wrong
 
 
@@ -174,7 +164,7 @@ def time_check(
     opens = np.array([cutoff(date.fromisoformat(str(one))) for one in days], "datetime64[us]")
     before = float(np.mean(examples.known_at < opens[numbers]))
     found = {
-        f"{', '.join(seen)} learned from days of the test, which begins on {first}: see split.py": seen,
+        f"{', '.join(seen)} learned from days of the test, which begins on {first}: see training/selection.py": seen,
         f"{late} outcomes of the test days became known only after the night of {day} began: see "
         f"known_at in the source": late,
         f"{before:.0%} of the outcomes were known before their own day began: correct known_at in the "

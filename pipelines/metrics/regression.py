@@ -1,4 +1,4 @@
-"""How far scores are from outcomes that are numbers: the metrics of a regression, as in metrics.py."""
+"""How far scores are from outcomes that are numbers: the metrics of a regression, as in classification.py."""
 
 from __future__ import annotations
 

@@ -24,8 +24,6 @@ ANSWERING = ("champion", "version")  # whose answers are nobody's worry
 RESERVES = ("previous-champion", "canary", "baseline")  # who should not be better than the champion
 MISSING = 0.5  # share of the outcomes that should be known; a source may leave out some for good
 AHEAD = 0.05  # of the champion's loss: less is no reason to wake anybody
-
-
 FeatureType = Literal[
     "stage failed",
     "validate failed",

@@ -1,7 +1,4 @@
-"""What monitoring finds in a night: the pure part of it.
-
-What of a night's watching is kept as numbers.
-"""
+"""What monitoring finds in a night, and which of it is kept as metrics."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How a model does of late: whether its scores have moved, and what it has lost of what it promised.
-
-What is wrong, if anything: the inputs, the model, or the world. The canary tells them apart.
-"""
+"""How a model does lately against what it was promoted with, and the likely cause: inputs, model, or world."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Whether features still look as they did when the model learned from them.
-
-Rows that are kept for the morning after: a sample of the day, and what is unlike anything before.
-"""
+"""Whether features still look as in training, and rows unlike any there that are kept for a post-mortem."""
 
 from __future__ import annotations
 
@@ -13,23 +10,11 @@ import numpy as np
 import pandas as pd
 
 BINS = 10
-
-
 FEW = 20  # a feature with no more different values has a bin for each of them
-
-
 BLOCKS = 20  # of consecutive training days, spread evenly, stand for all of them
-
-
 ENOUGH = 3  # earlier indices, to tell what is usual from
-
-
 RISK = 0.01  # that a night without drift has an alarm, over all features together
-
-
 GROSS = 0.2  # share of the newest day's values beyond anything that training saw
-
-
 Z_999 = 3.0902  # of the standard normal, one time in a thousand above it
 
 
@@ -218,8 +203,6 @@ def _value_bins(values: pd.Index) -> Cut:
 
 
 SAMPLED = 100  # events a day
-
-
 PER_FEATURE = 100  # outliers that are kept of one feature; of a broken one, all rows are
 
 

@@ -1,7 +1,4 @@
-"""Whether what was published lately was off: too much or too little said, or worth less than doing nothing.
-
-Days without a published night among days with one.
-"""
+"""Whether recent published scores were biased or worth less than doing nothing, and days without any."""
 
 from __future__ import annotations
 
@@ -18,8 +15,6 @@ from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of
 
 SURE = 0.99  # of an interval; it is asked every night, so 95 in 100 would be too few
-
-
 WASTED = 0.1  # share of all that acting on the scores moved, which it may cost on balance
 
 

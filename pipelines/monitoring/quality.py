@@ -1,7 +1,4 @@
-"""What was promised, and what came: contenders' scores against outcomes, by day, version and slice.
-
-Where answers are off: by the values of the features that the problem names.
-"""
+"""Quality of contenders' scores against outcomes: by day, by version, and by values of the sliced features."""
 
 from __future__ import annotations
 
@@ -20,17 +17,9 @@ from pipelines.metrics.regression import bias
 from pipelines.metrics.task import BINARY, Task
 
 Worth = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
-
 PUBLISHED = "published"  # the answers that consumers got, whoever gave them
-
-
 BLOCKS = 20  # of a day's events, drawn as a whole
-
-
 LONGEST = 100  # characters of a value in a slice's name
-
-
 VALUES = 30  # of a column that quality is sliced by, the most frequent ones
 
 

@@ -1,6 +1,6 @@
 """Models as one file each, as data and never as code; the same model has the same bytes.
 
-The golden batch: rows on which a model must answer as it did when it was trained.
+With each goes a golden batch: rows on which it must score as it did when it was trained.
 """
 
 from __future__ import annotations
@@ -24,18 +24,12 @@ from pipelines.metrics.task import task_of
 from pipelines.training.model import Model, ModelFormat
 
 CARD = "redeye"  # the booster's attribute, or with .json the archive's member, that describes the model
-
-
 # What a scikit-learn model may contain beyond what skops itself vouches for. The list that a model
 # file brings along is never read.
 TRUSTED = frozenset({"numpy.dtype"})
-
-
 # The library of each form, and how many numbers of its version must be those of the training:
 # XGBoost promises that later versions read a model, scikit-learn promises it to its own version only.
 LIBRARY: dict[ModelFormat, tuple[str, int]] = {"ubj": ("xgboost", 1), "skops": ("scikit-learn", 2)}
-
-
 UNPACKED_BYTES = 2 * 2**30  # of an archive
 
 
@@ -223,8 +217,6 @@ def _refused(why: str) -> GateRefused:
 
 
 ROWS = 500  # scores that are kept of a batch: of rows evenly spread over it
-
-
 # Relative. Scores are rounded to 24 bits; on another processor one may be rounded to the number beside
 # it, 1.2e-7 away.
 TOLERANCE = 1e-6

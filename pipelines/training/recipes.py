@@ -1,7 +1,4 @@
-"""Recipes as they are tried: one that cannot be fitted or kept costs itself, by name.
-
-Recipes of which no model could be made, and since which night.
-"""
+"""Model specs as they are tried: one that cannot be fitted or kept fails alone, by name, and since which night."""
 
 from __future__ import annotations
 

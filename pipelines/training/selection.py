@@ -1,7 +1,4 @@
-"""The choice of a candidate: the simplest one that is not measurably worse than the best.
-
-Which days a model learns from, and which it is judged on: never the same ones.
-"""
+"""The days a model learns from and those it is judged on, and the choice of the simplest good candidate."""
 
 from __future__ import annotations
 
@@ -62,7 +59,7 @@ def split_days(last: date, test_days: int, embargo_days: int) -> Split:
     """The last `test_days` up to `last` are for testing, all before the gap for training.
 
     `last` is the newest day with complete outcomes, and the gap is at least as long as outcomes take
-    (data/effective.py): what is trained on was complete when the first test day was scored.
+    (data/effective_settings.py): what is trained on was complete when the first test day was scored.
     The gap keeps what a feature of a test day looked back on, and outcomes that were known late,
     out of training (de Prado 2018, Advances in Financial Machine Learning, ch. 7: embargo).
     """

@@ -33,7 +33,7 @@ DATED = (published, publication, fence, scoring_run, prediction, outcome, quaran
 
 
 class SqlBooks:
-    """The books of a warehouse, with scores within bounds; see core/books.py for what each method promises."""
+    """The books of a warehouse, with scores within bounds; see audit/ports.py for what each method promises."""
 
     def __init__(self, url: str, bounds: Bounds = PROBABILITIES) -> None:
         self._database = Database(url)

@@ -23,7 +23,7 @@ _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 class Database:
-    """Transactions on the tables of schema.py, which are made, or brought up to date, on first use.
+    """Transactions on the tables of tables.py, which are made, or brought up to date, on first use.
 
     Raises ConfigError when the database cannot be used as it is, TemporaryError when it does not
     answer, DataError when it refuses rows; none of them shows a password.

@@ -17,8 +17,8 @@ from pipelines.core.errors import TemporaryError
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import Partition
 
-BESIDE = re.compile(r"\..+\.[0-9a-f]{32}")  # as core/files.py names what is not whole yet
-COPY = re.compile(r"[0-9a-f]{64}\.\w+")  # as registry.py names the copy of a model
+BESIDE = re.compile(r"\..+\.[0-9a-f]{32}")  # as core/atomic_files.py names what is not whole yet
+COPY = re.compile(r"[0-9a-f]{64}\.\w+")  # as mlflow/copies.py names the copy of a model
 
 
 class Folders:

@@ -18,7 +18,7 @@ from pipelines.core.fault_injection import fault_point
 
 PAUSE_SECONDS = 0.02
 PATIENCE_SECONDS = 600.0
-EXCHANGE = ".raw.[0-9a-f]*"  # as dvc.py names the folder of an exchange
+EXCHANGE = ".raw.[0-9a-f]*"  # as dvc/versions.py names the folder of an exchange
 BEFORE = "before"
 
 

@@ -1,6 +1,6 @@
 """The process from which models are asked, each in a child of its own: one model file, one table.
 
-Started by workers.py, which says on stdin what is asked; what came of it stands in files beside the
+Started by pool.py, which says on stdin what is asked; what came of it stands in files beside the
 scores. The libraries are imported once, before the children begin. Nothing of a model is understood
 before its SHA-256 is checked, nothing but the closed forms of training/model_file.py is ever loaded, and
 whatever it does to its process ends with it.

@@ -1,4 +1,4 @@
-"""Runs the steps inside the transaction that database.py has begun: all of them, or none."""
+"""Runs the steps inside the transaction that engine.py has begun: all of them, or none."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The first tables.
 
-They are spelled here once more, for good: schema.py is what they are now.
+They are spelled here once more, for good: tables.py is what they are now.
 """
 
 from __future__ import annotations
