@@ -13,8 +13,7 @@ import numpy as np
 from pipelines.core.config import PromoteParams
 from pipelines.core.errors import ConfigError
 from pipelines.core.records import TaskName
-from pipelines.metrics import classification as metrics
-from pipelines.metrics import regression as residuals
+from pipelines.metrics import classification, regression
 from pipelines.metrics.baseline import historical_mean, historical_rate
 from pipelines.metrics.classification import Metric
 from pipelines.metrics.mean_deviation import deviations_apart, odds_apart
@@ -134,7 +133,7 @@ def shift_log_odds(scores: np.ndarray, shift: float) -> np.ndarray:
 
 BINARY = Task(
     name="binary",
-    metrics=metrics.METRICS,
+    metrics=classification.METRICS,
     loss="log_loss",  # a proper score: nothing but better probabilities wins it
     overfit="information",  # a stormy month is as hard for its own rate
     told=("log_loss", "auc", "calibration_error"),
@@ -168,7 +167,7 @@ BINARY = Task(
 
 REGRESSION = Task(
     name="regression",
-    metrics=residuals.METRICS,
+    metrics=regression.METRICS,
     # What is published is an expectation, and squared error is what the mean minimises. The absolute
     # error is won by the median: a constant would beat the historical mean without knowing anything.
     loss="rmse",

@@ -16,7 +16,7 @@ from pipelines.core.records import FeatureTable, Partition, Validation
 from pipelines.data.partitions import plain, split_days, write_partitions
 from pipelines.data.ports import Lake, Validator
 from pipelines.define.problem import Problem
-from pipelines.features import day_tables as calendar
+from pipelines.features import day_tables
 from pipelines.features.coverage import check_tonight
 from pipelines.features.daily import Totals
 from pipelines.features.inputs import (
@@ -133,19 +133,19 @@ class _Tables:
         """What the query reads for a piece of days, and the small tables that say which days."""
         accepted, declared, cutoff = self._accepted, self._declared, self._accepted.problem.cutoff
         inputs: dict[str, pa.Table | list[Path]] = {
-            calendar.DAYS: calendar.scored_days(
+            day_tables.DAYS: day_tables.scored_days(
                 piece, cutoff, declared.windows, accepted.shape.maturity
             )
         }
         if any(window.half_life for window in declared.windows):
-            inputs[calendar.AGES] = calendar.ages(declared.windows)
+            inputs[day_tables.AGES] = day_tables.ages(declared.windows)
         read = merged(self.reads[day] for day in piece)
         for latest in declared.latest:
             delay = accepted.shape.delay(latest.table)
-            reached = calendar.reached_days(piece, cutoff, latest, delay)
-            inputs[calendar.reach_table(latest.table)] = reached
+            reached = day_tables.reached_days(piece, cutoff, latest, delay)
+            inputs[day_tables.reach_table(latest.table)] = reached
         for history in declared.history:
-            name = calendar.HISTORY + history.name
+            name = day_tables.HISTORY + history.name
             inputs[name] = self._totals[history.name].of(read.pop(name), engine)
         return inputs | {table: accepted.files(table, found) for table, found in read.items()}
 

@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Table, delete, func, or_, select, union
 
-from pipelines.adapters.database import contender_scores as keeping
-from pipelines.adapters.database import publishing
+from pipelines.adapters.database import contender_scores, publishing
 from pipelines.adapters.database.engine import Database, frame, plain_frame
 from pipelines.adapters.database.tables import (
     contender_run,
@@ -112,7 +111,7 @@ class SqlBooks:
         with self._database.write(alone=f"keeping {run_id}") as connection:
             if not self._may(connection, rights):
                 return False
-            keeping.forget(connection, day, run_id, contender)
+            contender_scores.forget(connection, day, run_id, contender)
         return True
 
     def drop_outcomes(self, day: date, keys: Collection[str], before: datetime) -> bool:
@@ -210,7 +209,9 @@ def _altered(connection: Connection, day: date, run_id: str) -> tuple[str, ...]:
     beside = _of(prediction, day, *names).where(prediction.c.run_id == run_id)
     order = (prediction.c.contender, prediction.c.event_key)
     scores = frame(connection.execute(beside.order_by(*order))).astype({"answers": bool})
-    return tuple(contender for *_, contender in keeping.altered(connection, scores, day, day))
+    return tuple(
+        contender for *_, contender in contender_scores.altered(connection, scores, day, day)
+    )
 
 
 def _first_known(connection: Connection, day: date) -> Any:

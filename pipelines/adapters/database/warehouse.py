@@ -9,10 +9,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Select, and_, delete, select
 
-from pipelines.adapters.database import blessings as blessing
-from pipelines.adapters.database import contender_scores as keeping
-from pipelines.adapters.database import monitoring as watching
-from pipelines.adapters.database import publishing
+from pipelines.adapters.database import blessings, contender_scores, monitoring, publishing
 from pipelines.adapters.database.engine import Database, frame, records
 from pipelines.adapters.database.tables import (
     ledger,
@@ -54,7 +51,7 @@ class SqlWarehouse:
 
     def agree(self, key: Sequence[str]) -> None:
         """Keep the columns that name an event; raises ConfigError when those that are kept are others."""
-        keeping.agree(self._database, key)
+        contender_scores.agree(self._database, key)
 
     def acquire_token(self, day: date) -> int:
         """A token for publishing the day: whoever claims later overtakes whoever claimed earlier."""
@@ -76,7 +73,7 @@ class SqlWarehouse:
         self, run: ScoringRun, token: int, fared: Sequence[ContenderResult]
     ) -> None:
         """Keep how every contender fared beside the run that was published, and all their scores."""
-        keeping.keep_fared(self._database, run, token, fared)
+        contender_scores.keep_fared(self._database, run, token, fared)
 
     def keep_rows(
         self,
@@ -85,7 +82,7 @@ class SqlWarehouse:
         outliers: Sequence[Outlier],
     ) -> None:
         """Keep features of some events, by key, and outliers."""
-        keeping.keep_rows(self._database, table, samples, outliers)
+        contender_scores.keep_rows(self._database, table, samples, outliers)
 
     def published(self, day: date) -> ScoringRun | None:
         """The run whose predictions of the day are current."""
@@ -154,7 +151,7 @@ class SqlWarehouse:
         kinds = {"score": float, "label": float, "answers": bool, "excluded": object}
         with self._database.read() as connection:
             found = frame(connection.execute(query)).astype({**kinds, "known_at": "datetime64[us]"})
-            wrong = keeping.altered(connection, found, first, last)
+            wrong = contender_scores.altered(connection, found, first, last)
         if wrong:
             day, run_id, contender = wrong[0]
             raise DataError(
@@ -191,15 +188,15 @@ class SqlWarehouse:
 
     def bless(self, entry: BlessingEntry) -> None:
         """Keep what was found of a version; an entry equal to the last of its file is not repeated."""
-        blessing.bless(self._database, entry)
+        blessings.bless(self._database, entry)
 
     def blessing(self, version: ModelVersion) -> BlessingEntry | None:
         """What was found last of exactly this store, model, number and file; None: nobody judged it."""
-        return blessing.blessing_of(self._database, version)
+        return blessings.blessing_of(self._database, version)
 
     def blessings(self, store: str, model: str) -> dict[tuple[str, str], BlessingEntry]:
         """What was found last of every version and file of a registered model, by number and SHA-256."""
-        return blessing.blessings_of(self._database, store, model)
+        return blessings.blessings_of(self._database, store, model)
 
     def append(self, entry: LedgerEntry) -> None:
         """Add to the ledger of champions; an entry equal to the last one is not repeated.
@@ -223,21 +220,21 @@ class SqlWarehouse:
 
     def write_metrics(self, day: date, metrics: Mapping[str, Mapping[str, Amount]]) -> None:
         """Keep a day's metrics by subject and name, in place of those that are there."""
-        watching.write_metrics(self._database, day, metrics)
+        monitoring.write_metrics(self._database, day, metrics)
 
     def read_metrics(
         self, first: date, last: date, subjects: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """Kept metrics, all or of these subjects, with low and high of those with an interval."""
-        return watching.read_metrics(self._database, first, last, subjects)
+        return monitoring.read_metrics(self._database, first, last, subjects)
 
     def incidents(self, since: date) -> list[Incident]:
         """What was out of order on a day since then, or later, oldest first."""
-        return watching.incidents(self._database, since)
+        return monitoring.incidents(self._database, since)
 
     def upsert_incidents(self, incidents: Sequence[Incident]) -> None:
         """Keep incidents, in place of what was kept of them."""
-        watching.upsert_incidents(self._database, incidents)
+        monitoring.upsert_incidents(self._database, incidents)
 
     def quarantine(self, day: date, table: str, counts: Mapping[str, int]) -> None:
         """Keep how many rows of a partition each rule put aside, in place of what was kept of it."""
