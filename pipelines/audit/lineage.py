@@ -16,7 +16,7 @@ from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
 from pipelines.evaluation.importance import Walks
 from pipelines.monitoring.ports import Warehouse
-from pipelines.promotion.eligibility import as_blessed
+from pipelines.promotion.eligibility import read_blessed
 from pipelines.promotion.ports import Registry
 from pipelines.training.labels import event_keys
 from pipelines.training.ports import ScoringPool, ScoringRequest
@@ -139,8 +139,8 @@ def _attributed(
 
 
 def _version(number: str | None, archive: LineageSources) -> ModelVersion | None:
-    found = archive.registry.version(number) if number else None
-    return found and as_blessed(found, archive.warehouse.blessing)
+    blessings = archive.warehouse.blessing
+    return read_blessed(number, archive.registry, blessings) if number else None
 
 
 def _ask(question: ScoringRequest, names: list[str], workers: ScoringPool) -> np.ndarray:

@@ -91,9 +91,10 @@ def _entry(
 
 def check_tags(registry: Registry, warehouse: Warehouse) -> Iterator[Breach]:
     """What MLflow shows of every version's blessings is what the warehouse says of them."""
-    for one in filter(lambda found: found.tags, contradictions(registry, warehouse)):
-        where = f"tags of version {one.version}"
-        yield Breach(invariant="I6", where=where, what=one.what, next="redeye promote")
+    for one in contradictions(registry, warehouse):
+        if one.tags:
+            where = f"tags of version {one.version}"
+            yield Breach(invariant="I6", where=where, what=one.what, next="redeye promote")
 
 
 def contradiction(version: ModelVersion, entry: BlessingEntry | None) -> Contradiction | None:
@@ -115,8 +116,8 @@ def contradiction(version: ModelVersion, entry: BlessingEntry | None) -> Contrad
         hidden = {} if version.sha256 else {"sha256": entry.sha256}
         mended = {name: tags[name] for name in wrong} | hidden
         return Contradiction(version.version, unreadable, mended)
-    said = [*_judged(wrong, shown, tags), *(_learned(name, shown, tags) for name in wrong)]
-    what = "; ".join(filter(None, said))
+    learned = (_learned(name, shown, tags) for name in wrong if name in LEARNED)
+    what = "; ".join((*_judged(wrong, shown, tags), *learned))
     return Contradiction(version.version, what, tags) if wrong else None
 
 
@@ -130,8 +131,6 @@ def _judged(wrong: list[str], shown: Mapping[str, str], tags: Mapping[str, str])
 
 
 def _learned(name: str, shown: Mapping[str, str], tags: Mapping[str, str]) -> str:
-    if name not in LEARNED:
-        return ""
     says = f"says {visible(shown[name])[:QUOTED]}" if name in shown else "is missing"
     return f"{name} {says}: what was blessed is {tags[name][:QUOTED]}"
 

@@ -93,10 +93,9 @@ def waiting(
     serving: ModelVersion | None,
 ) -> dict[str, Any] | None:
     """The challenger that a person may promote, with the gate's reason; None when there is none."""
-    from pipelines.promotion.eligibility import as_blessed, ineligibility
+    from pipelines.promotion.eligibility import ineligibility, read_blessed
 
-    named = registry.version("challenger")
-    challenger = named and as_blessed(named, warehouse.blessing)
+    challenger = read_blessed("challenger", registry, warehouse.blessing)
     if challenger is None or (serving and challenger.version == serving.version):
         return None
     blessing = warehouse.blessing(challenger)

@@ -15,7 +15,7 @@ from typing import Literal
 from pipelines.core.errors import GateRefused, RegistryAway, UsageError
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import LedgerEntry, ModelVersion
-from pipelines.promotion.eligibility import as_blessed, ineligibility
+from pipelines.promotion.eligibility import ineligibility, read_blessed
 from pipelines.promotion.ports import Ledger, Registry
 
 MADE = ("promoted", "rolled back")  # the entries that made a version champion
@@ -56,10 +56,10 @@ def sync_champion(
     Looking again changes nothing. Raises TemporaryError when the registry does not answer.
     """
     ledger = warehouse.ledger()
-    last, named = current_champion(ledger), registry.version("champion")
-    if named is None:
+    last = current_champion(ledger)
+    champion = read_blessed("champion", registry, warehouse.blessing)
+    if champion is None:
         return _vacant(ledger, registry, warehouse)
-    champion = as_blessed(named, warehouse.blessing)
     if champion.version == last:
         # It was proven when it came; its number may stand on another file since, or another store's.
         lack = ineligibility(champion, None, warehouse.blessing)
@@ -98,9 +98,9 @@ def _last_good(
 ) -> ModelVersion | None:
     """The last champion that is blessed still."""
     for number in dict.fromkeys(reversed(past_champions(ledger))):
-        found = registry.version(number)
+        found = read_blessed(number, registry, warehouse.blessing)
         if found and ineligibility(found, None, warehouse.blessing) is None:
-            return as_blessed(found, warehouse.blessing)
+            return found
     return None
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from pipelines.core.records import BlessingEntry, ModelVersion
+
+if TYPE_CHECKING:
+    from pipelines.promotion.ports import Registry
 
 ALIASES = ("champion", "challenger", "previous-champion", "canary")
 Blessings = Callable[[ModelVersion], BlessingEntry | None]  # what the warehouse says of a version
@@ -38,6 +42,12 @@ def as_blessed(model: ModelVersion, blessings: Blessings) -> ModelVersion:
     if entry is None or entry.learned is None:
         return model
     return model.model_copy(update=dict(entry.learned))
+
+
+def read_blessed(name: str, registry: Registry, blessings: Blessings) -> ModelVersion | None:
+    """The registry's version of this number or alias, as it was blessed; None when there is none."""
+    found = registry.version(name)
+    return found and as_blessed(found, blessings)
 
 
 def feature_ineligibility(model: ModelVersion, features: Mapping[str, str]) -> str | None:

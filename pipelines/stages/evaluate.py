@@ -33,7 +33,7 @@ from pipelines.features.coverage import check_test
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.champion import past_champions, sync_champion
-from pipelines.promotion.eligibility import as_blessed, feature_ineligibility, ineligibility
+from pipelines.promotion.eligibility import feature_ineligibility, ineligibility, read_blessed
 from pipelines.promotion.ports import Registry
 from pipelines.reports.ports import RunFiles
 from pipelines.training.examples import Examples, find_past, join_examples, read_past
@@ -187,8 +187,10 @@ def _opponent(
     if champion is None or champion.version not in tonight:
         return champion
     before = (one for one in reversed(past_champions(warehouse.ledger())) if one not in tonight)
-    there = [as_blessed(one, warehouse.blessing) for one in map(registry.version, before) if one]
-    return next((one for one in there if not ineligibility(one, None, warehouse.blessing)), None)
+    there = (read_blessed(one, registry, warehouse.blessing) for one in before)
+    return next(
+        (one for one in there if one and not ineligibility(one, None, warehouse.blessing)), None
+    )
 
 
 def _unseen(

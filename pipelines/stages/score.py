@@ -22,7 +22,7 @@ from pipelines.define.problem import Problem
 from pipelines.monitoring.ports import Warehouse
 from pipelines.monitoring.quality import subject
 from pipelines.promotion.champion import sync_champion
-from pipelines.promotion.eligibility import ALIASES, as_blessed
+from pipelines.promotion.eligibility import ALIASES, read_blessed
 from pipelines.promotion.ports import Registry
 from pipelines.serving.contenders import ScoringContext, ask_all, read_events
 from pipelines.serving.publication import CHALLENGER, compose, name_run
@@ -110,8 +110,7 @@ def _named(
     """
     if params.model == "current":
         return None
-    named = registry.version(params.model)
-    contender = Contender(NAMED, named and as_blessed(named, warehouse.blessing))
+    contender = Contender(NAMED, read_blessed(params.model, registry, warehouse.blessing))
     refusal = refuse_model(contender, table.declared, warehouse.blessing)
     if refusal:
         raise GateRefused(
