@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator, Param, TriggerRule, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
 from failure_alert import TellFailure
-from operators import GRAPH, CommandOperator, StageOperator, asked_of, failing
+from operators import GRAPH, CommandOperator, StageOperator, asked_of, fail_on_bad_input
 from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.graph import Stage
 
@@ -76,7 +76,7 @@ class Summarise(BaseOperator):
     def execute(self, context: Any) -> None:
         run, instance = context["dag_run"], context["ti"]
         states = instance.get_task_states(run.dag_id, run_ids=[run.run_id], task_group_id="days")
-        with failing():
+        with fail_on_bad_input():
             days = instance.xcom_pull(task_ids="plan") or []
             failed = sorted(
                 _stage_of_day(name, days)

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import BaseNotifier
 
 from command import Command
-from operators import REPOSITORY, night_of, stage_environ, understood
+from operators import REPOSITORY, night_of, reading_input, stage_environ
 from pipelines.core.errors import RedeyeError
 
 
@@ -34,6 +34,6 @@ def alert_argv(context: Any) -> list[str]:
     """The command for a task that failed: its stage, its night, and the last thing it said."""
     run, stage = context["dag_run"], context["ti"].task_id
     said = str(context.get("exception") or "it was killed, or ran out of time")
-    with understood():
+    with reading_input():
         day = night_of(run.conf or {}, run.partition_key)
     return ["redeye", "alert", f"--day={day}", f"--stage={stage}", f"--sentence={said}"]

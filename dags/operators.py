@@ -45,7 +45,7 @@ class CommandOperator(BaseOperator):
     def command(self, context: Any) -> str:
         """Run the command, line by line into the task's log: its answer. Raises what fits its exit code."""
         try:
-            with understood():
+            with reading_input():
                 argv = self._argv(context)
             ending = self._run(argv)
         except RedeyeError as error:
@@ -105,7 +105,7 @@ class StageOperator(CommandOperator):
 
 
 @contextmanager
-def understood() -> Iterator[None]:
+def reading_input() -> Iterator[None]:
     """While what a run or an earlier task told is read: raises UsageError for what cannot be that.
 
     Whoever reaches Airflow's API or its database may have written it.
@@ -121,10 +121,10 @@ def understood() -> Iterator[None]:
 
 
 @contextmanager
-def failing() -> Iterator[None]:
-    """As `understood`, where no command is run: ends the task, which does not get better by itself."""
+def fail_on_bad_input() -> Iterator[None]:
+    """As `reading_input`, where no command is run: ends the task, which does not get better by itself."""
     try:
-        with understood():
+        with reading_input():
             yield
     except UsageError as error:
         raise failure(Ending(error.exit_code, str(error)), 1) from error

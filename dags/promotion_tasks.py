@@ -10,7 +10,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from operators import CommandOperator, failing
+from operators import CommandOperator, fail_on_bad_input
 from pipelines.core.command_text import as_sent
 from pipelines.core.text import visible
 
@@ -44,7 +44,7 @@ class Propose(CommandOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         answer = self.command(context)
-        with failing():
+        with fail_on_bad_input():
             told = json.loads(answer)
             found = told["challenger"]
             if found is None:
