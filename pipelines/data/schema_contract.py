@@ -23,10 +23,10 @@ from pipelines.core.errors import DataError
 from pipelines.core.records import Partition
 
 DAY = "day"
-TEXT_BYTES = (
-    2**16
-)  # of a value; a longer one is no category, and would be copied into every page and model
-KEY_BYTES = 300  # of a part of an event's name: databases index names of 2,700 bytes at most
+# Of a value; a longer one is no category, and would be copied into every page and model.
+TEXT_BYTES = 2**16
+# Of a column of the key; PostgreSQL indexes names of about 2,700 bytes.
+KEY_BYTES = 300
 
 
 def conform(

@@ -33,12 +33,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("parquet", "csv")
 MEMORY_BYTES = 8 * 2**30  # that one file may unpack to
-NO_FILE = (
-    errno.EINVAL,
-    errno.EFBIG,
-    errno.ELOOP,
-    errno.ENXIO,
-)  # errors that do not pass by themselves
+# Errors that do not pass by themselves.
+NO_FILE = (errno.EINVAL, errno.EFBIG, errno.ELOOP, errno.ENXIO)
 
 
 class Files(Protocol):
