@@ -1,22 +1,41 @@
-"""What made this: the git commit of the code and the hash of its lock."""
+"""What made this: the git commit of the code, and the hashes of its lock and of the source that decides."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
+from pipelines.training.fingerprint import DECIDING
 
-def code_version(repository: Path) -> Mapping[str, str]:
-    """git_commit (with `+changes` when files differ from it, `unknown` outside git) and lock_sha256."""
-    lock = repository / "requirements.lock"
+
+def code_version(repository: Path, problem: str) -> Mapping[str, str]:
+    """git_commit (with `+changes` when files differ from it, `unknown` outside git), lock_sha256, and
+    source_sha256: of everything in DECIDING, and of the package of the problem.
+    """
+    lock, own = repository / "requirements.lock", find_spec(problem)
     return {
         "git_commit": _commit(repository),
         "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest()
         if lock.exists()
         else "unknown",
+        "source_sha256": source_sha256(
+            repository / "pipelines",
+            *(map(Path, own.submodule_search_locations or ()) if own else ()),
+        ),
     }
+
+
+def source_sha256(pipelines: Path, *problem: Path) -> str:
+    """SHA-256 over the names and contents of the Python files that decide a model."""
+    digest = hashlib.sha256()
+    for place in (*(pipelines / name for name in DECIDING), *problem):
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest.update(f"{file.relative_to(place.parent)} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def _commit(repository: Path) -> str:

@@ -152,7 +152,8 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
     def code() -> Any:
         from pipelines.adapters.code_version import code_version
 
-        return code_version(places.repository)
+        problem()  # says what is wrong with its package, if anything is
+        return code_version(places.repository, params.problem)
 
     @cache
     def problem() -> Problem:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import inspect
 from collections.abc import Mapping
 from datetime import date
 
@@ -28,6 +26,7 @@ from pipelines.training.examples import (
     read_past,
     score_events,
 )
+from pipelines.training.fingerprint import fingerprint
 from pipelines.training.label_delay import refuse_undeclared
 from pipelines.training.model_file import golden_day, golden_scores
 from pipelines.training.ports import Fitted
@@ -35,13 +34,6 @@ from pipelines.training.recipes import Attempts
 from pipelines.training.refit import fit_both, fit_recipe
 from pipelines.training.selection import choose, fold_days, split_days
 
-# Modules that decide what is learned, and from which events.
-DECIDING = (
-    "data.effective_settings", "metrics.baseline", "metrics.bootstrap", "metrics.classification",
-    "metrics.regression", "metrics.task", "training.examples", "training.labels", "training.model",
-    "training.model_file", "training.recalibration", "training.recipes", "training.refit",
-    "training.selection",
-)  # fmt: skip
 RESAMPLES = 500  # behind the choice among tonight's candidates
 
 
@@ -70,15 +62,15 @@ def train(
     split = split_days(newest, params.test_days, gap)
     past = find_past(feature_table, problem, lake, problem.first_day, newest)
     golden = golden_day(feature_table.history)
-    fingerprint = _fingerprint(day, params, problem, past, code)
-    if candidates is not None and _stands(candidates, fingerprint, registry):
+    work = fingerprint(day, params, problem, past, code)
+    if candidates is not None and _stands(candidates, work, registry):
         return candidates
     known = read_past(past, problem, lake, problem.cutoff(day))
     # The test asks what a model of then would have said: all it learns was known by then.
     early = known.until(split.last_train).known_before(problem.cutoff(split.first_test))
     _refuse_poor(early, day)
     facts = _facts(params, landed, code, known) | _described(early, "held_out_")
-    run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
+    run_id = registry.night(day, work, facts, _inputs(past, problem))
     attempts = Attempts(problem.recipes)
     made = attempts.each(lambda recipe: fit_both(recipe, early, known, params, problem))
     batch = lake.read([golden]).to_pandas()
@@ -111,7 +103,7 @@ def train(
     return Candidates(
         day=day,
         run_id=run_id,
-        fingerprint=fingerprint,
+        fingerprint=work,
         chosen=chosen,
         reason=reason,
         first_test_day=split.first_test,
@@ -155,38 +147,13 @@ def _refuse_poor(examples: Examples, day: date) -> None:
         )
 
 
-def _stands(candidates: Candidates, fingerprint: str, registry: Registry) -> bool:
+def _stands(candidates: Candidates, work: str, registry: Registry) -> bool:
     """Whether the same work was done before, and the registry still has what came of it."""
-    if candidates.fingerprint != fingerprint:
+    if candidates.fingerprint != work:
         return False
     kept = [registry.version(candidate.version) for candidate in candidates.candidates]
     wanted = [(one.sha256, one.held_out_sha256) for one in candidates.candidates]
     return [(one.sha256, one.held_out_sha256) if one else None for one in kept] == wanted
-
-
-def _fingerprint(
-    day: date,
-    params: TrainParams,
-    problem: Problem,
-    past: TrainingPartitions,
-    code: Mapping[str, str],
-) -> str:
-    """SHA-256 over everything that decides what training makes."""
-    theirs = [problem.outcome, problem.value, *(recipe.build for recipe in problem.recipes)]
-    modules = [inspect.getmodule(one) for one in (*theirs, train) if one]
-    modules += [importlib.import_module(f"pipelines.{name}") for name in DECIDING]
-    sources = {inspect.getsource(module or train) for module in modules}
-    parts = [
-        day.isoformat(),
-        params.model_dump_json(exclude={"threads"}),
-        code.get("lock_sha256", ""),
-        problem.task,
-        str(problem.label_maturity_days),
-        *(f"{name} {declared}" for name, declared in past.declared.items()),
-        *(partition.sha256 for partition in (*past.features, *past.outcomes)),
-        *sorted(sources),
-    ]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _facts(

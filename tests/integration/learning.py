@@ -36,7 +36,7 @@ FIRST = date(2013, 1, 1)
 DAY = date(2013, 4, 1)
 PER_DAY = 60
 NAMES = ("wind", "hour", "line")
-CODE = {"git_commit": "abc123", "lock_sha256": "def456"}
+CODE = {"git_commit": "abc123", "lock_sha256": "def456", "source_sha256": "789abc"}
 
 
 def outcome(rides: pd.DataFrame) -> pd.DataFrame:
@@ -222,6 +222,7 @@ class World:
     problem: Problem = PROBLEM
     crooked: bool = False
     names: tuple[str, ...] = NAMES
+    code: Mapping[str, str] = field(default_factory=lambda: CODE)
 
     def __post_init__(self) -> None:
         uri = f"sqlite:///{self.root}/var/mlflow.db"
@@ -284,7 +285,7 @@ class World:
             landed,
             self.lake,
             self.registry,
-            CODE,
+            self.code,
             earlier,
         )
 

@@ -33,7 +33,7 @@ from pipelines.promotion.champion import (
 )
 from pipelines.runner import Night
 from tests.integration import small_night
-from tests.integration.learning import WORKERS, linear
+from tests.integration.learning import CODE, WORKERS, linear
 from tests.integration.serving import MemoryWorkers, Serving
 from tests.integration.small_night import REPOSITORY, Nights, Possible
 
@@ -110,7 +110,7 @@ class Learning(Nights):
             "registry": lambda: MlflowRegistry(places, self.problem),
             "workers": lambda: WORKERS,
             "validator": Possible,
-            "code": lambda: {"git_commit": "abc", "lock_sha256": "def"},
+            "code": lambda: CODE,
         }
 
     def night(self, day: date) -> Night:

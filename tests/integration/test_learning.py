@@ -155,6 +155,17 @@ def test_other_data_make_another_run(world: World) -> None:
     assert again.run_id != candidates.run_id
 
 
+@pytest.mark.parametrize("changed", ["source_sha256", "lock_sha256"])
+def test_other_code_or_other_packages_train_again(world: World, changed: str) -> None:
+    candidates = world.train()
+    world.code = {**world.code, changed: "another"}
+
+    again = world.train(earlier=candidates)
+
+    assert again.fingerprint != candidates.fingerprint
+    assert again.run_id != candidates.run_id
+
+
 def test_the_number_of_threads_makes_no_other_model(world: World) -> None:
     candidates = world.train(threads=1)
 
