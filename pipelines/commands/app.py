@@ -24,6 +24,7 @@ app = typer.Typer(
     help=HELP,
 )
 data_app = typer.Typer(no_args_is_help=True, help="Versions of the raw data.")
+gate_app = typer.Typer(no_args_is_help=True, help="Questions about the gate.")
 
 Day = Annotated[
     str, typer.Option("--day", metavar="YYYY-MM-DD", help="The day whose events are scored.")
