@@ -37,7 +37,7 @@ from pipelines.promotion.eligibility import ALIASES
 from pipelines.serving.contenders import ScoringContext
 from pipelines.training.ports import ScoringPool
 
-FeatureType = Literal[
+RepairKind = Literal[
     "run", "rows", "beside", "outcomes", "file", "pointer", "derived", "raw", "log"
 ]
 
@@ -45,7 +45,7 @@ FeatureType = Literal[
 class RepairStep(Record):
     """One thing to mend."""
 
-    kind: FeatureType
+    kind: RepairKind
     where: str
     what: str
     day: date | None = None

@@ -11,7 +11,7 @@ from pipelines.core.errors import ConfigError
 from pipelines.define.aggregations import Column, Measure, WindowedAggregation
 from pipelines.define.sql import number, real, whole
 
-FeatureType = Literal["boolean", "whole", "number", "text", "other"]
+ValueType = Literal["boolean", "whole", "number", "text", "other"]
 LARGEST = 2**53  # up to here a double holds every whole number
 ARROW = {
     "BOOLEAN": pa.types.is_boolean,
@@ -20,8 +20,8 @@ ARROW = {
     "DATE": pa.types.is_date,
     "TIMESTAMP": pa.types.is_timestamp,
 }
-NUMBERS: tuple[FeatureType, ...] = ("boolean", "whole", "number")
-SUITS: dict[Measure, tuple[FeatureType, ...]] = {
+NUMBERS: tuple[ValueType, ...] = ("boolean", "whole", "number")
+SUITS: dict[Measure, tuple[ValueType, ...]] = {
     "rate": ("boolean",),
     "last": (*NUMBERS, "text"),
     "sum": NUMBERS,
@@ -31,7 +31,7 @@ SUITS: dict[Measure, tuple[FeatureType, ...]] = {
 }
 
 
-def kind_of(value: Column, schema: pa.Schema) -> FeatureType:
+def kind_of(value: Column, schema: pa.Schema) -> ValueType:
     """What an expression of a table's columns gives; a number where nobody can tell."""
     from sqlglot.optimizer.annotate_types import annotate_types
 
@@ -57,7 +57,7 @@ def _example(node: exp.Expr, schema: pa.Schema) -> exp.Expr:
     )
 
 
-def refuse_unsuited(history: WindowedAggregation, kind: FeatureType) -> None:
+def refuse_unsuited(history: WindowedAggregation, kind: ValueType) -> None:
     """Raises ConfigError when a measure cannot be had of such a value."""
     for measure in history.measures:
         if kind not in SUITS.get(measure, (kind,)):
@@ -67,7 +67,7 @@ def refuse_unsuited(history: WindowedAggregation, kind: FeatureType) -> None:
             )
 
 
-def known_value(value: Column, kind: FeatureType) -> Column:
+def known_value(value: Column, kind: ValueType) -> Column:
     """The value as it is kept; null where a number is no finite one, or too large to be exact."""
     if kind in ("boolean", "whole"):
         return whole(value)

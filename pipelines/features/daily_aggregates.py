@@ -8,7 +8,7 @@ from pipelines.define.aggregations import Column
 from pipelines.define.features import FeatureSet, WindowedAggregation
 from pipelines.define.measures import FINER, SUM, parts_of
 from pipelines.define.sql import aliased, columns_of, number, of, or_zero, pair, real, whole
-from pipelines.define.value_type import FeatureType, kind_of, known_value, refuse_unsuited
+from pipelines.define.value_type import ValueType, kind_of, known_value, refuse_unsuited
 from pipelines.features.day_tables import LOCAL_DAYS, PARTITIONS
 from pipelines.features.portable import portable
 from pipelines.features.scope import ColumnScope, TableSchemas
@@ -104,7 +104,7 @@ def _values(
     return values
 
 
-def _amounts(value: Column, kind: FeatureType) -> dict[str, Column]:
+def _amounts(value: Column, kind: ValueType) -> dict[str, Column]:
     """What a value adds to each part of a sum: of a double all that is left is exact, until the last."""
     if kind != "number":
         return {"total": value.copy(), "fine": whole(number(0)), "finest": whole(number(0))}

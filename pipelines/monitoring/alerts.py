@@ -24,7 +24,7 @@ ANSWERING = ("champion", "version")  # whose answers are nobody's worry
 RESERVES = ("previous-champion", "canary", "baseline")  # who should not be better than the champion
 MISSING = 0.5  # share of the outcomes that should be known; a source may leave out some for good
 AHEAD = 0.05  # of the champion's loss: less is no reason to wake anybody
-FeatureType = Literal[
+AlertKind = Literal[
     "stage failed",
     "validate failed",
     "score failed",
@@ -63,7 +63,7 @@ class Alarm:
     command: str
     strength: float = 1.0
     urgent: bool = False
-    kind: FeatureType = field(kw_only=True)
+    kind: AlertKind = field(kw_only=True)
 
 
 def find_alarms(night: Night, watched: MonitoringResult, ways: Ways) -> list[Alarm]:

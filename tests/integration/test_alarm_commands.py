@@ -21,7 +21,7 @@ from pipelines.core.records import ARTEFACTS, Interval, LeakCheck
 from pipelines.evaluation.test_set_size import Judged
 from pipelines.metrics.task import BINARY
 from pipelines.monitoring import alerts as alarms
-from pipelines.monitoring.alerts import Alarm, FeatureType
+from pipelines.monitoring.alerts import Alarm, AlertKind
 from pipelines.monitoring.comparison import ContenderComparison
 from pipelines.monitoring.degradation import Diagnosis
 from pipelines.monitoring.drift import Drift
@@ -114,7 +114,7 @@ def ahead(subject: str) -> Any:
 LEAK = LeakCheck(net="feature", subject="f", found=0.9, limit=0.8, passed=False, reason="f tells")
 GOOD = {"publication": answered("champion"), "settlement": object()}
 FEATURE = Drift("temp", 2.0, 0.1, 0.0, 0.0)
-CASES: dict[FeatureType, tuple[Any, Any]] = {
+CASES: dict[AlertKind, tuple[Any, Any]] = {
     "validate failed": (night(validation=SimpleNamespace(passed=False, reason="empty")), watched()),
     "score failed": (night(), watched()),
     "still running": (night(running="train was done at 03:10 UTC"), watched()),
@@ -148,7 +148,7 @@ CASES: dict[FeatureType, tuple[Any, Any]] = {
     ),
     "drift": (night(**GOOD), watched(drifted=(FEATURE,))),
 }
-ELSEWHERE: dict[FeatureType, Alarm] = {
+ELSEWHERE: dict[AlertKind, Alarm] = {
     "stage failed": alarms.stage_failed("score", DAY, "it fell"),
     "promotion refused": Alarm(
         "promotion refused",
@@ -159,7 +159,7 @@ ELSEWHERE: dict[FeatureType, Alarm] = {
 }
 
 
-def told(kind: FeatureType, ways: Ways) -> Alarm:
+def told(kind: AlertKind, ways: Ways) -> Alarm:
     if kind in ELSEWHERE:
         return ELSEWHERE[kind]
     return next(one for one in alarms.find_alarms(*CASES[kind], ways) if one.kind == kind)
@@ -236,10 +236,10 @@ def type_and_see(
     assert effect()
 
 
-@pytest.mark.parametrize("kind", get_args(FeatureType))
+@pytest.mark.parametrize("kind", get_args(AlertKind))
 @pytest.mark.parametrize("alone", [False, True], ids=["with a way back", "with none"])
 def test_the_command_of_every_kind_of_alarm_is_one_that_works(
-    serving: Serving, kind: FeatureType, alone: bool
+    serving: Serving, kind: AlertKind, alone: bool
 ) -> None:
     """A kind without a case here fails."""
     ways = find_ways(serving.registry, serving.warehouse)
@@ -251,9 +251,9 @@ def test_the_command_of_every_kind_of_alarm_is_one_that_works(
     assert "redeye status" not in alarm.command or kind == "still running"
 
 
-@pytest.mark.parametrize("kind", get_args(FeatureType))
+@pytest.mark.parametrize("kind", get_args(AlertKind))
 def test_the_command_of_every_kind_of_alarm_is_typed_and_has_an_effect(
-    kind: FeatureType,
+    kind: AlertKind,
     whole: Whole,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
