@@ -26,7 +26,7 @@ from pipelines.training.examples import (
     read_past,
     score_events,
 )
-from pipelines.training.fingerprint import fingerprint
+from pipelines.training.fingerprint import training_fingerprint
 from pipelines.training.label_delay import refuse_undeclared
 from pipelines.training.model_file import golden_day, golden_scores
 from pipelines.training.ports import Fitted
@@ -62,15 +62,15 @@ def train(
     split = split_days(newest, params.test_days, gap)
     past = find_past(feature_table, problem, lake, problem.first_day, newest)
     golden = golden_day(feature_table.history)
-    work = fingerprint(day, params, problem, past, code)
-    if candidates is not None and _stands(candidates, work, registry):
+    fingerprint = training_fingerprint(day, params, problem, past, code)
+    if candidates is not None and _stands(candidates, fingerprint, registry):
         return candidates
     known = read_past(past, problem, lake, problem.cutoff(day))
     # The test asks what a model of then would have said: all it learns was known by then.
     early = known.until(split.last_train).known_before(problem.cutoff(split.first_test))
     _refuse_poor(early, day)
     facts = _facts(params, landed, code, known) | _described(early, "held_out_")
-    run_id = registry.night(day, work, facts, _inputs(past, problem))
+    run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
     attempts = Attempts(problem.recipes)
     made = attempts.each(lambda recipe: fit_both(recipe, early, known, params, problem))
     batch = lake.read([golden]).to_pandas()
@@ -103,7 +103,7 @@ def train(
     return Candidates(
         day=day,
         run_id=run_id,
-        fingerprint=work,
+        fingerprint=fingerprint,
         chosen=chosen,
         reason=reason,
         first_test_day=split.first_test,
@@ -147,9 +147,9 @@ def _refuse_poor(examples: Examples, day: date) -> None:
         )
 
 
-def _stands(candidates: Candidates, work: str, registry: Registry) -> bool:
+def _stands(candidates: Candidates, fingerprint: str, registry: Registry) -> bool:
     """Whether the same work was done before, and the registry still has what came of it."""
-    if candidates.fingerprint != work:
+    if candidates.fingerprint != fingerprint:
         return False
     kept = [registry.version(candidate.version) for candidate in candidates.candidates]
     wanted = [(one.sha256, one.held_out_sha256) for one in candidates.candidates]

@@ -19,7 +19,7 @@ DECIDING = (
 )  # fmt: skip
 
 
-def fingerprint(
+def training_fingerprint(
     day: date,
     params: TrainParams,
     problem: Problem,
