@@ -1,10 +1,10 @@
-"""How often the gate promotes one of two equal models within a year, and how soon it finds a better one.
+"""How often evidence promotes one of two equal models within a year, and how soon a better one.
 
     python benchmarks/gate.py [--worlds 4000] [--seed 7]
 
 Daily gains are simulated: normal, or Student's t with 3 degrees of freedom, of standard deviation 1,
-correlated with the day before's by 0 to 0.4. Beside the evidence stands what it replaces: the 95 %
-interval of the mean of the last 28 days, asked every night.
+correlated with the day before's by 0 to 0.4. Beside the evidence stands the 95 % interval of the
+mean of the last 28 days, asked every night.
 """
 
 from __future__ import annotations

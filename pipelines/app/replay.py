@@ -1,4 +1,4 @@
-"""Losses of two models, a day a row, as anybody may bring them in a CSV file; and what the gate makes of them."""
+"""Evidence after each day of a CSV file of two models' losses, a settled day a row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gate makes of losses that anybody brings."""
+"""Evidence for a challenger, from a file of losses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def gate() -> None:
 def replay_losses(
     file: Annotated[Path, typer.Argument(help="Columns day, champion_loss, challenger_loss.")],
     alpha: Annotated[
-        float, typer.Option(help="How often one of two equal models may be promoted, ever.")
+        float,
+        typer.Option(help="Probability, at most, that one of two equal models is ever promoted."),
     ] = 0.05,
     min_lift: Annotated[
         float, typer.Option(help="Share of the champion's loss that a gain must exceed.")

@@ -42,12 +42,10 @@ def evidence(gained: np.ndarray) -> np.ndarray:
     gained = np.asarray(gained, dtype=float)
     days = gained.shape[-1]
     blocks = days // BLOCK
-    found = np.full((*gained.shape[:-1], days + 1), STAKE)
-    if blocks:
-        means = gained[..., : blocks * BLOCK].reshape(*gained.shape[:-1], blocks, BLOCK).mean(-1)
-        wealth = np.repeat(STAKE * _wealth(means), BLOCK, axis=-1)
-        found[..., BLOCK : BLOCK + wealth.shape[-1]] = wealth[..., : days + 1 - BLOCK]
-    return found[..., 1:]
+    shape = (*gained.shape[:-1], blocks, BLOCK)
+    wealth = _wealth(gained[..., : blocks * BLOCK].reshape(shape).mean(axis=-1))
+    after_blocks = np.concatenate([np.ones((*gained.shape[:-1], 1)), wealth], axis=-1)
+    return STAKE * after_blocks[..., np.arange(1, days + 1) // BLOCK]
 
 
 def _wealth(means: np.ndarray) -> np.ndarray:

@@ -19,6 +19,17 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return shutil.copytree(SOURCE, tmp_path_factory.mktemp("code") / "pipelines", ignore=ignore)
 
 
+def _sha256_with_a_line_more(copy: Path, name: str) -> str:
+    """The hash when one file of the copy has another last line; the file is put back."""
+    file = copy / name
+    content = file.read_text()
+    file.write_text(content + "CHANGED = 1\n")
+    try:
+        return source_sha256(copy, copy / "problem")
+    finally:
+        file.write_text(content)
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -34,14 +45,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_line_of_what_decides_a_model_counts(copy: Path, name: str) -> None:
-    before, file = source_sha256(copy, copy / "problem"), copy / name
-    content = file.read_text()
+    before = source_sha256(copy, copy / "problem")
 
-    file.write_text(content + "CHANGED = 1\n")
-    changed = source_sha256(copy, copy / "problem")
-    file.write_text(content)
-
-    assert changed != before
+    assert _sha256_with_a_line_more(copy, name) != before
     assert source_sha256(copy, copy / "problem") == before
 
 
@@ -60,14 +66,7 @@ def test_a_module_that_is_added_counts_as_well(copy: Path) -> None:
     ["core/text.py", "promotion/gate.py", "monitoring/drift.py", "reports/render.py", "cli.py"],
 )
 def test_a_line_of_what_judges_or_reports_does_not_count(copy: Path, name: str) -> None:
-    before, file = source_sha256(copy), copy / name
-    content = file.read_text()
-
-    file.write_text(content + "CHANGED = 1\n")
-    changed = source_sha256(copy)
-    file.write_text(content)
-
-    assert changed == before
+    assert _sha256_with_a_line_more(copy, name) == source_sha256(copy, copy / "problem")
 
 
 def test_the_problems_own_package_counts_wherever_it_is(
