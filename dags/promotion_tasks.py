@@ -78,8 +78,7 @@ def approval() -> None:
     """The challenger, a person's answer, the promotion."""
     propose = Propose(task_id="propose", execution_timeout=TIMEOUT)
     approve = ApprovalOperator(task_id="approve", subject=QUESTION, body=as_sent(DETAILS),
-                               defaults="Reject", response_timeout=PATIENCE,
-                               retries=0)  # fmt: skip
+                               defaults="Reject", response_timeout=PATIENCE)  # fmt: skip
     promote = PromoteApproved(task_id="promote", execution_timeout=TIMEOUT)
     propose.set_downstream(approve)
     approve.set_downstream(promote)

@@ -4,8 +4,9 @@ ledger names who did; *Reject*, or a day without an answer, changes nothing. Unp
 it; the alias in MLflow goes on working.
 
 What may pass by itself (exit 5 busy, 75 MLflow does not answer) is tried again three times: an approval
-is not lost to one bad moment. **When it fails**, the last line of the red task's log says why: exit 4, the
-version may not serve (any more); 75, MLflow did not answer, clear the task when it does.
+is not lost to one bad moment, and a question whose answer Airflow lost is asked again.
+**When it fails**, the last line of the red task's log says why: exit 4, the version may not serve (any
+more); 75, MLflow did not answer, clear the task when it does.
 """
 
 from __future__ import annotations

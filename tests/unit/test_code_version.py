@@ -72,12 +72,12 @@ def test_a_line_of_what_judges_or_reports_does_not_count(copy: Path, name: str) 
 def test_the_problems_own_package_counts_wherever_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = tmp_path / "elsewhere" / "shop"
+    package = tmp_path / "elsewhere" / "elsewhere_shop"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(str(package.parent))
-    before = code_version(SOURCE.parent, "shop")
+    before = code_version(SOURCE.parent, "elsewhere_shop")
 
     (package / "helper.py").write_text("CUT = 1\n")
 
-    assert code_version(SOURCE.parent, "shop")["source_sha256"] != before["source_sha256"]
+    assert code_version(SOURCE.parent, "elsewhere_shop")["source_sha256"] != before["source_sha256"]
