@@ -77,6 +77,9 @@ def _rows(text: str, path: Path) -> Iterator[tuple[int, date, float, float]]:
                 f"{path}: has no column {', '.join(missing)}; its first line must name "
                 f"{', '.join(COLUMNS)}"
             )
+        twice = [name for name in COLUMNS if (reader.fieldnames or []).count(name) > 1]
+        if twice:
+            raise DataError(f"{path}: its first line names {', '.join(twice)} twice; name it once")
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             day, champion, challenger = (row[name] or "" for name in COLUMNS)

@@ -35,7 +35,8 @@ def underway(folder: Path, graph: Graph, now: float) -> str | None:
     It does when no stage before `score` has failed, and the last record is no older than the longest
     stage may take. `now` is in seconds since the epoch.
     """
-    before = graph.names[: graph.names.index("score")]
+    # The look in the morning settles as well, whether there was a night or not: that tells nothing.
+    before = [name for name in graph.names[: graph.names.index("score")] if name != "settle"]
     failed = any(
         note.exit_code
         for note in _notes(folder / "stages.jsonl", graph)

@@ -157,7 +157,7 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
 
     @cache
     def problem() -> Problem:
-        from pipelines.data.problem_checks import check_metric, check_problem
+        from pipelines.data.problem_checks import check_problem
         from pipelines.metrics.task import task_of
 
         problem = load_problem(params.problem)
@@ -165,7 +165,6 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
             problem = replace(problem, name=f"{problem.name}-experiment")
         task_of(problem.task).limits(params.promote)  # before a night begins, not at its end
         check_problem(problem)
-        check_metric(problem, params.promote.metric)
         return problem
 
     makers = (

@@ -175,6 +175,8 @@ def _candidates(record: Candidates) -> list[tuple[str, str]]:
 
 def _verdict(record: Verdict) -> list[tuple[str, str]]:
     told = [("verdict", f"[bold]{record.outcome}[/]: {escape(record.reason)}")]
+    told += [("evidence", escape(f"{one.of}: {one}")) for one in record.claims]
+    told += [("harm", f"[red]{escape(f'{one.of} is better: {one}')}[/]") for one in record.harm]
     return told + [("tags mended", f"[red]{escape(mended)}[/]") for mended in record.mended]
 
 

@@ -14,6 +14,7 @@ from pipelines.monitoring.ports import Warehouse
 from pipelines.promotion.ports import Registry
 
 QUALITY, INFRA = "redeye.quality", "redeye.infra"
+EVIDENCE = "redeye.evidence"  # a sentence of the gate's; nothing is asked of it
 JUDGED = (QUALITY, f"{QUALITY}.reason", INFRA, f"{INFRA}.reason")  # the tags, for people alone
 LEARNED = (
     *("candidate", "trained_until", "features", "features_sha256", "features_declared"),

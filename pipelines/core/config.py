@@ -75,7 +75,10 @@ class EvaluateParams(Section):
 
 class PromoteParams(Section):
     policy: Literal["ask", "auto"]
-    metric: str  # one of the task's
+    alpha: Annotated[float, Field(gt=0, le=0.5)]
+    min_lift: Annotated[float, Field(ge=0, lt=1)]
+    max_regression: Annotated[float, Field(ge=0, lt=1)]
+    on_harm: Literal["alert", "rollback"]
     max_overfit: Limit
     max_refit_distance: Limit
     max_model_mb: Limit
@@ -106,6 +109,7 @@ class MonitorParams(Section):
     psi_threshold: Limit
     psi_days: Days
     max_skill_loss: Annotated[float, Field(gt=0, le=1)]
+    max_champion_age_days: Days
     alerts_per_week: Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -119,6 +123,10 @@ RENAMED = {
     "score.rollout": "challenger_share",
     "monitor.psi_alert": "psi_threshold",
     "monitor.lost_alert": "max_skill_loss",
+}
+
+REMOVED = {
+    "promote.metric": "the loss of the task decides (log loss; RMSE of a regression)",
 }
 
 
@@ -167,6 +175,9 @@ def _explain(problem: Any) -> str:
     new = RENAMED.get(".".join(map(str, problem["loc"])))
     if new:
         return f"is called {new} now; rename it"
+    gone = REMOVED.get(".".join(map(str, problem["loc"])))
+    if gone:
+        return f"is no setting any more: {gone}; remove it"
     known = [f.alias or key for key, f in model.model_fields.items()]
     nearest = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
     return "unknown key; " + (

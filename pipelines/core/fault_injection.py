@@ -62,6 +62,7 @@ POINTS = frozenset(
         "score.before_publish",
         "score.before_keep",
         "settle.before_write",
+        "settle.before_count",
         "stage.before_record",
         "stage.after_record",
     }

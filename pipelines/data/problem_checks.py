@@ -12,6 +12,9 @@ from pipelines.metrics.task import task_of
 
 LONGEST_MATURITY = 365  # days; a model that learns nothing younger than a year answers nothing new
 
+# Who is asked for scores beside tonight's candidates, which are asked under their own names.
+RESERVED = ("champion", "challenger", "previous-champion", "canary", "baseline", "version")
+
 
 def check_problem(problem: Problem) -> None:
     """Raise ConfigError for what cannot be meant: a table, a column to slice by, a zone, a score, or a
@@ -34,6 +37,7 @@ def check_problem(problem: Problem) -> None:
             f"{where}: slices: {name!r} is no feature and no part of the key; "
             f"{nearest_name(name, known)}"
         )
+    _check_recipes(problem)
     task = task_of(problem.task)
     if not task.bounds[0] <= problem.idle_score <= task.bounds[1]:
         raise ConfigError(
@@ -54,13 +58,13 @@ def check_problem(problem: Problem) -> None:
         ) from error
 
 
-def check_metric(problem: Problem, metric: str) -> None:
-    """Raise ConfigError when `promote.metric` is a value that the problem does not give."""
-    if metric == "value" and problem.value is None:
-        raise ConfigError(
-            f"params.yaml: promote.metric: 'value', and problem {problem.name!r} gives no value; "
-            f"give one in your PROBLEM, or say {task_of(problem.task).loss}"
-        )
+def _check_recipes(problem: Problem) -> None:
+    for recipe in problem.recipes:
+        if recipe.name in RESERVED or "@" in recipe.name:
+            raise ConfigError(
+                f"problem {problem.name!r}: the candidate {recipe.name!r} has a name that stands for "
+                f"something else; use one without @, other than {', '.join(RESERVED)}"
+            )
 
 
 def _asked(problem: Problem) -> Iterator[tuple[str, str, str]]:

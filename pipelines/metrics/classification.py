@@ -41,15 +41,11 @@ class ScoredEvents:
 
 @dataclass(frozen=True)
 class Metric:
-    """A measure of scores, how people read it, and which way is better.
-
-    What does not `decide` is no ground for a promotion: the baseline is good at it too.
-    """
+    """A measure of scores, how people read it, and which way is better."""
 
     words: str
     measure: Callable[[ScoredEvents, np.ndarray], np.ndarray]
     better: Literal["higher", "lower", "nearer 0"] = "higher"
-    decides: bool = True
 
     def of(self, scored: ScoredEvents) -> float:
         """The number for the events as they are."""
@@ -183,6 +179,6 @@ METRICS: Mapping[str, Metric] = {
     "brier": Metric("Brier score", brier, "lower"),
     "auc": Metric("AUC", auc),
     "average_precision": Metric("average precision", average_precision),
-    "calibration_error": Metric("calibration error", calibration_error, "lower", decides=False),
+    "calibration_error": Metric("calibration error", calibration_error, "lower"),
     "value": Metric("value per event", value),
 }

@@ -64,6 +64,6 @@ METRICS: Mapping[str, Metric] = {
     "mae": Metric("MAE", mae, "lower"),
     "r2": Metric("R²", r2),
     "rank_correlation": Metric("rank correlation", rank_correlation),
-    "bias": Metric("bias", bias, "nearer 0", decides=False),
+    "bias": Metric("bias", bias, "nearer 0"),
     "value": Metric("value per event", value),
 }

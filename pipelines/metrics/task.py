@@ -94,12 +94,6 @@ class Task:
 
     def limits(self, params: PromoteParams) -> dict[str, float]:
         """The setting of each floor; raises ConfigError when section `promote` is not one for the task."""
-        deciding = [name for name, metric in self.metrics.items() if metric.decides]
-        if params.metric not in deciding:
-            raise ConfigError(
-                f"params.yaml: promote.metric: {params.metric!r} decides no {self.name} problem; "
-                f"there are {', '.join(deciding)}"
-            )
         known = {name for task in TASKS.values() for name in task.settings}
         settings = params.model_dump(include=known)
         given = {name: limit for name, limit in settings.items() if limit is not None}

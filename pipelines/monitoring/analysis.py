@@ -137,9 +137,7 @@ def watch(
     published, reconciled = lately.loc[lately["answers"]], reconcile(seen.measured)
     columns = [name for name in problem.slices if name in lately]
     complete = problem.last_mature_day(night.day)
-    limits = Limits(
-        params.psi_days, params.psi_threshold, params.max_skill_loss, problem.label_maturity_days
-    )
+    limits = _limits(params, problem)
     drifted = [one.feature for one in seen.drift if one.is_above(limits.psi)]
     untold = [one.feature for one in seen.drift if one.is_untold(limits.psi)]
     courses = _courses(seen, night.day, limits, (worth, task))
@@ -218,3 +216,13 @@ def summary(watched: MonitoringResult, days: int) -> dict[str, float]:
         **lately,
         **{name: value for name, value in drifted.items() if value is not None},
     }
+
+
+def _limits(params: MonitorParams, problem: Problem) -> Limits:
+    return Limits(
+        days=params.psi_days,
+        psi=params.psi_threshold,
+        lost=params.max_skill_loss,
+        maturity=problem.label_maturity_days,
+        age=params.max_champion_age_days,
+    )

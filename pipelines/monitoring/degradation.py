@@ -25,6 +25,7 @@ class Limits:
     psi: float
     lost: float
     maturity: int = 0  # days until the outcomes of a day are complete
+    age: int = 60  # days since the newest one that the champion has learned from
 
 
 @dataclass(frozen=True)

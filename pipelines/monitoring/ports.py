@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 from pipelines.data.ports import QuarantineLog
-from pipelines.promotion.ports import Ledger
+from pipelines.promotion.ports import EvidenceStore, Ledger
 from pipelines.serving.ports import ContenderScores, PredictionStore
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Warehouse(
     ContenderScores,
     OutcomeStore,
     Ledger,
+    EvidenceStore,
     MetricStore,
     IncidentStore,
     QuarantineLog,

@@ -15,7 +15,7 @@ from typing import Literal
 from pipelines.core.errors import GateRefused, RegistryAway, UsageError
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import LedgerEntry, ModelVersion
-from pipelines.promotion.eligibility import ineligibility, read_blessed
+from pipelines.promotion.eligibility import as_blessed, ineligibility, read_blessed
 from pipelines.promotion.ports import Ledger, Registry
 
 MADE = ("promoted", "rolled back")  # the entries that made a version champion
@@ -165,10 +165,12 @@ def roll_back(
     registry: Registry,
     warehouse: Ledger,
     features: Mapping[str, str] | None = None,
+    line: str | None = None,
 ) -> LedgerEntry:
     """Give the place back to the champion before: the last one that is proven still.
 
-    Raises GateRefused when there is none.
+    With a `line` it is the gate that does so, to the last champion of that line. Raises GateRefused when
+    there is none.
     """
     made = past_champions(warehouse.ledger())
     if not made:
@@ -176,12 +178,14 @@ def roll_back(
     refusals = []
     for version in dict.fromkeys(one for one in reversed(made) if one != made[-1]):
         found, gone = registry.version(version), "it is gone from the registry"
+        if line and found and as_blessed(found, warehouse.blessing).line != line:
+            continue
         refusal = _unproven(found, registry, warehouse, features) if found else gone
         if refusal is None:
             entry = LedgerEntry(
                 version=version,
                 before=made[-1],
-                actor="command line",
+                actor="gate" if line else "command line",
                 reason=reason,
                 kind="rolled back",
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pipelines.core.records import (
         BlessingEntry,
+        DayLoss,
         LedgerEntry,
         ModelVersion,
     )
@@ -114,4 +115,22 @@ class Ledger(Protocol):
 
     def blessings(self, store: str, model: str) -> Mapping[tuple[str, str], BlessingEntry]:
         """What was found last of every version and file of a registered model, by number and SHA-256."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """What contenders lost on settled days, each counted once."""
+
+    def early_answers(self, day: date) -> Mapping[str, tuple[str | None, str | None]]:
+        """Contender → its line and version, of those that answered the published run of a day before an
+        outcome of it was kept, with a model that had not learned from the day.
+        """
+        ...
+
+    def count(self, losses: Sequence[DayLoss]) -> None:
+        """Keep losses of settled days; what was counted of a day and contender stays as it was."""
+        ...
+
+    def counted(self) -> list[DayLoss]:
+        """All losses, by day and contender."""
         ...

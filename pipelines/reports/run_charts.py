@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
@@ -21,6 +22,8 @@ from pipelines.reports.svg_charts import (
 )
 
 BARS = 40  # of the scores' histogram
+MOST_CURVES = 3  # of evidence, the strongest first
+FLOOR = 1e-9  # evidence is drawn no lower
 SHOWN = 15  # features whose drift is drawn
 
 
@@ -32,6 +35,7 @@ def charts(night: Night, watched: MonitoringResult) -> list[Chart]:
         _loss(night, watched),
         _calibrated(watched),
         _arriving(watched),
+        _evidence(night),
     ]
     return [chart for chart in drawn if chart is not None]
 
@@ -84,6 +88,23 @@ def _arriving(watched: MonitoringResult) -> Chart | None:
     note = "Share of a day's outcomes that were known after so many nights."
     nights = [str(one.nights) for one in curve]
     return over_time("Maturity", note, nights, {"known": [one.arrived for one in curve]})
+
+
+def _evidence(night: Night) -> Chart | None:
+    claims = night.verdict.claims[:MOST_CURVES] if night.verdict else ()
+    days = sorted({day for one in claims for day, _ in one.curve})
+    if len(days) < 2:
+        return None
+    needed = claims[0].needed
+    note = (
+        f"Evidence of a settled day and those before it that a line is better than the champion's, in powers "
+        f"of ten; at {math.log10(needed):.2f} ({needed:g}) it replaces it."
+    )
+    curves = {
+        one.of: {day: math.log10(max(much, FLOOR)) for day, much in one.curve} for one in claims
+    }
+    series = {name: [curve.get(day) for day in days] for name, curve in curves.items()}
+    return over_time("Evidence", note, [day.isoformat() for day in days], series)
 
 
 def _over_days(

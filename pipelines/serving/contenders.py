@@ -27,6 +27,7 @@ from pipelines.training.ports import ScoringPool, ScoringRequest, ScoringResult
 from pipelines.training.trailing import DAYS, trailing_levels
 
 SUITE = "predictions"
+AT_ONCE = 2  # models in shadow
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,22 @@ def ask_all(
     """How every contender fares on the features table, in the order in which that becomes known.
 
     A model answers in a process of its own; whatever happens there is a sentence here. The baseline
-    cannot fail. `events` gives the table's, and is asked when the models are at work already.
+    cannot fail. `events` gives the table's, and is asked when the models are at work already. Those in
+    shadow are asked when all others are done, a few at a time: they cost nobody else time or memory.
     """
+    shadow = [turn for turn in turns if turn.in_shadow]
+    yield from _ask(desk, [turn for turn in turns if not turn.in_shadow], table, events)
+    for first in range(0, len(shadow), AT_ONCE):
+        yield from _ask(desk, shadow[first : first + AT_ONCE], table, events)
+
+
+def _ask(
+    desk: ScoringContext,
+    turns: Sequence[ScheduledContender],
+    table: Partition,
+    events: Callable[[], Events],
+) -> Iterator[ContenderResult]:
+    """How contenders fare that are asked at the same time."""
     models = {turn.contender.name: turn.contender for turn in turns if turn.contender.model}
     questions, refused = _questions(desk, turns, table)
     with desk.workers.ask(questions) as replies:

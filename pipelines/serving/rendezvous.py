@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipelines.core.records import ModelVersion
 from pipelines.metrics.task import BINARY, Bounds, Task
-from pipelines.promotion.eligibility import Blessings, as_blessed, ineligibility
+from pipelines.promotion.eligibility import ALIASES, Blessings, as_blessed, ineligibility
 
 BASELINE = "baseline"
 NAMED = "version"  # a version that was asked for by its number
@@ -41,6 +41,7 @@ class ScheduledContender:
     refusal: str | None = None
     scheduled: bool = True  # False: its answer is kept, and never the published one
     withheld: str | None = None  # likewise, for this reason, though it is scheduled
+    in_shadow: bool = False  # asked when the others are done
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def scheduled_contenders(
     features: Mapping[str, str],
     blessings: Blessings,
 ) -> list[ScheduledContender]:
-    """The turns of the schedule, then those of the other models, whose answers are only kept.
+    """The turns of the schedule, then those of the other models, whose answers are only kept; those that
+    no alias stands for answer in shadow.
 
     Who may answer has a model that exists, is blessed twice and finds its features. `models` are what
     the registry's aliases stand for now, `features` the hashes of today's declarations. A model that stands twice is asked once.
@@ -84,7 +86,10 @@ def scheduled_contenders(
         elif contender.model and all(t.contender.model != contender.model for t in turns):
             turns.append(
                 ScheduledContender(
-                    contender, refuse_model(contender, features, blessings), scheduled
+                    contender,
+                    refuse_model(contender, features, blessings),
+                    scheduled,
+                    in_shadow=not scheduled and name not in ALIASES,
                 )
             )
     return turns

@@ -90,6 +90,7 @@ def evaluate(
         models=evaluated(candidates, champion, found, alike),
         chosen=candidates.chosen,
         champion=champion.version if champion else None,
+        champion_line=champion.line if champion else None,
         comparable=champion is not None and not obstacle,
         reason=obstacle,
         outdated=bool(lack),
@@ -98,8 +99,7 @@ def evaluate(
         unanswered=unanswered,
     )
     training = training_name(task_of(problem.task))
-    drawn = {name: one for name, one in found.scored.items() if name != training}
-    plots = draw(drawn, given.importance)
+    plots = draw({n: one for n, one in found.scored.items() if n != training}, given.importance)
     for name, picture in plots.items():
         pages.write(name, picture)
     fault_point("evaluate.before_log")

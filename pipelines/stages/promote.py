@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipelines.audit.tags import mend_tags, tags_of
+from pipelines.audit.tags import EVIDENCE, mend_tags, tags_of
 from pipelines.core.config import PromoteParams
 from pipelines.core.errors import BusyError, GateRefused
 from pipelines.core.records import (
@@ -13,18 +13,28 @@ from pipelines.core.records import (
     BlessingEntry,
     Candidate,
     Candidates,
+    Claim,
     Evaluation,
     Evidence,
     FeatureTable,
     LedgerEntry,
+    ModelVersion,
     Verdict,
 )
 from pipelines.data.ports import Lake
 from pipelines.monitoring.ports import Warehouse
 from pipelines.monitoring.promoted_quality import make_promises
-from pipelines.promotion.champion import current_champion, past_champions, set_champion
-from pipelines.promotion.gate import judge, quality
+from pipelines.promotion.champion import (
+    current_champion,
+    past_champions,
+    roll_back,
+    set_champion,
+    sync_champion,
+)
+from pipelines.promotion.claims import contests, harm_claims, line_before, line_claims
+from pipelines.promotion.gate import Lines, describe, judge, withdraw
 from pipelines.promotion.ports import Registry
+from pipelines.promotion.quality import quality
 from pipelines.training.model_file import TOLERANCE, furthest, golden_day
 from pipelines.training.ports import ModelFile, ScoringPool, ScoringRequest, ScoringResult
 
@@ -53,34 +63,60 @@ def promote(
             f"`redeye evaluate --day {candidates.day}` when it is done"
         )
     golden = lake.path(golden_day(feature_table.history))
-    sound = _infra(params, candidates, golden, registry, workers)
     blessings = {}
-    for candidate in candidates.candidates:
-        good = quality(candidate.name, evaluation, params)
-        safe = sound[candidate.name]
-        _bless(candidate, (good, safe), evaluation, registry, warehouse)
-        blessings[candidate.name] = {"quality": good, "infra": safe}
+    for name, safe in _infra(params, candidates, golden, registry, workers).items():
+        blessings[name] = {"quality": quality(name, evaluation, params), "infra": safe}
+    _bless(candidates, blessings, evaluation, registry, warehouse)
     serving = registry.version("champion")
     served = set(past_champions(warehouse.ledger()))
     warehouse.write_metrics(evaluation.day, make_promises(evaluation, served))
     taken_down = served - {serving.version if serving else ""}
-    verdict = judge(evaluation, params, blessings, frozenset(taken_down))
-    mended = tuple(map(str, mend_tags(registry, warehouse)))
-    return _enact(verdict, registry, warehouse).model_copy(update={"mended": mended})
+    lines, harm = _compare_lines(candidates, evaluation, params, warehouse)
+    verdict = judge(evaluation, params, blessings, frozenset(taken_down), lines)
+    found = {"harm": harm, "mended": tuple(map(str, mend_tags(registry, warehouse)))}
+    verdict = withdraw(verdict.model_copy(update=found), lines, params)
+    verdict = _enact(verdict, feature_table, registry, warehouse)
+    for one in candidates.candidates:
+        registry.show(one.version, {EVIDENCE: describe(one.name, verdict, lines)})
+    return verdict
+
+
+def _compare_lines(
+    candidates: Candidates, evaluation: Evaluation, params: PromoteParams, warehouse: Warehouse
+) -> tuple[Lines, tuple[Claim, ...]]:
+    """What settled days prove of tonight's lines, and against the champion's."""
+    losses, champion = warehouse.counted(), evaluation.champion_line
+    compared = {one.of: one for one in contests(losses, champion)} if champion else {}
+    of = {one.name: one.line for one in candidates.candidates}
+    before = line_before(losses, champion) if champion else None
+    lines = Lines(of, champion, line_claims(compared, of.values(), params))
+    return lines, harm_claims(compared, before, params)
 
 
 def _bless(
-    candidate: Candidate,
-    found: tuple[Blessing, Blessing],
+    candidates: Candidates,
+    blessings: Mapping[str, Mapping[str, Blessing]],
     evaluation: Evaluation,
     registry: Registry,
     warehouse: Warehouse,
 ) -> None:
-    """Keep what was found of a candidate, for quality and infra, with its figures; then show it in MLflow."""
-    version = registry.version(candidate.version)
-    if version is None:  # it is gone, which `infra` says
-        return
-    quality, infra = found
+    """Keep what was found of each candidate, with its figures; then show it in MLflow."""
+    for candidate in candidates.candidates:
+        version = registry.version(candidate.version)
+        if version is not None:  # else it is gone, which `infra` says
+            entry = _entry(candidate, version, blessings[candidate.name], evaluation)
+            warehouse.bless(entry)
+            registry.show(candidate.version, tags_of(entry))
+
+
+def _entry(
+    candidate: Candidate,
+    version: ModelVersion,
+    found: Mapping[str, Blessing],
+    evaluation: Evaluation,
+) -> BlessingEntry:
+    """What is kept of one judgement."""
+    quality, infra = found["quality"], found["infra"]
     evidence = Evidence(
         day=evaluation.day,
         first_test_day=evaluation.first_test_day,
@@ -88,7 +124,7 @@ def _bless(
         rows=evaluation.rows,
         figures=evaluation.model(candidate.name),
     )
-    entry = BlessingEntry(
+    return BlessingEntry(
         store=version.store,
         model=version.model,
         version=candidate.version,
@@ -100,8 +136,6 @@ def _bless(
         actor="gate",
         learned=candidate.learned,
     )
-    warehouse.bless(entry)
-    registry.show(candidate.version, tags_of(entry))
 
 
 def _infra(
@@ -160,8 +194,12 @@ def _fetch(params: PromoteParams, candidate: Candidate, registry: Registry) -> M
     return file
 
 
-def _enact(verdict: Verdict, registry: Registry, warehouse: Warehouse) -> Verdict:
+def _enact(
+    verdict: Verdict, table: FeatureTable, registry: Registry, warehouse: Warehouse
+) -> Verdict:
     """Move the aliases and write the ledger; done before, nothing moves."""
+    if verdict.withdrawn:
+        return _withdraw(verdict, table, registry, warehouse)
     serving, ledger = registry.version("champion"), warehouse.ledger()
     now = serving.version if serving else None
     if verdict.blessed and registry.version("canary") is None:
@@ -180,3 +218,20 @@ def _enact(verdict: Verdict, registry: Registry, warehouse: Warehouse) -> Verdic
         )
         set_champion(entry, registry, warehouse)
     return verdict
+
+
+def _withdraw(
+    verdict: Verdict, table: FeatureTable, registry: Registry, warehouse: Warehouse
+) -> Verdict:
+    """Give the place back to the last champion of the line before; done before, nothing moves."""
+    line, why = str(verdict.withdrawn), str(verdict.harm[0])
+    serving = sync_champion(registry, warehouse, table.declared).serving
+    if serving is not None and serving.line == line:
+        return verdict.model_copy(update={"champion": serving.version})
+    reason = f"{line} is proven better: {why}"
+    try:
+        entry = roll_back(reason, registry, warehouse, table.declared, line)
+    except GateRefused as error:
+        told = f"{verdict.reason}; the champion is not withdrawn: {error}"
+        return verdict.model_copy(update={"withdrawn": None, "reason": told})
+    return verdict.model_copy(update={"champion": entry.version})

@@ -73,7 +73,7 @@ def score(
     table = feature_table.partition
     events = cache(partial(read_events, problem, table, lake))
     desk = ScoringContext(day, problem, lake, registry, validator, workers)
-    turns, asked = named or _resolve(params, feature_table, registry, warehouse)
+    turns, asked = named or _resolve(params, feature_table, registry, warehouse, verdict)
     if verdict is not None and verdict.withheld:
         turns = withhold(turns, verdict.champion, verdict.withheld)
     fared: dict[str, ContenderResult] = {}
@@ -121,12 +121,21 @@ def _named(
 
 
 def _resolve(
-    params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
+    params: ScoreParams,
+    table: FeatureTable,
+    registry: Registry,
+    warehouse: Warehouse,
+    verdict: Verdict | None,
 ) -> tuple[list[ScheduledContender], list[str]]:
-    """Who is asked, and what is to be said about that: who stands where now; as long as the registry does not answer, who was champion when it did."""
+    """Who is asked, and what is to be said about that: who stands where now, and all of tonight's versions
+    that may serve, whose answers are kept as evidence; as long as the registry does not answer, who was
+    champion when it did.
+    """
     try:
         throne = sync_champion(registry, warehouse, table.declared)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
+        tonight = verdict.may_serve.items() if verdict else ()
+        models |= {name: registry.version(number) for name, number in tonight}
     except RegistryAway as error:
         why, last = f"the registry does not answer ({error})", None
         try:

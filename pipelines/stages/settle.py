@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 
 import pandas as pd
 
 from pipelines.core.config import SettleParams
+from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import Partition, Settlement
 from pipelines.data.effective_settings import settled_days
 from pipelines.data.ports import Lake
 from pipelines.define.problem import Problem
+from pipelines.evaluation.compare import CHAMPION
+from pipelines.metrics.task import task_of
 from pipelines.monitoring.ports import Warehouse
+from pipelines.promotion.claims import day_losses
 from pipelines.training.labels import event_keys, label_facts, reject_duplicates
 
 
@@ -23,8 +28,8 @@ def settle(
 
     Events without a label are counted by their reason. Outcomes are kept whether the event was
     scored or not: a day that is scored later, by a backfill, finds them. A published day before those,
-    which no night has settled, is settled now; of such days as many a night as of the last ones. A
-    second time changes nothing. Raises ConfigError when the database has outcomes of events that were
+    which no night has settled, is settled now; of such days as many a night as of the last ones. What the
+    contenders lost on a settled day is counted once, as evidence. A second time changes nothing. Raises ConfigError when the database has outcomes of events that were
     named by another key.
     """
     warehouse.agree(problem.key)
@@ -45,7 +50,24 @@ def settle(
         unlabelled=dict(sorted(unlabelled.items())),
         late=tuple(one.day for one in late),
         waiting=len(left_out) - len(late),
+        counted=_count(day, [one.day for one in (*late, *latest)], problem, warehouse),
     )
+
+
+def _count(
+    night: date, settled: Sequence[date], problem: Problem, warehouse: Warehouse
+) -> tuple[date, ...]:
+    """Count settled days that were not, if the champion had answered before an outcome was kept; the days
+    that this night has counted, now or when it ran before.
+    """
+    counted = {one.day for one in warehouse.counted()}
+    for day in sorted(set(settled) - counted):
+        answers = warehouse.early_answers(day)
+        if CHAMPION in answers:
+            losses = day_losses(answers, warehouse.scores(day, day), task_of(problem.task), night)
+            fault_point("settle.before_count")
+            warehouse.count(losses)
+    return tuple(sorted({one.day for one in warehouse.counted() if one.counted_on == night}))
 
 
 def _left_out(

@@ -11,7 +11,14 @@ import numpy as np
 from pipelines.core.config import TrainParams
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import fault_point
-from pipelines.core.records import Candidate, Candidates, FeatureTable, IngestResult, Partition
+from pipelines.core.records import (
+    Candidate,
+    Candidates,
+    FeatureTable,
+    IngestResult,
+    ModelVersion,
+    Partition,
+)
 from pipelines.data.effective_settings import embargo_days
 from pipelines.data.ports import Lake
 from pipelines.define.dictionary import page
@@ -26,7 +33,7 @@ from pipelines.training.examples import (
     read_past,
     score_events,
 )
-from pipelines.training.fingerprint import training_fingerprint
+from pipelines.training.fingerprint import spec_sha256, training_fingerprint
 from pipelines.training.label_delay import refuse_undeclared
 from pipelines.training.model_file import golden_day, golden_scores
 from pipelines.training.ports import Fitted
@@ -76,28 +83,16 @@ def train(
     batch = lake.read([golden]).to_pandas()
     kept_scores = attempts.each(lambda recipe: golden_scores(made[recipe.name].model, batch))
     chosen, reason, folds = _choose(attempts, problem, params, early)
+    recipes = {recipe.name: recipe for recipe in attempts.recipes}
     fitted = []
     for name in folds:
         fits = made[name]
-        metrics = folds[name] | fits.metrics
         fault_point("train.before_register")
+        metrics = folds[name] | fits.metrics
         kept = Fitted(fits.model, fits.held_out, metrics, feature_table.meanings)
+        spec = spec_sha256(recipes[name], fits.model.schema, kept.learned_meanings, params)
         version = registry.register(run_id, kept)
-        fitted.append(
-            Candidate(
-                name=name,
-                version=version.version,
-                sha256=version.sha256,
-                trained_until=fits.model.trained_until,
-                held_out_sha256=version.held_out_sha256,
-                held_out_until=fits.held_out.trained_until,
-                golden=kept_scores[name],
-                seconds=fits.seconds,
-                metrics=metrics,
-                features=tuple(fits.model.schema),
-                meanings=kept.learned_meanings,
-            )
-        )
+        fitted.append(_candidate(version, kept, fits.seconds, kept_scores[name], spec))
     dictionary = page(problem, known.schema).encode()
     registry.log(run_id, {}, {"features.md": dictionary}, complete=True)
     return Candidates(
@@ -110,6 +105,26 @@ def train(
         baseline=task_of(problem.task).baseline(early.labels),
         candidates=tuple(fitted),
         failed=attempts.failed,
+    )
+
+
+def _candidate(
+    version: ModelVersion, kept: Fitted, seconds: float, golden: tuple[float, ...], spec: str
+) -> Candidate:
+    """The record of a model that was registered."""
+    return Candidate(
+        name=kept.model.name,
+        version=version.version,
+        sha256=version.sha256,
+        trained_until=kept.model.trained_until,
+        held_out_sha256=version.held_out_sha256,
+        held_out_until=kept.held_out.trained_until,
+        golden=golden,
+        seconds=seconds,
+        metrics=dict(kept.metrics),
+        features=tuple(kept.model.schema),
+        meanings=kept.learned_meanings,
+        spec=spec,
     )
 
 

@@ -109,11 +109,15 @@ def test_rain_is_foretold_by_a_champion_that_beats_the_rate(rain: Nights) -> Non
         assert 0.6 < chosen["metrics"]["auc"]["mid"] < 0.9  # weather is no secret, and no certainty
 
 
-def test_minutes_are_answered_by_the_champion_that_a_tie_keeps(delay: Nights) -> None:
+def test_minutes_are_answered_by_the_champion_while_its_refresh_waits_for_a_person(
+    delay: Nights,
+) -> None:
     first, second = delay.told
     low, high = delay.clone.rows("SELECT min(score), max(score) FROM prediction_current")[0]
 
-    assert (first["verdict"]["outcome"], second["verdict"]["outcome"]) == ("champion", "kept")
+    outcomes = [night["verdict"]["outcome"] for night in (first, second)]
+    assert outcomes == ["champion", "challenger"], second["verdict"]["reason"]
+    assert "a refresh" in second["verdict"]["reason"]
     assert {told["publication"]["answered_by"] for told in delay.told} == {"champion"}
     assert low < 0
     assert high > 15

@@ -167,8 +167,8 @@ def rides(day: date, *, crooked: bool = False) -> pd.DataFrame:
 
 
 FLOORS: dict[str, dict[str, Any]] = {
-    "binary": {"metric": "log_loss", "max_calibration_excess": 0.05, "min_auc": 0.55},
-    "regression": {"metric": "rmse", "max_bias_excess": 2.0},
+    "binary": {"max_calibration_excess": 0.05, "min_auc": 0.55},
+    "regression": {"max_bias_excess": 2.0},
 }
 
 
@@ -308,6 +308,10 @@ class World:
     def promote(self, candidates: Candidates, evaluation: Evaluation, **changes: Any) -> Verdict:
         settings = {
             "policy": "ask",
+            "alpha": 0.05,
+            "min_lift": 0.0,
+            "max_regression": 0.05,
+            "on_harm": "alert",
             "max_overfit": 0.1,
             "max_refit_distance": 1.0,
             "max_model_mb": 10.0,

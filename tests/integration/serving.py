@@ -402,6 +402,7 @@ class Serving:
                 psi_threshold=0.25,
                 psi_days=7,
                 max_skill_loss=0.5,
+                max_champion_age_days=60,
                 alerts_per_week=5,
             ),
             problem=self.problem,

@@ -17,12 +17,11 @@ from pipelines.audit.models import check_champion
 from pipelines.commands.app import app
 from pipelines.core.errors import GateRefused
 from pipelines.core.graph import read_graph
-from pipelines.core.records import ARTEFACTS, Interval, LeakCheck
+from pipelines.core.records import ARTEFACTS, Claim, Interval, LeakCheck
 from pipelines.evaluation.test_set_size import Judged
 from pipelines.metrics.task import BINARY
 from pipelines.monitoring import alerts as alarms
 from pipelines.monitoring.alerts import Alarm, AlertKind
-from pipelines.monitoring.comparison import ContenderComparison
 from pipelines.monitoring.degradation import Diagnosis
 from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.maturity import Missing
@@ -77,7 +76,7 @@ def watched(**found: object) -> Any:
         "task": BINARY,
         "standings": (),
         "drifted": (),
-        "limits": SimpleNamespace(days=7, psi=0.25),
+        "limits": SimpleNamespace(days=7, psi=0.25, age=60),
         "live": Live(7, None, 0.0, None, 0.0),
         "discrimination": NOTHING,
         "gaps": (),
@@ -91,13 +90,19 @@ def watched(**found: object) -> Any:
     return SimpleNamespace(**{**calm, **found})
 
 
-def answered(by: str) -> Any:
-    return SimpleNamespace(answered_by=by, reason="it was late")
+def answered(by: str, age: int = 1) -> Any:
+    until = DAY - timedelta(days=age)
+    return SimpleNamespace(answered_by=by, reason="it was late", trained_until=until)
 
 
 def withheld(outcome: str) -> Any:
     return SimpleNamespace(
-        withheld="it is worse", outcome=outcome, version="3", reason="it ties", day=DAY
+        withheld="it is worse",
+        outcome=outcome,
+        version="3",
+        reason="it ties",
+        day=DAY,
+        harm=(),
     )
 
 
@@ -105,10 +110,13 @@ def caused(cause: str) -> Any:
     return watched(diagnosis=Diagnosis(cause, "so it is", 2.0))  # type: ignore[arg-type]
 
 
-def ahead(subject: str) -> Any:
-    champion = ContenderComparison("champion 2", 9, {"log_loss": 0.5}, {})
-    gain = {"log_loss": Interval(low=0.1, mid=0.2, high=0.3)}
-    return watched(standings=(champion, ContenderComparison(subject, 9, {"log_loss": 0.3}, gain)))
+def harmed() -> Any:
+    claim = Claim(
+        of="previous-champion", evidence=21, needed=20, days=9, gain=0.1, version="1", curve=()
+    )
+    return SimpleNamespace(
+        withheld=None, harm=(claim,), withdrawn=None, may_serve={}, outcome="kept", day=DAY
+    )
 
 
 LEAK = LeakCheck(net="feature", subject="f", found=0.9, limit=0.8, passed=False, reason="f tells")
@@ -139,7 +147,8 @@ CASES: dict[AlertKind, tuple[Any, Any]] = {
     "changed world": (night(**GOOD), caused("changed world")),
     "moved inputs": (night(**GOOD), caused("moved inputs")),
     "unclear": (night(**GOOD), caused("unclear")),
-    "reserve ahead": (night(**GOOD), ahead("previous-champion 1")),
+    "old champion": (night(publication=answered("champion", 61), settlement=object()), watched()),
+    "harm": (night(**GOOD, verdict=harmed()), watched()),
     "off": (night(**GOOD), watched(live=Live(7, SPAN, 3.0, None, 0.0))),
     "worth less than nothing": (night(**GOOD), watched(live=Live(7, None, 0.0, SPAN, 3.0))),
     "lost discrimination": (

@@ -346,55 +346,6 @@ def _known_late(world: World) -> int:
     return int((made["known_at"] >= world.problem.cutoff(DAY)).sum())
 
 
-def test_the_second_night_ties_and_keeps_the_champion(world: World) -> None:
-    first = world.night()
-
-    second = world.night(DAY + timedelta(days=1), policy="auto")
-
-    assert second.outcome == "kept"
-    assert second.blessed
-    assert second.champion == first.champion
-    assert world.registry.version("champion") == world.registry.version(first.version)
-
-
-def dim(schema: Mapping[str, str], seed: int, threads: int) -> Any:
-    """A model that sees only whether the wind is strong."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import Binarizer
-
-    strong = ColumnTransformer([("wind", Binarizer(threshold=1.0), ["wind"])])
-    return make_pipeline(strong, LogisticRegression())
-
-
-DIM = replace(PROBLEM, recipes=(ModelSpec("dim", dim),))
-BRIGHT = replace(PROBLEM, recipes=(ModelSpec("linear", linear),))
-
-
-@pytest.mark.parametrize(("policy", "alias"), [("ask", "challenger"), ("auto", "champion")])
-def test_a_better_model_is_put_where_the_policy_says(
-    tmp_path: Path, policy: str, alias: str
-) -> None:
-    weak = World(tmp_path, problem=DIM)
-    first = weak.night()
-    assert first.outcome == "champion", first.reason
-    strong = World(tmp_path, problem=BRIGHT)
-
-    verdict = strong.night(DAY + timedelta(days=1), policy=policy)
-
-    moved = strong.registry.version(alias)
-    assert verdict.outcome == alias, verdict.reason
-    assert moved is not None
-    assert moved.version == verdict.version
-    canary = strong.registry.version("canary")
-    assert canary is not None
-    assert canary.version == first.version  # the ruler stays where it is
-    before = strong.registry.version("previous-champion")
-    assert (before.version if before else None) == (first.version if policy == "auto" else None)
-    assert len(strong.warehouse.ledger()) == (2 if policy == "auto" else 1)
-
-
 def test_a_promotion_that_was_killed_half_way_is_finished_by_the_rerun(tmp_path: Path) -> None:
     world = World(tmp_path)
     candidates = world.train()
@@ -434,24 +385,6 @@ def test_a_rerun_does_not_claim_for_the_gate_what_a_person_did(world: World) -> 
     world.promote(candidates, world.evaluate(candidates))
 
     assert [entry.actor for entry in world.warehouse.ledger()] == ["gate", "ada"]
-
-
-def test_the_gate_does_not_put_back_what_a_person_took_down(tmp_path: Path) -> None:
-    weak = World(tmp_path, problem=DIM)
-    first = weak.night()
-    strong = World(tmp_path, problem=BRIGHT)
-    candidates = strong.train(DAY + timedelta(days=1))
-    promoted = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
-    strong.registry.point("champion", first.version)
-    strong.warehouse.append(
-        LedgerEntry(
-            version=first.version, before=promoted.version, actor="ada", reason="complaints"
-        )
-    )
-
-    verdict = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
-
-    assert (verdict.outcome, verdict.champion) == ("kept", first.version)
 
 
 def test_a_champion_that_has_seen_the_test_days_is_not_compared(world: World) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, exc, make_url, text
 from pipelines.adapters.database.audit import SqlBooks
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError
-from pipelines.core.records import Incident, LedgerEntry, ModelVersion, ScoringRun
+from pipelines.core.records import DayLoss, Incident, LedgerEntry, ModelVersion, ScoringRun
 from pipelines.data.partitions import checksum
 from tests.integration.serving import judged
 
@@ -66,6 +66,11 @@ def login(postgresql: str) -> Login:
     )
 
 
+LOSS = DayLoss(
+    day=DAY, contender="baseline", line=None, model_version=None, loss=0.4, events=1, counted_on=DAY
+)
+
+
 def a_nights_work(url: str) -> SqlWarehouse:
     warehouse = SqlWarehouse(url)
     rows = pd.DataFrame({"event_key": [f"{DAY}|UA|1"], "score": [0.25]})
@@ -91,6 +96,7 @@ def a_nights_work(url: str) -> SqlWarehouse:
             )
         )
         warehouse.append(LedgerEntry(version="1", before=None, actor="gate", reason="first"))
+        warehouse.count([LOSS])
         warehouse.write_metrics(DAY, {"champion": {"auc": 0.6}})
         warehouse.upsert_incidents([INCIDENT])
         warehouse.quarantine(DAY, "flights", {"in_range(distance)": 1})
@@ -130,6 +136,8 @@ def test_a_writer_makes_a_damaged_day_whole_and_removes_nothing(
         "UPDATE prediction SET score = 1",
         "UPDATE ledger SET reason = ''",
         "DELETE FROM ledger",
+        "UPDATE evidence SET loss = 0",
+        "DELETE FROM evidence",
         "DELETE FROM published",
         "DELETE FROM outcome",
         "TRUNCATE publication",

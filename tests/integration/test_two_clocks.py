@@ -216,6 +216,12 @@ def settled(history: WindowedAggregation, day: date) -> dict[str, int]:
         def unsettled(self, before: date) -> list[date]:
             return []
 
+        def counted(self) -> list[Any]:
+            return []
+
+        def early_answers(self, day: date) -> dict[str, Any]:
+            return {}
+
         def settle(self, outcomes: Any) -> int:
             late[str(outcomes["day"].iloc[0])] = int(outcomes["label"].sum())
             return len(outcomes)

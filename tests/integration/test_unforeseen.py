@@ -20,10 +20,12 @@ from pipelines import cli, runner
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.commands import nights as command
 from pipelines.core.errors import ConfigError
+from pipelines.core.graph import read_graph
 from pipelines.core.records import Candidates, Evaluation, Record, Verdict
 from tests.integration.serving import MemoryNotifier
 from tests.integration.small_night import DAY, REPOSITORY, STAGES, Nights
 
+CHAIN = read_graph(REPOSITORY / "dvc.yaml")
 LEARNING = ("train", "evaluate", "promote")
 
 
@@ -99,7 +101,9 @@ class Living:
         self.nights.services["notifier"] = lambda: self.notifier
         real = runner.stage_function
         patch.setattr(runner, "stage_function", lambda stage: self._given(stage) or real(stage))
-        graph = SimpleNamespace(names=(*STAGES[:3], *LEARNING, *STAGES[3:]))
+        wanted = {*STAGES, *LEARNING}
+        names = tuple(name for name in CHAIN.names if name in wanted)
+        graph = SimpleNamespace(names=names)
         redeye = SimpleNamespace(
             night=self.nights.night,
             graph=graph,

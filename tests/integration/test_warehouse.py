@@ -23,7 +23,7 @@ from pipelines.adapters.database.engine import Database, frame
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.config import find_places
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
-from pipelines.core.records import Incident, Interval, LedgerEntry, ScoringRun
+from pipelines.core.records import DayLoss, Incident, Interval, LedgerEntry, ScoringRun
 from pipelines.data.partitions import checksum
 from pipelines.metrics.task import FINITE
 
@@ -492,6 +492,23 @@ def test_only_outcomes_that_are_new_or_changed_count(url: str) -> None:
     assert warehouse.settle(some_outcomes([1.0, 0.0])) == 0
     assert warehouse.settle(some_outcomes([1.0, 1.0, 0.0])) == 2
     assert warehouse.settle(some_outcomes([])) == 0
+
+
+def test_what_was_counted_of_a_day_stays_as_it_was(url: str) -> None:
+    warehouse = SqlWarehouse(url)
+    first, other = (
+        DayLoss(
+            day=DAY, contender=name, line="trees@1", model_version="1", loss=0.4, events=9,
+            counted_on=DAY,
+        )
+        for name in ("champion", "trees")
+    )  # fmt: skip
+
+    warehouse.count([first])
+    warehouse.count([first.model_copy(update={"loss": 0.1, "events": 1}), other])
+    warehouse.count([])
+
+    assert warehouse.counted() == [first, other]
 
 
 def test_the_ledger_keeps_every_move_in_order_and_repeats_none(url: str) -> None:

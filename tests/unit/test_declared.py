@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import ConfigError
-from pipelines.data.problem_checks import check_metric, check_problem
+from pipelines.data.problem_checks import RESERVED, check_problem
 from pipelines.define.features import DimensionJoin, LatestAsOf
 from pipelines.define.problem import Table
 from pipelines.problem import PROBLEM
+from pipelines.promotion.eligibility import ALIASES
+from pipelines.serving.rendezvous import BASELINE, NAMED
 
 
 def declared(**other: Any) -> Any:
@@ -61,11 +63,13 @@ def test_labels_may_take_a_year() -> None:
     check_problem(replace(PROBLEM, label_maturity_days=365))
 
 
-def test_a_value_decides_only_where_one_is_given() -> None:
-    check_metric(PROBLEM, "value")
-    check_metric(replace(PROBLEM, value=None), "log_loss")
+@pytest.mark.parametrize("name", ["champion", "baseline", "version", "trees@2"])
+def test_a_candidate_is_not_named_like_whoever_else_is_asked(name: str) -> None:
+    named = replace(PROBLEM, recipes=(replace(PROBLEM.recipes[0], name=name),))
 
-    with pytest.raises(
-        ConfigError, match=r"promote\.metric: 'value', and problem 'flights' gives no"
-    ):
-        check_metric(replace(PROBLEM, value=None), "value")
+    with pytest.raises(ConfigError, match=f"the candidate '{name}' has a name that stands for"):
+        check_problem(named)
+
+
+def test_the_names_that_are_taken_are_those_of_the_rendezvous() -> None:
+    assert {*ALIASES, BASELINE, NAMED} == set(RESERVED)

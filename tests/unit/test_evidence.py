@@ -126,6 +126,11 @@ def test_replay_of_equal_models_promotes_none(
     [
         ([], "day,champion_loss,challenger_loss", "has no row"),
         (["2024-01-01,1"], "day,champion_loss", "has no column challenger_loss"),
+        (
+            ["2024-01-01,1,1,2"],
+            "day,champion_loss,challenger_loss,champion_loss",
+            "names champion_loss twice",
+        ),
         (["2024-01-01,1,2", "2024-01-01,1,2"], "", "line 3: 2024-01-01 is there twice"),
         (["2024-13-01,1,2"], "", "line 2: day is '2024-13-01'"),
         (["2024-01-01,nan,2"], "", "line 2: champion_loss is 'nan'"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -10,11 +9,9 @@ import pandas as pd
 
 from pipelines.core.records import Interval
 from pipelines.metrics.task import BINARY
-from pipelines.monitoring.alerts import find_betters
 from pipelines.monitoring.comparison import ContenderComparison, shares, standings
 from pipelines.monitoring.quality import find_slices, point_estimate
 from pipelines.problem.value import value
-from pipelines.promotion.champion import Ways
 
 DAY = date(2013, 10, 1)
 PER_DAY = 200
@@ -136,51 +133,3 @@ def test_a_slice_that_is_off_comes_first() -> None:
     assert 0.05 < first.gap.low < first.gap.high < 0.15
     assert first.is_off
     assert not any(other.is_off for other in others)
-
-
-def test_a_reserve_that_does_surely_better_than_the_champion_is_an_alarm() -> None:
-    """The champion says the opposite of what it should; the challenger is better too, and no alarm."""
-    scores = pd.concat(
-        [
-            said("champion", "3", -1.0),
-            said("challenger", "4", 1.0),
-            said("canary", "1", 0.8),
-            said("baseline", None, 0.0),
-        ]
-    )
-
-    alarms = list(
-        find_betters(
-            standings(scores, value, BINARY), BINARY, DAY, Ways(back="1", proven=frozenset({"1"}))
-        )
-    )
-
-    assert [one.subject for one in alarms] == ["canary 1 ahead", "baseline ahead"]
-    assert alarms[0].strength > alarms[1].strength > 1
-    assert alarms[0].command == "redeye promote --version 1 --reason 'canary 1 does better'"
-    (unproven, _) = find_betters(standings(scores, value, BINARY), BINARY, DAY, Ways(back="1"))
-    assert unproven.command == f"redeye explain --day {DAY}"
-    assert (
-        "canary 1 has done better than champion 3 on 14 days: its log loss is" in alarms[0].sentence
-    )
-
-
-def test_a_reserve_that_is_only_a_little_better_wakes_nobody() -> None:
-    scores = pd.concat([said("champion", "3", 0.8), said("canary", "1", 1.0)])
-
-    table = standings(scores, value, BINARY)
-
-    assert gain(table[-1]).low > 0
-    assert list(find_betters(table, BINARY, DAY, Ways())) == []
-
-
-def test_a_reserve_that_is_better_by_chance_wakes_nobody() -> None:
-    """Much better, on so few days that the interval includes 0."""
-    champion, canary = standings(
-        pd.concat([said("champion", "3", -1.0), said("canary", "1", 0.8)]), value, BINARY
-    )[1:]
-    unsure = Interval(low=-0.1, mid=0.3, high=0.7)
-    lucky = replace(canary, gains={**canary.gains, "log_loss": unsure})
-
-    assert list(find_betters([champion, canary], BINARY, DAY, Ways()))
-    assert list(find_betters([champion, lucky], BINARY, DAY, Ways())) == []

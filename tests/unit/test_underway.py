@@ -39,9 +39,11 @@ def test_a_night_whose_last_record_is_young_still_runs(tmp_path: Path, graph: Gr
     assert underway(tmp_path, graph, NOW) == "train was done at 03:54 UTC"
 
 
-@pytest.mark.parametrize("why", ["nothing ran", "old", "failed", "published"])
+@pytest.mark.parametrize("why", ["nothing ran", "only settled", "old", "failed", "published"])
 def test_otherwise_it_does_not(tmp_path: Path, graph: Graph, why: str) -> None:
-    if why != "nothing ran":
+    if why == "only settled":
+        leave(tmp_path, "settlement.json", 0.1 * HOUR)
+    elif why != "nothing ran":
         leave(tmp_path, "candidates.json", 5 * HOUR if why == "old" else 0.1 * HOUR)
     if why == "failed":
         note(tmp_path, "evaluate", 3)

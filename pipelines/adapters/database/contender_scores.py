@@ -14,6 +14,7 @@ from pipelines.adapters.database.publishing import COLUMNS, add_rows, copy_rows
 from pipelines.adapters.database.tables import (
     contender_run,
     event_key,
+    outcome,
     outlier,
     prediction,
     published,
@@ -63,7 +64,10 @@ def keep_fared(
         beside = _beside(database, run, one)
         kept = not beside.empty and _keep_scores(database, run, one, beside)
         rows.append({**_row(run, token, one), "checksum": checksum(beside) if kept else None})
-    with database.write() as connection:
+    some = select(outcome.c.day).where(outcome.c.day == run.day).limit(1)
+    with database.write(alone="settling") as connection:
+        before = connection.execute(some).first() is None
+        rows = [{**row, "before_outcomes": before} for row in rows]
         connection.execute(database.insert(contender_run).on_conflict_do_nothing(), rows)
 
 
@@ -165,6 +169,7 @@ def _row(run: ScoringRun, token: int, one: ContenderResult) -> dict[str, object]
         "model_version": model.version if model else None,
         "model_sha256": model.sha256 if model else None,
         "trained_until": model.trained_until if model else None,
+        "line": model.line if model else None,
         "outcome": one.outcome,
         "reason": one.reason,
         "seconds": one.seconds,

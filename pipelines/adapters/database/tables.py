@@ -82,6 +82,25 @@ contender_run = Table(
     Column("seconds", Double),
     Column("events", Integer, nullable=False),
     Column("checksum", String),  # of its scores that are kept beside the published rows
+    Column("line", String),  # the name of all versions that are made alike
+    # Whether no outcome of the day was kept yet when it answered; only then it is evidence.
+    Column("before_outcomes", Boolean, server_default=false(), nullable=False),
+    _now(),
+)
+
+# A settled day's losses of every contender that had answered before an outcome was kept. Never changed.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("contender", String, primary_key=True),
+    Column("line", String),
+    Column("model_version", String),
+    Column("loss", Double, nullable=False),  # the task's, of an event, on average
+    Column(
+        "events", Integer, nullable=False
+    ),  # with an outcome, all of them scored by every contender
+    Column("counted_on", Date, nullable=False),  # the night that counted the day
     _now(),
 )
 

@@ -9,7 +9,13 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Select, and_, delete, select
 
-from pipelines.adapters.database import blessings, contender_scores, monitoring, publishing
+from pipelines.adapters.database import (
+    blessings,
+    contender_scores,
+    evidence,
+    monitoring,
+    publishing,
+)
 from pipelines.adapters.database.engine import Database, frame, records
 from pipelines.adapters.database.tables import (
     ledger,
@@ -25,6 +31,7 @@ from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import (
     Amount,
     BlessingEntry,
+    DayLoss,
     Incident,
     LedgerEntry,
     ModelVersion,
@@ -197,6 +204,18 @@ class SqlWarehouse:
     def blessings(self, store: str, model: str) -> dict[tuple[str, str], BlessingEntry]:
         """What was found last of every version and file of a registered model, by number and SHA-256."""
         return blessings.blessings_of(self._database, store, model)
+
+    def early_answers(self, day: date) -> dict[str, tuple[str | None, str | None]]:
+        """Contender → line and version, of those that answered before an outcome of the day was kept."""
+        return evidence.early_answers(self._database, day)
+
+    def count(self, losses: Sequence[DayLoss]) -> None:
+        """Keep losses of settled days; a day that was counted stays as it was."""
+        evidence.count(self._database, losses)
+
+    def counted(self) -> list[DayLoss]:
+        """All losses, by day and contender."""
+        return evidence.counted(self._database)
 
     def append(self, entry: LedgerEntry) -> None:
         """Add to the ledger of champions; an entry equal to the last one is not repeated.

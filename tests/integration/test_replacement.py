@@ -1,0 +1,179 @@
+"""Another model in the champion's place: its own line trained anew, or one that settled days have proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.core.records import DayLoss, LedgerEntry, ModelVersion
+from pipelines.define.problem import ModelSpec
+from pipelines.promotion.eligibility import read_blessed
+from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def dim(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """A model that sees only whether the wind is strong."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Binarizer
+
+    strong = ColumnTransformer([("wind", Binarizer(threshold=1.0), ["wind"])])
+    return make_pipeline(strong, LogisticRegression())
+
+
+DIM = replace(PROBLEM, recipes=(ModelSpec("dim", dim),))
+BRIGHT = replace(PROBLEM, recipes=(ModelSpec("linear", linear),))
+
+
+def read(world: World, version: str) -> ModelVersion:
+    """A version as it was blessed."""
+    found = read_blessed(version, world.registry, world.warehouse.blessing)
+    assert found is not None
+    return found
+
+
+def prove(world: World, champion: str, line: str, days: int = 60, first: date = FIRST) -> None:
+    """Settled days, on each of which a line lost less than the champion's."""
+    losses = {"champion": (champion, 0.50), "shadow": (line, 0.40)}
+    world.warehouse.count(
+        [
+            DayLoss(
+                day=first + timedelta(days=n), contender=name, line=of, model_version="1",
+                loss=loss + 0.01 * (n % 3), events=100, counted_on=DAY,
+            )
+            for n in range(days)
+            for name, (of, loss) in losses.items()
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("policy", "alias"), [("ask", "challenger"), ("auto", "champion")])
+def test_the_second_night_refreshes_the_champion_of_its_own_line(
+    world: World, policy: str, alias: str
+) -> None:
+    first = world.night()
+
+    second = world.night(DAY + timedelta(days=1), policy=policy)
+
+    moved, before = world.registry.version(alias), read(world, first.version)
+    assert (second.outcome, second.candidate) == (alias, first.candidate), second.reason
+    assert moved is not None
+    assert (moved.version, read(world, moved.version).line) == (second.version, before.line)
+    assert moved.version != first.version
+    assert second.champion == (moved.version if policy == "auto" else first.version)
+
+
+def test_a_refresh_that_may_be_worse_keeps_the_champion(world: World) -> None:
+    first = world.night()
+
+    second = world.night(DAY + timedelta(days=1), policy="auto", max_regression=0.0)
+
+    assert (second.outcome, second.blessed) == ("kept", True)
+    assert second.champion == first.version
+    assert "may be worse" in second.reason
+
+
+@pytest.mark.parametrize(("policy", "alias"), [("ask", "challenger"), ("auto", "champion")])
+def test_a_better_model_is_put_where_the_policy_says(
+    tmp_path: Path, policy: str, alias: str
+) -> None:
+    weak = World(tmp_path, problem=DIM)
+    first = weak.night()
+    assert first.outcome == "champion", first.reason
+    strong = World(tmp_path, problem=BRIGHT)
+    candidates = strong.train(DAY + timedelta(days=1))
+    evaluation = strong.evaluate(candidates)
+    unproven = strong.promote(candidates, evaluation, policy=policy)
+    assert (unproven.outcome, unproven.champion) == ("kept", first.version)
+    assert "no settled day has compared them yet" in unproven.reason
+    prove(strong, read(strong, first.version).line, candidates.candidates[0].line)
+
+    verdict = strong.promote(candidates, evaluation, policy=policy)
+
+    moved = strong.registry.version(alias)
+    assert verdict.outcome == alias, verdict.reason
+    assert moved is not None
+    assert moved.version == verdict.version
+    canary = strong.registry.version("canary")
+    assert canary is not None
+    assert canary.version == first.version  # the ruler stays where it is
+    before = strong.registry.version("previous-champion")
+    assert (before.version if before else None) == (first.version if policy == "auto" else None)
+    assert len(strong.warehouse.ledger()) == (2 if policy == "auto" else 1)
+
+
+def test_the_gate_does_not_put_back_what_a_person_took_down(tmp_path: Path) -> None:
+    weak = World(tmp_path, problem=DIM)
+    first = weak.night()
+    strong = World(tmp_path, problem=BRIGHT)
+    candidates = strong.train(DAY + timedelta(days=1))
+    prove(strong, read(strong, first.version).line, candidates.candidates[0].line)
+    promoted = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
+    assert promoted.outcome == "champion"
+    strong.registry.point("champion", first.version)
+    strong.warehouse.append(
+        LedgerEntry(
+            version=first.version, before=promoted.version, actor="ada", reason="complaints"
+        )
+    )
+
+    verdict = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
+
+    assert (verdict.outcome, verdict.champion) == ("kept", first.version)
+
+
+@pytest.mark.parametrize("on_harm", ["alert", "rollback"])
+def test_a_line_that_is_proven_worse_than_the_one_before_it_is_told_or_taken_down(
+    tmp_path: Path, on_harm: str
+) -> None:
+    weak = World(tmp_path, problem=DIM)
+    first = weak.night()
+    strong = World(tmp_path, problem=BRIGHT)
+    before = read(strong, first.version).line
+    candidates = strong.train(DAY + timedelta(days=1))
+    prove(strong, before, candidates.candidates[0].line)
+    second = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
+    prove(strong, candidates.candidates[0].line, before, first=FIRST + timedelta(days=60))
+
+    tonight = strong.train(DAY + timedelta(days=2))
+    evaluation = strong.evaluate(tonight)
+    verdict = strong.promote(tonight, evaluation, policy="auto", on_harm=on_harm)
+    again = strong.promote(tonight, evaluation, policy="auto", on_harm=on_harm)
+
+    assert second.outcome == "champion"
+    assert [one.of for one in verdict.harm] == [before]
+    champion = strong.registry.version("champion")
+    assert champion is not None
+    assert champion.version == again.champion == verdict.champion
+    kinds = [(one.kind, one.actor) for one in strong.warehouse.ledger()]
+    if on_harm == "alert":
+        assert (verdict.outcome, verdict.withdrawn) == ("champion", None)  # its refresh
+        assert kinds == [("promoted", "gate")] * 3
+    else:
+        assert (verdict.outcome, verdict.withdrawn) == ("kept", before)
+        assert champion.version == first.version
+        assert kinds == [("promoted", "gate")] * 2 + [("rolled back", "gate")]
+
+
+def test_what_the_gate_has_to_say_stands_on_each_version(world: World) -> None:
+    world.night()
+
+    second = world.night(DAY + timedelta(days=1))
+
+    versions = world.registry._client.search_model_versions("name = 'rides-late'")
+    newest = sorted(versions, key=lambda one: int(one.version))[-2:]
+    told = {one.tags["candidate"]: one.tags["redeye.evidence"] for one in newest}
+    assert "a refresh" in told.pop(second.candidate)
+    (other,) = told.values()
+    assert other == "a replacement: no settled day has compared it with the champion yet"
