@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from pipelines.training.fingerprint import DECIDING
+
+PIPELINES = Path(__file__).parents[1]
+# What decides a feature's values beside its declaration: from which day ends where to what runs the query.
+COMPUTING = ("core/dates.py", "data/partitions.py", "define", "features", "adapters/engines")
 
 
 def code_version(repository: Path, problem: str) -> Mapping[str, str]:
@@ -30,8 +35,18 @@ def code_version(repository: Path, problem: str) -> Mapping[str, str]:
 
 def source_sha256(pipelines: Path, *problem: Path) -> str:
     """SHA-256 over the names and contents of the Python files that decide a model."""
+    return _sha256(*(pipelines / name for name in DECIDING), *problem)
+
+
+@cache
+def features_sha256(pipelines: Path = PIPELINES) -> str:
+    """SHA-256 over the names and contents of the Python files that decide a feature's values."""
+    return _sha256(*(pipelines / name for name in COMPUTING))
+
+
+def _sha256(*places: Path) -> str:
     digest = hashlib.sha256()
-    for place in (*(pipelines / name for name in DECIDING), *problem):
+    for place in places:
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             content = hashlib.sha256(file.read_bytes()).hexdigest()
             digest.update(f"{file.relative_to(place.parent)} {content}\n".encode())

@@ -31,7 +31,10 @@ class Totals:
 
     def of(self, facts: Iterable[Partition], engine: Engine) -> pa.Table | list[Path]:
         """The files of the facts' totals; without any facts, an empty table."""
-        origins = {(one.day, one.sha256): fingerprint(self.text, [one]) for one in facts}
+        origins = {
+            (one.day, one.sha256): fingerprint(f"{engine.code}\n{self.text}", [one])
+            for one in facts
+        }
         if not origins:
             return self._run({}, engine)
         lake, dataset = self._accepted.lake, f"history/{self._history.name}"

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """What runs a query over tables and files."""
 
+    @property
+    def code(self) -> str:
+        """SHA-256 of the source that computes features: whatever it made before a change is made again."""
+        ...
+
     def run(self, query: Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         """The rows of a query, which the engine spells in its own dialect; `tables` are its inputs by name."""
         ...

@@ -24,11 +24,12 @@ Judge = Callable[[date, pa.Table], None]
 class FeatureTables:
     """Feature tables of a night: what each is made from, and how."""
 
-    def __init__(self, accepted: Accepted) -> None:
+    def __init__(self, accepted: Accepted, engine: Engine) -> None:
         self._accepted, self._declared = accepted, accepted.problem.features
+        self._engine = engine
         self._query = features_query(self._declared, accepted.shape)
         self._totals = {one.name: Totals(accepted, one) for one in self._declared.history}
-        texts = [self._query.sql(), *(one.text for one in self._totals.values())]
+        texts = [engine.code, self._query.sql(), *(one.text for one in self._totals.values())]
         self.text = fingerprint("\n".join(texts), [])
         self.reads = {day: accepted.reads(day) for day in accepted.days}
         accepted.lake.check(list(_partitions(self.reads[accepted.day])))
@@ -36,7 +37,7 @@ class FeatureTables:
             day: fingerprint(self.text, _partitions(reads)) for day, reads in self.reads.items()
         }
 
-    def keep(self, dataset: str, engine: Engine, judge: Judge) -> dict[date, Partition]:
+    def keep(self, dataset: str, judge: Judge) -> dict[date, Partition]:
         """The table of each day, computed where the lake has none that would come out just so.
 
         Raises DataError when rows are not one for each event.
@@ -47,16 +48,16 @@ class FeatureTables:
         kept = {one.day: one for one in same if lake.has(one)}
         wanted = {day: reads for day, reads in self.reads.items() if day not in kept}
         for piece in batch_days(wanted):
-            tables = self._compute(piece, engine)
+            tables = self._compute(piece)
             for day, rows in tables.items():
                 judge(day, rows)
             fault_point("features.before_write")
             kept |= write_partitions(lake, dataset, tables, self.origins)
         return kept
 
-    def _compute(self, piece: Sequence[date], engine: Engine) -> dict[date, pa.Table]:
+    def _compute(self, piece: Sequence[date]) -> dict[date, pa.Table]:
         problem = self._accepted.problem
-        rows = engine.run(self._query, self._inputs(piece, engine))
+        rows = self._engine.run(self._query, self._inputs(piece))
         tables = split_days(plain(rows, (*problem.key, "day", "cutoff")), piece)
         for day, table in tables.items():
             (events,) = filter(None, self.reads[day][problem.events].values())
@@ -67,7 +68,7 @@ class FeatureTables:
                 )
         return tables
 
-    def _inputs(self, piece: Sequence[date], engine: Engine) -> dict[str, pa.Table | list[Path]]:
+    def _inputs(self, piece: Sequence[date]) -> dict[str, pa.Table | list[Path]]:
         """What the query reads for a piece of days, and the small tables that say which days."""
         accepted, declared, cutoff = self._accepted, self._declared, self._accepted.problem.cutoff
         inputs: dict[str, pa.Table | list[Path]] = {
@@ -84,7 +85,7 @@ class FeatureTables:
             inputs[day_tables.reach_table(latest.table)] = reached
         for history in declared.history:
             name = day_tables.HISTORY + history.name
-            inputs[name] = self._totals[history.name].of(read.pop(name), engine)
+            inputs[name] = self._totals[history.name].of(read.pop(name), self._engine)
         return inputs | {table: accepted.files(table, found) for table, found in read.items()}
 
 

@@ -44,8 +44,8 @@ def features(
             f"features {day}: {validation.reason}; run validate again once it is mended"
         )
     first = max(problem.first_day, day - timedelta(days=params.training_days))
-    tables = FeatureTables(find_accepted(problem, lake, first, day))
-    kept = tables.keep(DATASET, engine, partial(_judge, validator, day))
+    tables = FeatureTables(find_accepted(problem, lake, first, day), engine)
+    kept = tables.keep(DATASET, partial(_judge, validator, day))
     earlier = [kept[known] for known in tables.reads if known < day]
     table = FeatureTable(
         day=day,
@@ -64,8 +64,8 @@ def features_known_now(day: date, problem: Problem, lake: Lake, engine: Engine) 
 
     It tells what corrections since then would have changed; nothing is trained on it or scored.
     """
-    tables = FeatureTables(find_accepted(problem, lake, day, day, now=True))
-    return tables.keep(DATASET_NOW, engine, lambda *_: None)[day]
+    tables = FeatureTables(find_accepted(problem, lake, day, day, now=True), engine)
+    return tables.keep(DATASET_NOW, lambda *_: None)[day]
 
 
 def _judge(validator: Validator, tonight: date, day: date, rows: pa.Table) -> None:

@@ -29,6 +29,7 @@ class Rewriting:
 
     engine: DuckEngine
     change: Change
+    code: str = "rewritten"
 
     def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         return self.engine.run(query.transform(self.change), tables)

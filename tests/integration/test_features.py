@@ -11,6 +11,7 @@ import pytest
 from small_world import Judge, Tables, World, a_world, as_arrow, days_of, flights, replaced
 from sqlglot import exp
 
+from pipelines.adapters.code_version import features_sha256
 from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.core.errors import ConfigError, DataError
 from pipelines.data.ports import RuleResult
@@ -66,7 +67,7 @@ def test_pieces_of_any_length_give_the_same_bytes(
 ) -> None:
     monkeypatch.setattr(accepted, limit, most)
     world = a_world(tmp_path, flights(FIRST, (DAY - FIRST).days + 1))
-    engine = MonitoringResult(DuckEngine(1.0, tmp_path / "spill"))
+    engine = Counting(DuckEngine(1.0, tmp_path / "spill"))
 
     world.night(DAY, engine=engine)
 
@@ -81,6 +82,21 @@ def test_a_night_that_is_repeated_computes_nothing(at_once: World) -> None:
 
     assert again == at_once.night(DAY, engine=Idle())
     assert at_once.files() == before
+
+
+def test_a_night_that_is_repeated_by_other_code_computes_everything_again(
+    tmp_path: Path, tables: Tables
+) -> None:
+    world = a_world(tmp_path, tables)
+    first, before = world.night(DAY), world.files()
+    engine = Counting(DuckEngine(1.0, tmp_path / "spill"))
+    engine.code = "a line was changed"
+
+    again = world.night(DAY, engine=engine)
+
+    assert engine.asked > 1  # the features and the totals that they are made of
+    assert world.files().items() >= before.items()  # the change made no other values
+    assert again.fingerprint != first.fingerprint
 
 
 def test_the_next_night_computes_one_day_of_each(tmp_path: Path, tables: Tables) -> None:
@@ -102,7 +118,7 @@ def test_a_night_opens_no_totals_that_its_windows_do_not_need(
 ) -> None:
     world = a_world(tmp_path, tables)
     world.night(DAY - timedelta(days=1))
-    engine = MonitoringResult(DuckEngine(1.0, tmp_path / "spill"))
+    engine = Counting(DuckEngine(1.0, tmp_path / "spill"))
 
     world.night(DAY, engine=engine)
 
@@ -240,15 +256,18 @@ def misspelt(distanse: Column) -> Column:
 class Idle:
     """An engine that must not be asked."""
 
+    code = features_sha256()
+
     def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         raise AssertionError(f"asked for {query.sql()[:100]}")
 
 
-class MonitoringResult:
+class Counting:
     """An engine that remembers how many files each table had."""
 
     def __init__(self, engine: DuckEngine) -> None:
         self._engine, self.opened, self.asked = engine, dict[str, int](), 0
+        self.code = engine.code
 
     def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         files = {name: len(one) for name, one in tables.items() if not isinstance(one, pa.Table)}

@@ -121,7 +121,7 @@ class Forgetful:
     """An engine that leaves out what keeps the future out: the mutant that a test must catch."""
 
     def __init__(self, engine: DuckEngine, column: str) -> None:
-        self._engine, self._column = engine, column
+        self._engine, self._column, self.code = engine, column, column
 
     def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         return self._engine.run(query.transform(self._forget), tables)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pipelines
-from pipelines.adapters.code_version import code_version, source_sha256
+from pipelines.adapters.code_version import code_version, features_sha256, source_sha256
 
 SOURCE = Path(pipelines.__file__).parent
 
@@ -81,3 +81,23 @@ def test_the_problems_own_package_counts_wherever_it_is(
     (package / "helper.py").write_text("CUT = 1\n")
 
     assert code_version(SOURCE.parent, "elsewhere_shop")["source_sha256"] != before["source_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("features/day_tables.py", True),
+        ("define/sql.py", True),
+        ("adapters/engines/duckdb.py", True),
+        ("core/dates.py", True),
+        ("training/model.py", False),
+    ],
+)
+def test_a_line_of_what_computes_features_makes_them_again(
+    copy: Path, name: str, counts: bool
+) -> None:
+    before = features_sha256.__wrapped__(copy)
+
+    (copy / name).write_text((copy / name).read_text() + "CHANGED = 1\n")
+
+    assert (features_sha256.__wrapped__(copy) != before) == counts

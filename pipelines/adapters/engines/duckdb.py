@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from pipelines.adapters.code_version import features_sha256
 from pipelines.core.errors import ConfigError, DataError, TemporaryError
 
 
@@ -33,6 +34,11 @@ class DuckEngine:
     @cached_property
     def _database(self) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(":memory:", config=self._settings)
+
+    @property
+    def code(self) -> str:
+        """SHA-256 of the source that computes features, on whichever engine."""
+        return features_sha256()
 
     def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         """The query's rows; `tables` are its inputs by name.

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
+from pipelines.adapters.code_version import features_sha256
 from pipelines.adapters.engines.sparksession import open_session, spark_settings
 from pipelines.core.errors import ConfigError, DataError, RedeyeError, TemporaryError
 
@@ -34,6 +35,11 @@ class SparkEngine:
     def __init__(self, memory_limit_gb: float, spill: Path, environ: Mapping[str, str]) -> None:
         self._spill = spill
         self._settings = spark_settings(memory_limit_gb, spill, environ)
+
+    @property
+    def code(self) -> str:
+        """SHA-256 of the source that computes features, on whichever engine."""
+        return features_sha256()
 
     def run(self, query: exp.Query, tables: Mapping[str, pa.Table | Sequence[Path]]) -> pa.Table:
         """The query's rows; `tables` are its inputs by name.
