@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -204,6 +206,20 @@ def empty_store() -> Path:
     return store
 
 
+def copy_root(root: Path, to: Path) -> None:
+    """Copy a root with its registry, whose addresses are those of the copy then."""
+    shutil.copytree(root, to, dirs_exist_ok=True)
+    with closing(sqlite3.connect(to / "var" / "mlflow.db")) as store, store:
+        tables = store.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            for _, column, *_ in store.execute(f'PRAGMA table_info("{table}")').fetchall():
+                store.execute(
+                    f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) '
+                    f'WHERE "{column}" LIKE ?',
+                    (f"{root}/", f"{to}/", f"%{root}/%"),
+                )
+
+
 @dataclass
 class PagesInMemory:
     """Pages by name."""
@@ -235,8 +251,14 @@ class World:
         self.registry = MlflowRegistry(self.places, self.problem)
         self.warehouse = SqlWarehouse(self.places.database_url)
         self.pages = PagesInMemory()
-        for n in range((DAY - FIRST).days + 4):
-            self.land(FIRST + timedelta(days=n))
+        if not self.lake.find("features", FIRST, FIRST):
+            for n in range((DAY - FIRST).days + 4):
+                self.land(FIRST + timedelta(days=n))
+
+    def copy(self, root: Path) -> World:
+        """The same world in a root of its own, with all that its nights left so far."""
+        copy_root(self.root, root)
+        return World(root, self.problem, self.crooked, self.names)
 
     def land(self, day: date, **changes: Any) -> None:
         made = rides(day, crooked=self.crooked).assign(**changes)

@@ -24,7 +24,7 @@ from pipelines.adapters.mlflow.versions import read_version
 from pipelines.audit.tags import check_tags, mend_tags
 from pipelines.commands.champion import waiting
 from pipelines.core.errors import GateRefused
-from pipelines.core.records import ModelVersion
+from pipelines.core.records import Candidates, Evaluation, ModelVersion, Verdict
 from pipelines.define.problem import ModelSpec
 from pipelines.promotion.champion import promote_by_hand, roll_back, sync_champion
 from pipelines.training.examples import Examples
@@ -39,10 +39,44 @@ FEATURES = {"wind": "", "hour": "", "line": ""}
 PASSED = {"redeye.quality": "passed", "redeye.infra": "passed"}
 
 
+QUICK = replace(PROBLEM, recipes=(ModelSpec("linear", linear),))  # one recipe
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """One recipe, so that a night is quick."""
-    return World(tmp_path, problem=replace(PROBLEM, recipes=(ModelSpec("linear", linear),)))
+    return World(tmp_path, problem=QUICK)
+
+
+Begun = tuple[World, Verdict]
+Tomorrow = tuple[World, Verdict, Candidates, Evaluation]
+
+
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Begun:
+    world = World(tmp_path_factory.mktemp("first"), problem=QUICK)
+    return world, world.night()
+
+
+@pytest.fixture
+def begun(first_night: Begun, tmp_path: Path) -> Begun:
+    """A world of its own after its first night, and the verdict of that."""
+    world, verdict = first_night
+    return world.copy(tmp_path), verdict
+
+
+@pytest.fixture(scope="module")
+def second_night(first_night: Begun, tmp_path_factory: pytest.TempPathFactory) -> Tomorrow:
+    world, verdict = first_night
+    world = world.copy(tmp_path_factory.mktemp("second"))
+    later = world.train(DAY + timedelta(days=1))
+    return world, verdict, later, world.evaluate(later)
+
+
+@pytest.fixture
+def tomorrow(second_night: Tomorrow, tmp_path: Path) -> Tomorrow:
+    """A world of its own in which the second night has been evaluated."""
+    world, *records = second_night
+    return (world.copy(tmp_path), *records)
 
 
 def type_tags(world: World, version: str, tags: Mapping[str, str] = PASSED) -> None:
@@ -99,9 +133,9 @@ def test_a_foreign_model_of_noise_does_not_serve_though_its_tags_are_typed(world
 
 
 def test_the_same_number_and_file_in_another_store_is_another_version(
-    world: World, tmp_path: Path
+    begun: Begun, tmp_path: Path
 ) -> None:
-    first = world.night()
+    world, first = begun
     assert first.outcome == "champion"
     other = tmp_path / "other" / "var" / "mlflow.db"
     other.parent.mkdir(parents=True)
@@ -117,16 +151,17 @@ def test_the_same_number_and_file_in_another_store_is_another_version(
     refused_everywhere(world, candidate.version, "nobody has judged this version and file")
 
 
-def test_a_blessed_file_under_a_number_that_nobody_judged_does_not_serve(world: World) -> None:
-    client, blessed = world.registry._client, world.night().version
+def test_a_blessed_file_under_a_number_that_nobody_judged_does_not_serve(begun: Begun) -> None:
+    world, verdict = begun
+    client, blessed = world.registry._client, verdict.version
 
     copied = copy_version(client, MODEL, blessed)
 
     refused_everywhere(world, copied, "nobody has judged this version and file")
 
 
-def test_a_file_that_is_not_the_one_that_was_judged_does_not_serve(world: World) -> None:
-    verdict = world.night()
+def test_a_file_that_is_not_the_one_that_was_judged_does_not_serve(begun: Begun) -> None:
+    world, verdict = begun
     champion = world.registry.version(verdict.version)
     assert champion is not None
     changed = replace(load(world.registry.fetch(champion)), shift=0.5)
@@ -269,8 +304,8 @@ def test_a_malformed_tag_costs_its_version_the_answer_and_nobody_else(
 
 
 @pytest.mark.parametrize("tag", [*MALFORMED, "features_declared", "held_out_until", "candidate"])
-def test_a_night_of_learning_goes_on_whatever_was_typed(world: World, tag: str) -> None:
-    first = world.night()
+def test_a_night_of_learning_goes_on_whatever_was_typed(begun: Begun, tag: str) -> None:
+    world, first = begun
     value = MALFORMED.get(tag, "\u202e[")
     type_tags(world, first.version, {tag: value})
 
@@ -293,15 +328,11 @@ TYPED = {
 
 @pytest.mark.parametrize(("tag", "value"), [(t, v) for t, vs in TYPED.items() for v in vs])
 def test_a_changed_tag_of_what_was_learned_is_told_and_mended_and_changes_nothing_else(
-    world: World, tag: str, value: str | None
+    tomorrow: Tomorrow, tag: str, value: str | None
 ) -> None:
-    first = world.night()
+    world, first, later, evaluated = tomorrow
     right = world.registry.version(first.version)
-    later = world.train(DAY + timedelta(days=1))
-    before = (
-        sync_champion(world.registry, world.warehouse, FEATURES).serving,
-        world.evaluate(later),
-    )
+    before = sync_champion(world.registry, world.warehouse, FEATURES).serving
     client = world.registry._client
     if value is None:
         client.delete_model_version_tag(MODEL, first.version, tag)
@@ -311,9 +342,9 @@ def test_a_changed_tag_of_what_was_learned_is_told_and_mended_and_changes_nothin
     throne = sync_champion(world.registry, world.warehouse, FEATURES)
     assert throne.refusal is None
     assert throne.serving is not None
-    assert before[0] is not None
-    assert throne.serving.model_copy(update={"shown": before[0].shown}) == before[0]
-    assert world.evaluate(later) == before[1]
+    assert before is not None
+    assert throne.serving.model_copy(update={"shown": before.shown}) == before
+    assert world.evaluate(later) == evaluated
     (breach,) = check_tags(world.registry, world.warehouse)
     assert breach.where == f"tags of version {first.version}"
     assert f"{tag} {'is missing' if value is None else 'says ' + value[:20]}" in breach.what
@@ -323,8 +354,8 @@ def test_a_changed_tag_of_what_was_learned_is_told_and_mended_and_changes_nothin
 
 
 @pytest.mark.parametrize("tag", [*MALFORMED, "features_declared", "held_out_until", "candidate"])
-def test_a_malformed_tag_of_a_mere_challenger_is_told_and_mended(world: World, tag: str) -> None:
-    first = world.night()
+def test_a_malformed_tag_of_a_mere_challenger_is_told_and_mended(begun: Begun, tag: str) -> None:
+    world, first = begun
     world.registry.point("challenger", first.version)
     right = world.registry.version(first.version)
     type_tags(world, first.version, {tag: MALFORMED.get(tag, "\u202e[")})
@@ -353,8 +384,9 @@ def test_a_malformed_tag_of_a_version_that_nobody_judged_is_told_with_what_to_do
     assert list(check_tags(world.registry, world.warehouse)) == []
 
 
-def test_the_files_of_a_version_are_those_of_its_experiment(world: World) -> None:
-    client, verdict = world.registry._client, world.night()
+def test_the_files_of_a_version_are_those_of_its_experiment(begun: Begun) -> None:
+    world, verdict = begun
+    client = world.registry._client
     champion = world.registry.version(verdict.version)
     assert champion is not None
     registered = client.get_model_version(MODEL, champion.version)
@@ -376,9 +408,9 @@ def test_the_files_of_a_version_are_those_of_its_experiment(world: World) -> Non
 
 
 def test_after_an_upgrade_the_next_night_proves_its_own_and_serves_nothing_on_tags(
-    world: World,
+    begun: Begun,
 ) -> None:
-    before = world.night()
+    world, before = begun
     engine = create_engine(world.places.database_url)
     with engine.begin() as connection:  # as the migration leaves it: tags and ledger, no blessings
         connection.execute(text("DELETE FROM blessing"))

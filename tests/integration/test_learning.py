@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pipelines.core.errors import BusyError, ConfigError, DataError, GateRefused
-from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry
+from pipelines.core.records import Candidates, Evaluation, Interval, LedgerEntry, Verdict
 from pipelines.define.problem import ModelSpec, Problem
 from pipelines.metrics.classification import METRICS
 from pipelines.monitoring.promoted_quality import read_promises
@@ -42,9 +42,42 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def test_the_first_night_makes_the_first_champion(world: World) -> None:
+Evaluated = tuple[World, Candidates, Evaluation]
+Begun = tuple[World, Verdict]
+
+
+@pytest.fixture(scope="module")
+def first_evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    world = World(tmp_path_factory.mktemp("evaluated"))
     candidates = world.train()
-    evaluation = world.evaluate(candidates)
+    return world, candidates, world.evaluate(candidates)
+
+
+@pytest.fixture
+def evaluated(first_evaluation: Evaluated, tmp_path: Path) -> Evaluated:
+    """A world of its own in which the first night's candidates are trained and evaluated."""
+    world, candidates, evaluation = first_evaluation
+    return world.copy(tmp_path), candidates, evaluation
+
+
+@pytest.fixture(scope="module")
+def first_night(
+    first_evaluation: Evaluated, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[World, Verdict]:
+    world, candidates, evaluation = first_evaluation
+    world = world.copy(tmp_path_factory.mktemp("first"))
+    return world, world.promote(candidates, evaluation)
+
+
+@pytest.fixture
+def begun(first_night: Begun, tmp_path: Path) -> Begun:
+    """A world of its own after the first night, and its verdict."""
+    world, verdict = first_night
+    return world.copy(tmp_path), verdict
+
+
+def test_the_first_night_makes_the_first_champion(evaluated: Evaluated) -> None:
+    world, candidates, evaluation = evaluated
 
     verdict = world.promote(candidates, evaluation)
 
@@ -73,10 +106,9 @@ def test_the_first_night_makes_the_first_champion(world: World) -> None:
 
 
 def test_what_a_version_was_promoted_with_is_kept_and_no_later_evaluation_replaces_it(
-    world: World,
+    evaluated: Evaluated,
 ) -> None:
-    candidates = world.train()
-    evaluation = world.evaluate(candidates)
+    world, candidates, evaluation = evaluated
     champion = world.promote(candidates, evaluation).champion
     low = {"auc": Interval(low=0.1, mid=0.2, high=0.3)}
     models = [m.model_copy(update={"metrics": m.metrics | low}) for m in evaluation.models]
@@ -91,8 +123,8 @@ def test_what_a_version_was_promoted_with_is_kept_and_no_later_evaluation_replac
     assert kept[waiting]["auc"].mid == 0.2
 
 
-def test_on_a_linear_world_the_linear_model_is_chosen(world: World) -> None:
-    candidates = world.train()
+def test_on_a_linear_world_the_linear_model_is_chosen(evaluated: Evaluated) -> None:
+    _, candidates, _ = evaluated
 
     assert candidates.chosen == "linear", candidates.reason
 
@@ -106,9 +138,9 @@ def test_on_a_crooked_world_trees_are_chosen_and_the_reason_gives_the_interval(
     assert " over linear" in candidates.reason
 
 
-def test_every_candidate_is_blessed_so_that_a_person_may_promote_any(world: World) -> None:
-    candidates = world.train()
-    world.promote(candidates, world.evaluate(candidates))
+def test_every_candidate_is_blessed_so_that_a_person_may_promote_any(evaluated: Evaluated) -> None:
+    world, candidates, evaluation = evaluated
+    world.promote(candidates, evaluation)
 
     versions = [world.registry.version(candidate.version) for candidate in candidates.candidates]
 
@@ -119,9 +151,8 @@ def test_every_candidate_is_blessed_so_that_a_person_may_promote_any(world: Worl
     ]
 
 
-def test_a_night_run_again_registers_nothing_and_says_the_same(world: World) -> None:
-    candidates = world.train()
-    evaluation = world.evaluate(candidates)
+def test_a_night_run_again_registers_nothing_and_says_the_same(evaluated: Evaluated) -> None:
+    world, candidates, evaluation = evaluated
     verdict = world.promote(candidates, evaluation)
 
     again = world.train(earlier=candidates)
@@ -133,8 +164,8 @@ def test_a_night_run_again_registers_nothing_and_says_the_same(world: World) -> 
     assert len(world.warehouse.ledger()) == 1
 
 
-def test_a_night_whose_records_were_lost_finds_its_run_and_versions(world: World) -> None:
-    candidates = world.train()
+def test_a_night_whose_records_were_lost_finds_its_run_and_versions(evaluated: Evaluated) -> None:
+    world, candidates, _ = evaluated
 
     again = world.train(earlier=None)
 
@@ -145,8 +176,8 @@ def test_a_night_whose_records_were_lost_finds_its_run_and_versions(world: World
     assert world.registry.version("3") is None
 
 
-def test_other_data_make_another_run(world: World) -> None:
-    candidates = world.train()
+def test_other_data_make_another_run(evaluated: Evaluated) -> None:
+    world, candidates, _ = evaluated
     world.land(FIRST + timedelta(days=5), wind=0.0)
 
     again = world.train(earlier=candidates)
@@ -156,8 +187,8 @@ def test_other_data_make_another_run(world: World) -> None:
 
 
 @pytest.mark.parametrize("changed", ["source_sha256", "lock_sha256"])
-def test_other_code_or_other_packages_train_again(world: World, changed: str) -> None:
-    candidates = world.train()
+def test_other_code_or_other_packages_train_again(evaluated: Evaluated, changed: str) -> None:
+    world, candidates, _ = evaluated
     world.code = {**world.code, changed: "another"}
 
     again = world.train(earlier=candidates)
@@ -198,8 +229,8 @@ def test_the_seed_decides_the_model_and_the_draws_of_the_choice(tmp_path: Path) 
     assert other.reason != first.reason  # its interval is drawn by the seed
 
 
-def test_nothing_of_the_test_days_reaches_training(world: World) -> None:
-    candidates = world.train()
+def test_nothing_of_the_test_days_reaches_training(evaluated: Evaluated) -> None:
+    world, candidates, _ = evaluated
     for n in range(1, 16):
         world.land(DAY - timedelta(days=n), wind=9.0, hour=3.0, delay=0.0)
 
@@ -237,9 +268,9 @@ def test_both_fits_are_those_of_the_recipe_on_their_days_and_the_served_one_is_l
 
 
 def test_a_champion_that_has_seen_the_test_days_is_judged_by_its_held_out_fit(
-    world: World,
+    begun: Begun,
 ) -> None:
-    world.night()
+    world, _ = begun
     champion = world.registry.version("champion")
     assert champion is not None
     candidates = world.train(DAY + timedelta(days=1))
@@ -265,9 +296,10 @@ def examples_of(world: World, evaluation: Evaluation) -> Examples:
     return read_past(past, PROBLEM, world.lake, PROBLEM.cutoff(evaluation.day))
 
 
-def test_the_refit_answers_like_the_held_out_fit_and_both_stand_in_the_run(world: World) -> None:
-    candidates = world.train()
-    evaluation = world.evaluate(candidates)
+def test_the_refit_answers_like_the_held_out_fit_and_both_stand_in_the_run(
+    evaluated: Evaluated,
+) -> None:
+    world, candidates, evaluation = evaluated
 
     run = world.registry._client.get_run(candidates.run_id).data
     for model in evaluation.candidates:
@@ -280,9 +312,11 @@ def test_the_refit_answers_like_the_held_out_fit_and_both_stand_in_the_run(world
 
 
 @pytest.mark.parametrize("minutes", [0, 90], ids=["at the cutoff", "after it"])
-def test_an_outcome_known_at_the_cutoff_or_later_does_not_count(world: World, minutes: int) -> None:
-    candidates = world.train()
-    rows = world.evaluate(candidates).rows
+def test_an_outcome_known_at_the_cutoff_or_later_does_not_count(
+    evaluated: Evaluated, minutes: int
+) -> None:
+    world, candidates, evaluation = evaluated
+    rows = evaluation.rows
 
     world.land(DAY - timedelta(days=1), known_at=PROBLEM.cutoff(DAY) + timedelta(minutes=minutes))
 
@@ -346,10 +380,10 @@ def _known_late(world: World) -> int:
     return int((made["known_at"] >= world.problem.cutoff(DAY)).sum())
 
 
-def test_a_promotion_that_was_killed_half_way_is_finished_by_the_rerun(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    candidates = world.train()
-    evaluation = world.evaluate(candidates)
+def test_a_promotion_that_was_killed_half_way_is_finished_by_the_rerun(
+    evaluated: Evaluated,
+) -> None:
+    world, candidates, evaluation = evaluated
     killed = candidates.candidates[0].version
     version = world.registry.version(killed)
     assert version is not None
@@ -364,9 +398,9 @@ def test_a_promotion_that_was_killed_half_way_is_finished_by_the_rerun(tmp_path:
 
 
 def test_a_version_that_is_not_proven_is_no_opponent_though_the_alias_stands_on_it(
-    world: World,
+    begun: Begun,
 ) -> None:
-    first = world.night()
+    world, first = begun
     candidates = world.train(DAY + timedelta(days=1))
     unproven = next(c.version for c in candidates.candidates if c.name != candidates.chosen)
     world.registry.point("champion", unproven)
@@ -376,9 +410,9 @@ def test_a_version_that_is_not_proven_is_no_opponent_though_the_alias_stands_on_
     assert evaluation.champion == first.version
 
 
-def test_a_rerun_does_not_claim_for_the_gate_what_a_person_did(world: World) -> None:
-    candidates = world.train()
-    verdict = world.promote(candidates, world.evaluate(candidates))
+def test_a_rerun_does_not_claim_for_the_gate_what_a_person_did(evaluated: Evaluated) -> None:
+    world, candidates, evaluation = evaluated
+    verdict = world.promote(candidates, evaluation)
     back = LedgerEntry(version=verdict.version, before="9", actor="ada", reason="back again")
     world.warehouse.append(back)
 
@@ -387,8 +421,8 @@ def test_a_rerun_does_not_claim_for_the_gate_what_a_person_did(world: World) -> 
     assert [entry.actor for entry in world.warehouse.ledger()] == ["gate", "ada"]
 
 
-def test_a_champion_that_has_seen_the_test_days_is_not_compared(world: World) -> None:
-    world.night()
+def test_a_champion_that_has_seen_the_test_days_is_not_compared(begun: Begun) -> None:
+    world, _ = begun
     earlier = DAY - timedelta(days=10)
 
     candidates = world.train(earlier)
@@ -401,9 +435,10 @@ def test_a_champion_that_has_seen_the_test_days_is_not_compared(world: World) ->
 
 
 def test_a_champion_whose_features_are_gone_is_not_compared_and_the_reason_names_them(
+    begun: Begun,
     tmp_path: Path,
 ) -> None:
-    World(tmp_path).night()
+    assert begun[1].champion == "1"
     changed = World(tmp_path, names=("wind", "hour"))
 
     evaluation = changed.evaluate(changed.train(DAY + timedelta(days=1)))
@@ -413,9 +448,8 @@ def test_a_champion_whose_features_are_gone_is_not_compared_and_the_reason_names
     assert evaluation.champion == "1"
 
 
-def test_a_model_that_answers_otherwise_than_in_training_is_refused(world: World) -> None:
-    candidates = world.train()
-    evaluation = world.evaluate(candidates)
+def test_a_model_that_answers_otherwise_than_in_training_is_refused(evaluated: Evaluated) -> None:
+    world, candidates, evaluation = evaluated
 
     verdict = world.promote(_answering(candidates, lambda score: score * (1 + 1e-5)), evaluation)
 
@@ -426,9 +460,8 @@ def test_a_model_that_answers_otherwise_than_in_training_is_refused(world: World
     assert [one.lacking for one in found if one] == [("infra",), ("infra",)]
 
 
-def test_another_processors_rounding_is_no_other_answer(world: World) -> None:
-    candidates = world.train()
-    evaluation = world.evaluate(candidates)
+def test_another_processors_rounding_is_no_other_answer(evaluated: Evaluated) -> None:
+    world, candidates, evaluation = evaluated
     beside = _answering(
         candidates, lambda score: float(np.nextafter(np.float32(score), np.float32(1)))
     )
@@ -461,10 +494,9 @@ OFF = {name: {"calibration_error": SURELY_OFF} for name in ("training-rate", "tr
     ],
 )
 def test_each_floor_refuses_with_its_reason_where_a_person_sees_it(
-    world: World, floor: dict[str, float], changes: dict[str, Any], word: str
+    evaluated: Evaluated, floor: dict[str, float], changes: dict[str, Any], word: str
 ) -> None:
-    candidates = world.train()
-    evaluation = world.evaluate(candidates)
+    world, candidates, evaluation = evaluated
 
     verdict = world.promote(candidates, spoiled(evaluation, **changes), **floor)
 
@@ -589,9 +621,8 @@ def test_a_recipe_that_cannot_be_fitted_or_kept_costs_itself_by_name(
     assert world.promote(candidates, world.evaluate(candidates)).outcome == "champion"
 
 
-def test_an_evaluation_of_other_candidates_decides_nothing(world: World) -> None:
-    candidates = world.train()
-    evaluation = world.evaluate(candidates)
+def test_an_evaluation_of_other_candidates_decides_nothing(evaluated: Evaluated) -> None:
+    world, candidates, evaluation = evaluated
 
     with pytest.raises(
         BusyError, match="another night of this day is at work; run `redeye evaluate"
@@ -677,8 +708,10 @@ def test_when_every_recipe_fails_the_night_says_so(tmp_path: Path) -> None:
         world.train()
 
 
-def test_a_feature_that_training_lacks_and_the_test_days_have_is_refused(world: World) -> None:
-    candidates = world.train()
+def test_a_feature_that_training_lacks_and_the_test_days_have_is_refused(
+    evaluated: Evaluated,
+) -> None:
+    world, candidates, _ = evaluated
     for n in range((candidates.first_test_day - FIRST).days):
         world.land(FIRST + timedelta(days=n), hour=np.nan)
 

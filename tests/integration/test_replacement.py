@@ -10,15 +10,40 @@ from typing import Any
 
 import pytest
 
-from pipelines.core.records import DayLoss, LedgerEntry, ModelVersion
+from pipelines.core.records import DayLoss, LedgerEntry, ModelVersion, Verdict
 from pipelines.define.problem import ModelSpec
 from pipelines.promotion.eligibility import read_blessed
 from tests.integration.learning import DAY, FIRST, PROBLEM, World, linear
 
+Begun = tuple[World, Verdict]
+
+
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Begun:
+    world = World(tmp_path_factory.mktemp("first"))
+    return world, world.night()
+
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def begun(first_night: Begun, tmp_path: Path) -> Begun:
+    """A world of its own after the first night, and its verdict."""
+    world, verdict = first_night
+    return world.copy(tmp_path), verdict
+
+
+@pytest.fixture(scope="module")
+def weak_night(tmp_path_factory: pytest.TempPathFactory) -> Begun:
+    world = World(tmp_path_factory.mktemp("weak"), problem=DIM)
+    return world, world.night()
+
+
+@pytest.fixture
+def strong(weak_night: Begun, tmp_path: Path) -> Begun:
+    """A world after the first night of a weak model; from then on its problem has another spec."""
+    weak, first = weak_night
+    assert first.outcome == "champion", first.reason
+    weak.copy(tmp_path)
+    return World(tmp_path, problem=BRIGHT), first
 
 
 def dim(schema: Mapping[str, str], seed: int, threads: int) -> Any:
@@ -60,9 +85,9 @@ def prove(world: World, champion: str, line: str, days: int = 60, first: date = 
 
 @pytest.mark.parametrize(("policy", "alias"), [("ask", "challenger"), ("auto", "champion")])
 def test_the_second_night_refreshes_the_champion_of_its_own_line(
-    world: World, policy: str, alias: str
+    begun: Begun, policy: str, alias: str
 ) -> None:
-    first = world.night()
+    world, first = begun
 
     second = world.night(DAY + timedelta(days=1), policy=policy)
 
@@ -74,8 +99,8 @@ def test_the_second_night_refreshes_the_champion_of_its_own_line(
     assert second.champion == (moved.version if policy == "auto" else first.version)
 
 
-def test_a_refresh_that_may_be_worse_keeps_the_champion(world: World) -> None:
-    first = world.night()
+def test_a_refresh_that_may_be_worse_keeps_the_champion(begun: Begun) -> None:
+    world, first = begun
 
     second = world.night(DAY + timedelta(days=1), policy="auto", max_regression=0.0)
 
@@ -86,77 +111,70 @@ def test_a_refresh_that_may_be_worse_keeps_the_champion(world: World) -> None:
 
 @pytest.mark.parametrize(("policy", "alias"), [("ask", "challenger"), ("auto", "champion")])
 def test_a_better_model_is_put_where_the_policy_says(
-    tmp_path: Path, policy: str, alias: str
+    strong: Begun, policy: str, alias: str
 ) -> None:
-    weak = World(tmp_path, problem=DIM)
-    first = weak.night()
-    assert first.outcome == "champion", first.reason
-    strong = World(tmp_path, problem=BRIGHT)
-    candidates = strong.train(DAY + timedelta(days=1))
-    evaluation = strong.evaluate(candidates)
-    unproven = strong.promote(candidates, evaluation, policy=policy)
+    world, first = strong
+    candidates = world.train(DAY + timedelta(days=1))
+    evaluation = world.evaluate(candidates)
+    unproven = world.promote(candidates, evaluation, policy=policy)
     assert (unproven.outcome, unproven.champion) == ("kept", first.version)
     assert "no settled day has compared them yet" in unproven.reason
-    prove(strong, read(strong, first.version).line, candidates.candidates[0].line)
+    prove(world, read(world, first.version).line, candidates.candidates[0].line)
 
-    verdict = strong.promote(candidates, evaluation, policy=policy)
+    verdict = world.promote(candidates, evaluation, policy=policy)
 
-    moved = strong.registry.version(alias)
+    moved = world.registry.version(alias)
     assert verdict.outcome == alias, verdict.reason
     assert moved is not None
     assert moved.version == verdict.version
-    canary = strong.registry.version("canary")
+    canary = world.registry.version("canary")
     assert canary is not None
     assert canary.version == first.version  # the ruler stays where it is
-    before = strong.registry.version("previous-champion")
+    before = world.registry.version("previous-champion")
     assert (before.version if before else None) == (first.version if policy == "auto" else None)
-    assert len(strong.warehouse.ledger()) == (2 if policy == "auto" else 1)
+    assert len(world.warehouse.ledger()) == (2 if policy == "auto" else 1)
 
 
-def test_the_gate_does_not_put_back_what_a_person_took_down(tmp_path: Path) -> None:
-    weak = World(tmp_path, problem=DIM)
-    first = weak.night()
-    strong = World(tmp_path, problem=BRIGHT)
-    candidates = strong.train(DAY + timedelta(days=1))
-    prove(strong, read(strong, first.version).line, candidates.candidates[0].line)
-    promoted = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
+def test_the_gate_does_not_put_back_what_a_person_took_down(strong: Begun) -> None:
+    world, first = strong
+    candidates = world.train(DAY + timedelta(days=1))
+    prove(world, read(world, first.version).line, candidates.candidates[0].line)
+    promoted = world.promote(candidates, world.evaluate(candidates), policy="auto")
     assert promoted.outcome == "champion"
-    strong.registry.point("champion", first.version)
-    strong.warehouse.append(
+    world.registry.point("champion", first.version)
+    world.warehouse.append(
         LedgerEntry(
             version=first.version, before=promoted.version, actor="ada", reason="complaints"
         )
     )
 
-    verdict = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
+    verdict = world.promote(candidates, world.evaluate(candidates), policy="auto")
 
     assert (verdict.outcome, verdict.champion) == ("kept", first.version)
 
 
 @pytest.mark.parametrize("on_harm", ["alert", "rollback"])
 def test_a_line_that_is_proven_worse_than_the_one_before_it_is_told_or_taken_down(
-    tmp_path: Path, on_harm: str
+    strong: Begun, on_harm: str
 ) -> None:
-    weak = World(tmp_path, problem=DIM)
-    first = weak.night()
-    strong = World(tmp_path, problem=BRIGHT)
-    before = read(strong, first.version).line
-    candidates = strong.train(DAY + timedelta(days=1))
-    prove(strong, before, candidates.candidates[0].line)
-    second = strong.promote(candidates, strong.evaluate(candidates), policy="auto")
-    prove(strong, candidates.candidates[0].line, before, first=FIRST + timedelta(days=60))
+    world, first = strong
+    before = read(world, first.version).line
+    candidates = world.train(DAY + timedelta(days=1))
+    prove(world, before, candidates.candidates[0].line)
+    second = world.promote(candidates, world.evaluate(candidates), policy="auto")
+    prove(world, candidates.candidates[0].line, before, first=FIRST + timedelta(days=60))
 
-    tonight = strong.train(DAY + timedelta(days=2))
-    evaluation = strong.evaluate(tonight)
-    verdict = strong.promote(tonight, evaluation, policy="auto", on_harm=on_harm)
-    again = strong.promote(tonight, evaluation, policy="auto", on_harm=on_harm)
+    tonight = world.train(DAY + timedelta(days=2))
+    evaluation = world.evaluate(tonight)
+    verdict = world.promote(tonight, evaluation, policy="auto", on_harm=on_harm)
+    again = world.promote(tonight, evaluation, policy="auto", on_harm=on_harm)
 
     assert second.outcome == "champion"
     assert [one.of for one in verdict.harm] == [before]
-    champion = strong.registry.version("champion")
+    champion = world.registry.version("champion")
     assert champion is not None
     assert champion.version == again.champion == verdict.champion
-    kinds = [(one.kind, one.actor) for one in strong.warehouse.ledger()]
+    kinds = [(one.kind, one.actor) for one in world.warehouse.ledger()]
     if on_harm == "alert":
         assert (verdict.outcome, verdict.withdrawn) == ("champion", None)  # its refresh
         assert kinds == [("promoted", "gate")] * 3
@@ -166,8 +184,8 @@ def test_a_line_that_is_proven_worse_than_the_one_before_it_is_told_or_taken_dow
         assert kinds == [("promoted", "gate")] * 2 + [("rolled back", "gate")]
 
 
-def test_what_the_gate_has_to_say_stands_on_each_version(world: World) -> None:
-    world.night()
+def test_what_the_gate_has_to_say_stands_on_each_version(begun: Begun) -> None:
+    world, _ = begun
 
     second = world.night(DAY + timedelta(days=1))
 
