@@ -74,6 +74,9 @@ class Rides:
         return told.slice(0, 1) if day in self.silent else told
 
 
+WORKERS = ProcessWorkers(120, 8)  # one for all nights of a process: it imports once
+
+
 @dataclass
 class Whole(Nights):
     """A root at which commands are typed."""
@@ -95,7 +98,7 @@ class Whole(Nights):
         self.services |= {
             "problem": lambda: PROBLEM,
             "registry": lambda: MlflowRegistry(self.places, PROBLEM),
-            "workers": lambda: ProcessWorkers(120, 8),
+            "workers": lambda: WORKERS,
             "notifier": MemoryNotifier,
             "code": lambda: CODE,
         }
