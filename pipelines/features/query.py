@@ -54,7 +54,9 @@ def _base(features: FeatureSet, shape: TableSchemas) -> exp.Select:
     )
     for lookup in features.lookups:
         name = lookup.table
-        on = exp.and_(*(of(name, key).eq(scope.column(key, name)) for key in lookup.by))
+        # In parentheses: a key may be an equation of its own, and a = b = c reads as (a = b) = c.
+        keys = [(key, exp.paren(scope.column(key, name))) for key in lookup.by]
+        on = exp.and_(*(of(name, key).eq(mine) for key, mine in keys))
         base = base.join(name, on=on, join_type="left", copy=False)
     return base
 

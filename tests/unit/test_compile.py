@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -194,6 +195,31 @@ def test_the_future_is_refused_by_whichever_way_it_comes(
 
     with pytest.raises(ConfigError, match=message):
         features_query(declared, SHAPE)
+
+
+def test_a_dimension_join_by_a_key_that_is_itself_an_equation_keeps_it_whole() -> None:
+    def far(distance: Column) -> Column:
+        """Whether it is exactly so far."""
+        return distance == 1000
+
+    planes = TableSchemas(
+        events="schedule",
+        key=PROBLEM.key,
+        schemas={**DAILY, **SLOW, "planes": SLOW["planes"].append(pa.field("far", pa.bool_()))},
+    )
+    declared = FeatureSet(
+        columns={"seats": "Seats."},
+        rows=(far,),
+        lookups=(DimensionJoin("planes", ("far",), {"seats": "seats"}),),
+    )
+
+    text = features_query(declared, planes).sql("duckdb")
+
+    joins = sqlglot.parse_one(text, read="duckdb").find_all(exp.Join)
+    (on,) = (one.args["on"] for one in joins if one.this.name == "planes")
+    assert isinstance(on, exp.EQ)
+    assert isinstance(on.this, exp.Column)  # not (planes.far = distance) = 1000
+    assert on.expression.sql() == "(e.distance = 1000)"
 
 
 def test_facts_that_do_not_say_when_they_were_known_are_refused() -> None:
