@@ -61,8 +61,8 @@ def train(
     same features, outcomes, settings and code is returned as it was. The choice falls on a fold of the
     training days, so that nobody has looked at the test days before evaluate does. A recipe that cannot
     be fitted, asked or kept is told by name, and costs only itself. Raises DataError when there is too little
-    to learn from, and when labels take longer than the problem declares; ConfigError when no recipe is
-    left.
+    to learn from, when a feature has too many categories, and when labels take longer than the problem
+    declares; ConfigError when no recipe is left.
     """
     refuse_undeclared(day, problem, feature_table, lake)
     newest, gap = problem.last_mature_day(day), embargo_days(params, problem)
@@ -76,6 +76,7 @@ def train(
     # The test asks what a model of then would have said: all it learns was known by then.
     early = known.until(split.last_train).known_before(problem.cutoff(split.first_test))
     _refuse_poor(early, day)
+    _refuse_wide(known, day, params.max_categories)
     facts = _facts(params, landed, code, known) | _described(early, "held_out_")
     run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
     attempts = Attempts(problem.recipes)
@@ -160,6 +161,18 @@ def _refuse_poor(examples: Examples, day: date) -> None:
             f"train {day}: {len(examples.labels)} labelled events, all ending alike, teach nothing; "
             f"raise ingest.history_days, or lower train.test_days"
         )
+
+
+def _refuse_wide(examples: Examples, day: date, most: int) -> None:
+    """Each category is a column of a linear model, and a word of every model's file."""
+    for name, kind in examples.schema.items():
+        found = examples.frame[name].nunique() if kind == "category" else 0
+        if found > most:
+            raise DataError(
+                f"train {day}: feature {name!r} has {found:,} categories, above {most:,} "
+                f"(train.max_categories); use what its past tells instead (a WindowedAggregation by that "
+                f"key), group its rare values, or raise the limit"
+            )
 
 
 def _stands(candidates: Candidates, fingerprint: str, registry: Registry) -> bool:

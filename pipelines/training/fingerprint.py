@@ -37,7 +37,7 @@ def training_fingerprint(
     modules = {inspect.getmodule(one) for one in functions if one}
     parts = [
         day.isoformat(),
-        params.model_dump_json(exclude={"threads"}),
+        params.model_dump_json(exclude={"threads", "max_categories"}),
         code["lock_sha256"],
         code["source_sha256"],
         problem.task,

@@ -292,6 +292,7 @@ class World:
                 "test_days": 14,
                 "embargo_days": 1,
                 "recalibration_days": 28,
+                "max_categories": 100,
                 "threads": 1,
             }
             | changes

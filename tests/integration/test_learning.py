@@ -533,6 +533,19 @@ def test_too_little_to_learn_from_is_said_in_one_sentence(world: World) -> None:
         world.train(FIRST + timedelta(days=3))
 
 
+def test_a_feature_with_too_many_categories_is_refused_before_anything_is_fitted(
+    world: World,
+) -> None:
+    lines = len(set(rides(DAY)["line"]))
+
+    with pytest.raises(
+        DataError, match=rf"'line' has {lines} categories, above {lines - 1} \(train\.max"
+    ):
+        world.train(max_categories=lines - 1)
+    assert world.registry.registered() == []
+    assert world.train(max_categories=lines).candidates
+
+
 def test_labels_that_are_all_alike_teach_nothing(world: World) -> None:
     for n in range((DAY - FIRST).days):
         world.land(FIRST + timedelta(days=n), delay=0.0)
