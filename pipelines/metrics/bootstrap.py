@@ -116,10 +116,10 @@ def interval(samples: np.ndarray, n_days: int, comparisons: int = 1) -> Interval
 
 @cache
 def _expanded(n_days: int, comparisons: int) -> tuple[float, float]:
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit
 
-    reach = np.sqrt(n_days / (n_days - 1)) * t.ppf(1 - 0.025 / comparisons, n_days - 1)
-    return float(norm.cdf(-reach)), float(norm.cdf(reach))
+    reach = np.sqrt(n_days / (n_days - 1)) * stdtrit(n_days - 1, 1 - 0.025 / comparisons)
+    return float(ndtr(-reach)), float(ndtr(reach))
 
 
 def lift(

@@ -125,7 +125,7 @@ def explained_index(counts: np.ndarray, unlearned: int, risk: float) -> float | 
     """The index that the last block exceeds with this risk if it follows from those before as each of
     them did; None when they are too few to tell.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     freedom = max(1, counts.shape[1] - 1)
     logs = []
@@ -139,7 +139,7 @@ def explained_index(counts: np.ndarray, unlearned: int, risk: float) -> float | 
         return None
     # No less than the logarithm of χ² with these degrees of freedom varies by chance.
     spread = max(float(np.std(logs, ddof=1)), math.sqrt(2 / freedom))
-    reach = float(t.ppf(1 - risk, n - 1)) * spread * math.sqrt(1 + 1 / n)
+    reach = float(stdtrit(n - 1, 1 - risk)) * spread * math.sqrt(1 + 1 / n)
     return math.exp(min(float(np.mean(logs)) + reach, 100.0))
 
 

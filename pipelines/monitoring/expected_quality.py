@@ -86,8 +86,8 @@ def _band(number: float, errors: np.ndarray) -> Amount:
     """A prediction interval for one more day, of errors around 0: a lasting error widens it."""
     if len(errors) < ENOUGH:
         return number
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     spread = np.sqrt(np.mean(errors**2) * (1 + 1 / len(errors)))
-    reach = float(t.ppf(0.975, len(errors)) * spread)
+    reach = float(stdtrit(len(errors), 0.975) * spread)
     return Interval(low=number - reach, mid=number, high=number + reach)

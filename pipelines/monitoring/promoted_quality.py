@@ -75,14 +75,14 @@ def find_lost(
     are others than those of the promise: so the variances add up. None when nothing was surely promised,
     or nothing can be said of the live scores.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     drawn = live[1:][np.isfinite(live[1:])]
     if promised.low <= floor or n_days < 2 or len(drawn) < 2 or not np.isfinite(live[0]):
         return None
     then = max(promised.mid - promised.low, promised.high - promised.mid) / WIDTH
     now = float(drawn.std()) * np.sqrt(n_days / (n_days - 1))
-    reach = float(t.ppf((1 + sure) / 2, n_days - 1) * np.hypot(then, now))
+    reach = float(stdtrit(n_days - 1, (1 + sure) / 2) * np.hypot(then, now))
     lost, told = promised.mid - float(live[0]), promised.mid - floor
     return Interval(low=(lost - reach) / told, mid=lost / told, high=(lost + reach) / told)
 

@@ -65,13 +65,13 @@ def find_live(known: pd.DataFrame, problem: Problem) -> Live:
 
 def over_days(amounts: np.ndarray, days: np.ndarray) -> Interval | None:
     """The mean of the days' means with its interval; None with fewer than two days, or without numbers."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     means = np.bincount(days, weights=amounts) / np.bincount(days)
     if len(means) < 2 or not np.isfinite(means).all():
         return None
     mid = float(means.mean())
-    reach = float(t.ppf((1 + SURE) / 2, len(means) - 1) * means.std(ddof=1) / np.sqrt(len(means)))
+    reach = float(stdtrit(len(means) - 1, (1 + SURE) / 2) * means.std(ddof=1) / np.sqrt(len(means)))
     return Interval(low=mid - reach, mid=mid, high=mid + reach)
 
 

@@ -226,11 +226,11 @@ def _is_certain(whole: np.ndarray, left_out: np.ndarray, least: float) -> bool:
     """Whether an effect is surely larger than `least`, whatever a single day does to it: t-test on the
     jackknife over days (Efron & Stein 1981), for events of a day share what befell it.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     n_days = len(left_out)
     error = np.sqrt((n_days - 1) / n_days * np.sum((left_out - left_out.mean()) ** 2))
-    return bool(abs(whole) - least > t.ppf(1 - CERTAIN / 2, n_days - 1) * error)
+    return bool(abs(whole) - least > stdtrit(n_days - 1, 1 - CERTAIN / 2) * error)
 
 
 def _high(label: np.ndarray, lags: Lags, task: TaskName) -> np.ndarray:
