@@ -19,9 +19,12 @@ def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> A
     del threads  # the linear algebra library takes what the process may use
     numbers = [name for name, kind in schema.items() if kind == "number"]
     categories = [name for name, kind in schema.items() if kind == "category"]
-    known = OneHotEncoder(handle_unknown="ignore", min_frequency=50, sparse_output=False)
+    known = OneHotEncoder(handle_unknown="ignore", min_frequency=50)
     scaled = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
-    prepared = ColumnTransformer([("numbers", scaled, numbers), ("categories", known, categories)])
+    steps = [("numbers", scaled, numbers), ("categories", known, categories)]
+    prepared = ColumnTransformer(
+        steps, sparse_threshold=1.0
+    )  # thousands of categories fit in memory
     return make_pipeline(
         prepared, LogisticRegression(C=0.1, solver="newton-cholesky", random_state=seed)
     )
