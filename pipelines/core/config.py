@@ -65,6 +65,7 @@ class TrainParams(Section):
     recalibration_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
     max_categories: Annotated[int, Field(ge=2, le=10_000_000)]
     threads: Annotated[int, Field(ge=0, le=1024)]
+    device: Literal["cpu", "cuda"]
 
 
 class EvaluateParams(Section):

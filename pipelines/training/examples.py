@@ -47,6 +47,12 @@ class Examples:
         """Those whose label was known before the instant."""
         return self._only(self.known_at < np.datetime64(instant))
 
+    def sample(self, most: int) -> Examples:
+        """At most so many of them, spread evenly."""
+        chosen = np.zeros(len(self.labels), dtype="bool")
+        chosen[np.linspace(0, len(chosen) - 1, min(most, len(chosen))).astype("int64")] = True
+        return self._only(chosen)
+
     def _only(self, chosen: np.ndarray) -> Examples:
         return replace(
             self,

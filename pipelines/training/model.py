@@ -17,10 +17,13 @@ from pipelines.core.errors import DataError, RecipeError
 from pipelines.core.records import TaskName
 from pipelines.define.problem import ModelSpec
 from pipelines.metrics.task import PROBABILITIES, TASKS, Bounds, Task
+from pipelines.training.estimators.fitting import learn, put_on
+from pipelines.training.estimators.trusted_types import archived
 from pipelines.training.examples import Examples, FeatureType
 
 ModelFormat = Literal["ubj", "skops"]
 UNKNOWN = re.compile(r"Parameters: \{ (.*?) \} are not used")
+BLOCK = 16384  # rows that a scikit-learn estimator is asked about at a time
 FORMS: Mapping[str, ModelFormat] = {
     "xgboost": "ubj",
     "sklearn": "skops",
@@ -67,7 +70,7 @@ class Model:
         if self.form == "ubj":
             raw = self.estimator.inplace_predict(self._matrix(frame), validate_features=False)
         else:
-            raw = TASKS[self.task].ask(*_last_step(self.estimator, self.inputs(frame)))
+            raw = self._asked(frame)
         scores = np.asarray(raw, dtype="float64")
         return rounded(TASKS[self.task].shifted(scores, self.shift) if self.shift else scores)
 
@@ -78,6 +81,19 @@ class Model:
             if scores.shape != (len(frame),):
                 raise ValueError(f"scores of shape {scores.shape} for {len(frame)} rows")
         return scores
+
+    def _asked(self, frame: pd.DataFrame) -> np.ndarray:
+        """What a scikit-learn estimator answers."""
+        from threadpoolctl import threadpool_limits
+
+        task = TASKS[self.task]
+        if _sums_row_by_row(self.estimator):
+            return np.asarray(task.ask(*_last_step(self.estimator, self.inputs(frame))))
+        inputs = self.inputs(frame)
+        with threadpool_limits(limits=1):
+            places = _blocks(len(inputs))
+            blocks = [task.ask(self.estimator, inputs.iloc[rows]) for rows in places]
+        return np.concatenate(blocks)[: len(frame)]
 
     def inputs(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The features as estimators are fitted on: numbers of the form's type, pandas categoricals."""
@@ -108,18 +124,20 @@ class Model:
         return matrix
 
 
-def fit(recipe: ModelSpec, examples: Examples, seed: int, threads: int) -> Model:
+def fit(
+    recipe: ModelSpec, examples: Examples, seed: int, threads: int, device: str = "cpu"
+) -> Model:
     """The recipe's estimator, fitted on all examples; threads 0: as many as the process may use.
 
-    Raises RecipeError when the recipe cannot be fitted, or makes what Redeye cannot keep without
-    pickle, or what cannot answer the examples' task.
+    Raises RecipeError when the recipe cannot be fitted, or, before it is, when it makes what Redeye
+    cannot keep without pickle, or what cannot answer the examples' task; ConfigError when there is no
+    such device.
     """
     from threadpoolctl import threadpool_limits
 
     task = TASKS[examples.task]
-    with _recipe_errors(recipe.name, "fitted"):
-        estimator = recipe.build(examples.schema, seed, threads)
-    form = _form(recipe, estimator, task)
+    estimator, form = unfitted(recipe, examples, seed, threads)
+    put_on(device, estimator)
     vocabulary = {
         name: tuple(sorted(examples.frame[name].dropna().astype("str").unique()))
         for name, kind in examples.schema.items()
@@ -132,8 +150,21 @@ def fit(recipe: ModelSpec, examples: Examples, seed: int, threads: int) -> Model
     )
     # Sums in another order give other bits: with one BLAS thread a model is the same on any machine.
     with _recipe_errors(recipe.name, "fitted"), threadpool_limits(limits=1, user_api="blas"):
-        estimator.fit(model.inputs(examples.frame), examples.labels.astype(task.dtype))
+        labels = examples.labels.astype(task.dtype)
+        estimator = learn(estimator, model.inputs(examples.frame), labels, examples.days)
     return replace(model, estimator=estimator.get_booster()) if form == "ubj" else model
+
+
+def unfitted(
+    recipe: ModelSpec, examples: Examples, seed: int, threads: int
+) -> tuple[Any, ModelFormat]:
+    """What the recipe builds, and how it will be kept; raises RecipeError as `fit` does."""
+    with _recipe_errors(recipe.name, "built"):
+        estimator = recipe.build(examples.schema, seed, threads)
+    form = _form(recipe, estimator, TASKS[examples.task])
+    if form == "skops":
+        archived(recipe.name, estimator)
+    return estimator, form
 
 
 @contextmanager
@@ -196,19 +227,35 @@ def rounded(scores: np.ndarray) -> np.ndarray:
         return scores.astype("float32").astype("float64")
 
 
-def _last_step(estimator: Any, frame: pd.DataFrame) -> tuple[Any, Any]:
-    """What gives the scores, and what it is asked about: for a linear model at the end of a pipeline,
-    the prepared rows as a sparse matrix.
+def _sums_row_by_row(estimator: Any) -> bool:
+    """Whether it is a pipeline that ends with a linear model which takes a sparse matrix."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils import get_tags
+
+    if not isinstance(estimator, Pipeline):
+        return False
+    linear = type(estimator[-1]).__module__.startswith("sklearn.linear_model")
+    return linear and bool(get_tags(estimator[-1]).input_tags.sparse)
+
+
+def _last_step(pipeline: Any, frame: pd.DataFrame) -> tuple[Any, Any]:
+    """The linear model at the end, and the prepared rows as a sparse matrix.
 
     Of a dense matrix BLAS sums each row in an order that depends on the processor and on how many
     rows there are; of a sparse one SciPy sums each row by itself, column after column.
     """
     from scipy.sparse import csr_array
-    from sklearn.pipeline import Pipeline
-    from sklearn.utils import get_tags
 
-    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
-    linear = type(last).__module__.startswith("sklearn.linear_model")
-    if last is estimator or not linear or not get_tags(last).input_tags.sparse:
-        return estimator, frame
-    return last, csr_array(estimator[:-1].transform(frame))
+    rows = csr_array(pipeline[:-1].transform(frame))
+    rows.sort_indices()
+    return pipeline[-1], rows
+
+
+def _blocks(n_rows: int) -> Iterator[np.ndarray]:
+    """Places of rows, BLOCK of them at a time; the last block is filled up from the first rows on.
+
+    BLAS, and searches for neighbours, sum in an order that depends on how many rows they are given: of
+    always as many, in one thread, each row's answer is the same whatever stands beside it.
+    """
+    for start in range(0, n_rows, BLOCK):
+        yield np.arange(start, start + BLOCK) % n_rows

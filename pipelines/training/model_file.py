@@ -18,15 +18,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipelines.core.errors import ConfigError, DataError, GateRefused, RecipeError
+from pipelines.core.errors import ConfigError, DataError, GateRefused
 from pipelines.core.records import Partition
 from pipelines.metrics.task import task_of
+from pipelines.training.estimators.trusted_types import TRUSTED, archived, foreign
 from pipelines.training.model import Model, ModelFormat
 
 CARD = "redeye"  # the booster's attribute, or with .json the archive's member, that describes the model
-# What a scikit-learn model may contain beyond what skops itself vouches for. The list that a model
-# file brings along is never read.
-TRUSTED = frozenset({"numpy.dtype"})
 # The library of each form, and how many numbers of its version must be those of the training:
 # XGBoost promises that later versions read a model, scikit-learn promises it to its own version only.
 LIBRARY: dict[ModelFormat, tuple[str, int]] = {"ubj": ("xgboost", 1), "skops": ("scikit-learn", 2)}
@@ -124,16 +122,7 @@ def _unpack_booster(content: bytes) -> tuple[str, Callable[[], Any]]:
 
 
 def _pack_estimator(model: Model, card: str) -> bytes:
-    import skops.io
-
-    content: bytes = skops.io.dumps(model.estimator)
-    foreign = set(skops.io.get_untrusted_types(data=content)) - TRUSTED
-    if foreign:
-        raise RecipeError(
-            f"recipe {model.name!r}: holds {sorted(foreign)}, which no model may; build it from "
-            f"scikit-learn's own parts, or extend TRUSTED in pipelines/training/model_file.py"
-        )
-    return _canonical(content, card)
+    return _canonical(archived(model.name, model.estimator), card)
 
 
 def _unpack_estimator(content: bytes) -> tuple[str, Callable[[], Any]]:
@@ -145,9 +134,9 @@ def _unpack_estimator(content: bytes) -> tuple[str, Callable[[], Any]]:
 
     with _skops_refusals():
         _refuse_bomb(content)
-        foreign = set(skops.io.get_untrusted_types(data=content)) - TRUSTED
-        if foreign:
-            raise _refused(f"it holds {sorted(foreign)}, which no model may")
+        found = foreign(content)
+        if found:
+            raise _refused(f"it holds {', '.join(found)}, which no model may")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return archive.read(f"{CARD}.json").decode(), load
 

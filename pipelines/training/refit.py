@@ -9,15 +9,17 @@ from datetime import date
 import numpy as np
 
 from pipelines.core.config import TrainParams
+from pipelines.core.errors import RecipeError
 from pipelines.core.records import Interval, Refit
 from pipelines.define.problem import ModelSpec, Problem
 from pipelines.metrics.task import TASKS, Task
 from pipelines.training.examples import Examples, score_events
-from pipelines.training.model import Model, fit
+from pipelines.training.model import Model, fit, unfitted
 from pipelines.training.model_file import pack
 from pipelines.training.recalibration import level_shift, recalibrated
 
 FAR = 100.0
+REHEARSED = 1000  # events on which it is tried whether a model can be kept
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,20 @@ class Fits:
 
 def fit_recipe(recipe: ModelSpec, examples: Examples, params: TrainParams) -> Model:
     """The recipe fitted on all examples, its level set by the last of their days."""
-    fitted = fit(recipe, examples, params.seed, params.threads)
+    fitted = fit(recipe, examples, params.seed, params.threads, params.device)
     return recalibrated(fitted, examples, params.recalibration_days)
+
+
+def rehearse(recipe: ModelSpec, examples: Examples, params: TrainParams) -> None:
+    """Raise RecipeError when what the recipe makes cannot be kept: told by a fit on a few events."""
+    _, form = unfitted(recipe, examples, params.seed, params.threads)
+    if form == "ubj":
+        return
+    try:
+        model = fit(recipe, examples.sample(REHEARSED), params.seed, params.threads, params.device)
+    except RecipeError:
+        return  # a few events may lack what all of them have; if they do not, the fit itself will tell
+    pack(model)
 
 
 def fit_both(
@@ -41,8 +55,9 @@ def fit_both(
 ) -> Fits:
     """Both fits, made the same way: of the examples before the test days, and of all that are known.
 
-    Raises RecipeError when one cannot be made, asked, or kept.
+    Raises RecipeError when one cannot be made, asked, or kept; of what cannot be kept, before it is fitted.
     """
+    rehearse(recipe, early, params)
     started = time.perf_counter()
     held_out, model = (fit_recipe(recipe, some, params) for some in (early, known))
     seconds = round(time.perf_counter() - started, 3)

@@ -294,6 +294,7 @@ class World:
                 "recalibration_days": 28,
                 "max_categories": 100,
                 "threads": 1,
+                "device": "cpu",
             }
             | changes
         )

@@ -14,8 +14,8 @@ from pipelines.core.atomic_files import read_regular, refuse_large
 from pipelines.core.config import Paths
 from pipelines.core.errors import GateRefused
 from pipelines.core.text import mask
+from pipelines.training.estimators.trusted_types import TRUSTED
 from pipelines.training.model import Model, ModelFormat
-from pipelines.training.model_file import TRUSTED
 
 SERVED, HELD_OUT = "model", "held_out"  # the model that serves, and the fit that was judged
 FORMS: dict[str, ModelFormat] = {"model.ubj": "ubj", "model.skops": "skops"}

@@ -1,0 +1,1 @@
+"""Estimators of any make: how they are fitted alike everywhere, and which may be kept."""
