@@ -12,6 +12,7 @@ from pipelines.metrics.task import task_of
 
 LONGEST_MATURITY = 365  # days; a model that learns nothing younger than a year answers nothing new
 
+NAME_BYTES = 64  # of a candidate: its name stands on every score
 # Who is asked for scores beside tonight's candidates, which are asked under their own names.
 RESERVED = ("champion", "challenger", "previous-champion", "canary", "baseline", "version")
 
@@ -60,6 +61,11 @@ def check_problem(problem: Problem) -> None:
 
 def _check_recipes(problem: Problem) -> None:
     for recipe in problem.recipes:
+        if len(recipe.name.encode()) > NAME_BYTES:
+            raise ConfigError(
+                f"problem {problem.name!r}: the candidate {recipe.name[:40]!r}… has a name of more than "
+                f"{NAME_BYTES} bytes; shorten it"
+            )
         if recipe.name in RESERVED or "@" in recipe.name:
             raise ConfigError(
                 f"problem {problem.name!r}: the candidate {recipe.name!r} has a name that stands for "

@@ -331,7 +331,7 @@ def test_cells_of_ten_megabytes_are_put_aside_and_seen_cut(night: Night) -> None
     good, huge = night.rows("schedule", DAY), "x" * 10_000_000
     for column, place in (("tailnum", 0), ("carrier", 1), ("dest", 2)):
         values = good.column(column).to_pylist()
-        values[place] = huge if column != "carrier" else "c" * 301
+        values[place] = huge if column != "carrier" else "c" * 1201
         good = good.set_column(good.column_names.index(column), column, pa.array(values))
     night.land("schedule", DAY, good)
 

@@ -25,7 +25,10 @@ from pipelines.core.config import find_places
 from pipelines.core.errors import BusyError, ConfigError, DataError, TemporaryError
 from pipelines.core.records import DayLoss, Incident, Interval, LedgerEntry, ScoringRun
 from pipelines.data.partitions import checksum
+from pipelines.data.problem_checks import NAME_BYTES
+from pipelines.data.schema_contract import KEY_BYTES
 from pipelines.metrics.task import FINITE
+from pipelines.serving.rendezvous import Contender, ContenderResult
 
 DAY = date(2013, 10, 1)
 processes = multiprocessing.get_context("spawn")
@@ -91,6 +94,23 @@ def test_what_is_published_comes_back_bit_by_bit_in_key_order(url: str) -> None:
     assert current["score"].tolist() == predictions["score"].tolist()
     assert set(current["answered_by"]) == {"champion"}
     assert set(current["run_id"]) == {"run-1"}
+
+
+def test_the_longest_names_that_are_accepted_are_published_and_kept(url: str) -> None:
+    """A key of as many bytes as may be, each of them doubled, of a candidate with the longest name."""
+    random = np.random.default_rng(3)
+    parts = "".join(map(chr, random.integers(0x4E00, 0x9FFF, (KEY_BYTES // 3) * 2)))
+    names = sorted(f"{DAY}|{parts[n:]}{parts[:n]}" for n in range(3))  # that do not compress
+    assert min(len(name.encode()) for name in names) > 2 * KEY_BYTES
+    rows = pd.DataFrame({"event_key": names, "score": 0.5})
+    published = rows.assign(contender="champion", model_version="3")
+
+    publish(url, published, run_id="r" * 80)
+
+    shadow = ContenderResult(Contender("c" * NAME_BYTES, None), "answered", "", 0.1, rows)
+    run = a_run(published, run_id="r" * 80)
+    SqlWarehouse(url).save_contender_scores(run, 1, [shadow])
+    assert len(SqlWarehouse(url).scores(DAY, DAY)) == 6
 
 
 def test_the_published_run_is_told(url: str) -> None:

@@ -120,13 +120,15 @@ def test_nan_and_infinities_are_no_numbers_but_a_missing_value_may_be() -> None:
 
 
 def test_a_text_that_no_index_holds_is_named_and_one_that_no_value_has() -> None:
-    texts = ["a", None, "x" * 300, "é" * 151, "x" * 65_536, "x" * 65_537]
-    rows = pa.table({"key": texts, "note": pa.array(texts, pa.large_string()), "n": range(6)})
+    texts = ["a", None, "x" * 600, "é" * 301, "x" * 65_536, "x" * 65_537]
+    other = pa.array(texts, pa.large_string())
+    rows = pa.table({"key": texts, "more": ["b"] * 6, "note": other, "n": range(6)})
 
-    key, note = long_texts(rows, {"key": "a part of the key"})
+    key, more, note = long_texts(rows, dict.fromkeys(("key", "more", "n"), "a part of the key"))
 
-    assert (key.rule, key.severity, key.expected) == ("length(key)", "warning", "at most 300 bytes")
-    assert key.bad_rows == (3, 4, 5)
+    assert (key.rule, key.severity, key.expected) == ("length(key)", "warning", "at most 600 bytes")
+    assert key.bad_rows == (3, 4, 5)  # two texts of the key share what an index can hold
+    assert more.bad_rows == ()
     assert (note.rule, note.bad_rows) == ("length(note)", (5,))
 
 

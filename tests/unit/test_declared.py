@@ -11,7 +11,7 @@ import pytest
 from pipelines.core.errors import ConfigError
 from pipelines.data.problem_checks import RESERVED, check_problem
 from pipelines.define.features import DimensionJoin, LatestAsOf
-from pipelines.define.problem import Table
+from pipelines.define.problem import Problem, Table
 from pipelines.problem import PROBLEM
 from pipelines.promotion.eligibility import ALIASES
 from pipelines.serving.rendezvous import BASELINE, NAMED
@@ -69,6 +69,15 @@ def test_a_candidate_is_not_named_like_whoever_else_is_asked(name: str) -> None:
 
     with pytest.raises(ConfigError, match=f"the candidate '{name}' has a name that stands for"):
         check_problem(named)
+
+
+def test_a_candidate_whose_name_no_index_could_hold_is_refused() -> None:
+    def named(name: str) -> Problem:
+        return replace(PROBLEM, recipes=(replace(PROBLEM.recipes[0], name=name),))
+
+    check_problem(named("é" * 32))
+    with pytest.raises(ConfigError, match="has a name of more than 64 bytes; shorten it"):
+        check_problem(named("é" * 33))
 
 
 def test_the_names_that_are_taken_are_those_of_the_rendezvous() -> None:
