@@ -47,7 +47,7 @@ class Landing:
         """Start the writing of every partition of a table that has to be."""
         there = self.lake.find(f"raw/{table.name}", self._first(table), self._newest(table))
         self.before |= {(p.dataset, p.day): p for p in there}
-        wanted = self._slow(table) if table.kind == "slow" else self._daily(table, there)
+        wanted = self._dimension(table) if table.kind == "dimension" else self._daily(table, there)
         for day, rows in wanted:
             self.writes.append(writers.submit(self._write, table, day, rows))
 
@@ -82,7 +82,7 @@ class Landing:
         return self.day - timedelta(days=min(self.params.history_days, known))
 
     def _first(self, table: Table) -> date:
-        return self.problem.first_day if table.kind == "slow" else self._start
+        return self.problem.first_day if table.kind == "dimension" else self._start
 
     def _newest(self, table: Table) -> date:
         """Outcomes are asked for only of days that are over when the night is made."""
@@ -110,8 +110,8 @@ class Landing:
     def _early(self, kept: Partition) -> bool:
         return kept.night is not None and kept.night < self.problem.complete(kept.day)
 
-    def _slow(self, table: Table) -> Iterator[tuple[date, pa.Table]]:
-        """A slow table is known from its first landing on, as if it had been so all along.
+    def _dimension(self, table: Table) -> Iterator[tuple[date, pa.Table]]:
+        """A dimension table is known from its first landing on, as if it had been so all along.
 
         What a later night landed is no news of this one's, if this one is run again.
         """

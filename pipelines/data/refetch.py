@@ -59,9 +59,9 @@ def _table(span: Span, problem: Problem) -> Table:
             f"ingest: {span.table!r} is no table of problem {problem.name!r}; "
             f"{nearest_name(span.table, tables)}"
         )
-    if tables[span.table].kind == "slow":
+    if tables[span.table].kind == "dimension":
         raise UsageError(
-            f"ingest: {span.table!r} is a slow table, whose source has no past to fetch; leave out "
+            f"ingest: {span.table!r} is a dimension table, whose source has no past to fetch; leave out "
             f"--refetch: what changed in it counts from this night on"
         )
     return tables[span.table]

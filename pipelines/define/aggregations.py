@@ -74,7 +74,7 @@ class WindowedAggregation:
     outcomes that name the same event twice, the one that was known first counts: a correction is a
     further revision of the partition, and not another row.
 
-    `smooth` draws the `mean` and `rate` of a thin key toward that of the key without its last
+    `prior_weight` draws the `mean` and `rate` of a thin key toward that of the key without its last
     column, as if so many more facts had been seen there: of (a, b) toward (a,), of that toward
     everybody's. Empirical Bayes, after Efron and Morris, "Data analysis using Stein's estimator
     and its generalizations" (1975); Micci-Barreca, "A preprocessing scheme for high-cardinality
@@ -85,12 +85,12 @@ class WindowedAggregation:
     value: RowFeature
     by: tuple[Key, ...]
     days: tuple[int | Window, ...]
-    measures: tuple[Measure, ...] = ("rate", "count")
+    functions: tuple[Measure, ...] = ("rate", "count")
     at: str = "known_at"
-    smooth: int = 0
+    prior_weight: int = 0
 
     def __post_init__(self) -> None:
-        for measure in self.measures:
+        for measure in self.functions:
             if measure not in get_args(Measure):
                 near = nearest_name(measure, get_args(Measure))
                 raise ConfigError(f"features: {self.name!r} asks for the {measure!r}; {near}")
@@ -101,21 +101,21 @@ class WindowedAggregation:
     def _wrong(self) -> str | None:
         bare = next((by for by in self.by if isinstance(by, str)), None)
         halved = any(window.half_life for window in self.windows)
-        weighs = WEIGHED.intersection(self.measures)
+        weighs = WEIGHED.intersection(self.functions)
         faults = (
             (bare is not None, f"has the key {bare!r}; write ({bare!r},)"),
-            (not (self.by and self.days and self.measures), "needs keys, days and measures"),
+            (not (self.by and self.days and self.functions), "needs keys, days and functions"),
             (
                 not weighs and halved,
                 f"has nothing to weigh; a half-life is for {', '.join(sorted(WEIGHED))}",
             ),
             (
-                type(self.smooth) is not int or self.smooth < 0,
-                f"smooths with {self.smooth!r}; give a whole number of facts, 0 for none",
+                type(self.prior_weight) is not int or self.prior_weight < 0,
+                f"has prior_weight={self.prior_weight!r}; give a whole number of facts, 0 for none",
             ),
             (
-                bool(self.smooth) and not SMOOTHED.intersection(self.measures),
-                f"has nothing to smooth; that is for {', '.join(sorted(SMOOTHED))}",
+                bool(self.prior_weight) and not SMOOTHED.intersection(self.functions),
+                f"has nothing for prior_weight to draw; that is for {', '.join(sorted(SMOOTHED))}",
             ),
         )
         return next((sentence for wrong, sentence in faults if wrong), None)
@@ -141,14 +141,14 @@ class WindowedAggregation:
     @property
     def grains(self) -> tuple[Key, ...]:
         """Every key that totals are kept of: the declared ones, and those they are drawn toward."""
-        parents = [by[:n] for by in self.by for n in range(len(by)) if self.smooth]
+        parents = [by[:n] for by in self.by for n in range(len(by)) if self.prior_weight]
         return tuple(dict.fromkeys((*self.by, *parents)))
 
     def features(self) -> tuple[HistoryFeature, ...]:
         """Key by key, window by window."""
         return tuple(
             HistoryFeature(self, by, window, measure)
-            for by, window, measure in product(self.by, self.windows, self.measures)
+            for by, window, measure in product(self.by, self.windows, self.functions)
             if window.half_life is None or measure in WEIGHED
         )
 
@@ -164,7 +164,7 @@ class HistoryFeature:
 
     @property
     def smoothed(self) -> bool:
-        return bool(self.history.smooth and self.by and self.measure in SMOOTHED)
+        return bool(self.history.prior_weight and self.by and self.measure in SMOOTHED)
 
     @property
     def name(self) -> str:
@@ -183,7 +183,7 @@ class HistoryFeature:
             text += f", counting half for each {self.window.half_life} days of age"
         if self.smoothed:
             toward = _of_the_same(self.by[:-1]) or " of all"
-            text += f", drawn toward that{toward} as if by {self.history.smooth} more"
+            text += f", drawn toward that{toward} as if by {self.history.prior_weight} more"
         return f"{text}."
 
 

@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class DimensionJoin:
-    """Columns of a slow table, one row a key, under new names (`take`: new name → its column).
+    """Columns of a dimension table, one row a key, under new names (`take`: new name → its column).
 
     They may then be used like columns of the event; an event without a row there has none (null).
     """

@@ -25,6 +25,6 @@ PARTS = ("facts", "known", *SUM, "least", "most", "newest", "value", "day")
 
 def parts_of(history: WindowedAggregation, by: Key) -> list[str]:
     """What a key's features are made of; of a key that others are only drawn toward, their rate."""
-    measures = history.measures if by in history.by else SMOOTHED.intersection(history.measures)
+    measures = history.functions if by in history.by else SMOOTHED.intersection(history.functions)
     needed = {part for measure in measures for part in NEEDS[measure]}
     return [part for part in PARTS if part in needed]

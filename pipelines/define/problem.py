@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from pipelines.core.dates import night_cutoff
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
@@ -36,6 +36,8 @@ __all__ = [
     "TemporaryError",
 ]
 
+TableKind = Literal["events", "facts", "dimension"]
+
 
 @dataclass(frozen=True)
 class Table:
@@ -43,14 +45,22 @@ class Table:
 
     kind `events`: today's rows to score, free of outcomes; landed for the night's own day.
     kind `facts`: what happened; landed for days that are over; has a `known_at` column.
-    kind `slow`: changes seldom; landed when it differs from the last one.
+    kind `dimension`: changes seldom; landed when it differs from the last one.
     `query` is for sources behind a SQLAlchemy URL: SELECT … with `:day` bound; without it, the rows
-    of the table `name` whose column `day` is the day (of a slow table, all rows).
+    of the table `name` whose column `day` is the day (of a dimension table, all rows).
     """
 
     name: str
-    kind: Literal["events", "facts", "slow"]
+    kind: TableKind
     query: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(TableKind):
+            said = str(self.kind)[:40]
+            advice = "is called dimension now" if said == "slow" else "is no kind of table"
+            raise ConfigError(
+                f"table {self.name!r}: kind {said!r} {advice}; say one of {', '.join(get_args(TableKind))}"
+            )
 
 
 class Source(Protocol):

@@ -59,7 +59,7 @@ def _example(node: exp.Expr, schema: pa.Schema) -> exp.Expr:
 
 def refuse_unsuited(history: WindowedAggregation, kind: ValueType) -> None:
     """Raises ConfigError when a measure cannot be had of such a value."""
-    for measure in history.measures:
+    for measure in history.functions:
         if kind not in SUITS.get(measure, (kind,)):
             raise ConfigError(
                 f"features: {history.name!r} asks for the {measure!r} of a value that is "

@@ -135,7 +135,7 @@ def _parts(history: WindowedAggregation) -> set[str]:
 
 
 def _apart(history: WindowedAggregation) -> list[str]:
-    return ["value"] if "distinct" in history.measures else []
+    return ["value"] if "distinct" in history.functions else []
 
 
 def grain_name(by: tuple[str, ...]) -> str:

@@ -25,7 +25,7 @@ Found = dict[date, Partition | None]  # None: one that has not come yet
 Reads = dict[str, Found]  # input of the query → day → partition
 # So many days and rows are computed at once: memory stays bounded, however long the history.
 PIECE_DAYS, PIECE_ROWS = 56, 500_000
-SLOW = date.min  # where the one partition of a slow table stands among the days
+DIMENSION = date.min  # where the one partition of a dimension table stands among the days
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ class Accepted:
         declared = self.problem.features
         found = {self.problem.events: self._since(self.problem.events, day, day, day)}
         for lookup in declared.lookups:
-            found[lookup.table] = dict(zip([SLOW], self._newest(lookup.table, day), strict=False))
+            found[lookup.table] = dict(
+                zip([DIMENSION], self._newest(lookup.table, day), strict=False)
+            )
         for history in declared.history:
             found[HISTORY + history.name] = self._before(history.table, day, history.longest)
         for latest in declared.latest:

@@ -73,7 +73,10 @@ class _Teller:
         facts, history = self._facts(one.history.table), one.history
         told: list[object] = [
             *(one.measure, one.window.days, one.window.half_life),
-            *(history.smooth if one.smoothed else 0, history.at if one.measure == "last" else ""),
+            *(
+                history.prior_weight if one.smoothed else 0,
+                history.at if one.measure == "last" else "",
+            ),
             *(history.table, self.problem.zone, self.events(one.by)),
             [facts.column(key, one.name).sql() for key in one.by],
         ]

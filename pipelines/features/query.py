@@ -21,7 +21,7 @@ from pipelines.features.windows import join_history
 def features_query(features: FeatureSet, shape: TableSchemas) -> exp.Query:
     """The feature table: key, day, cutoff, features in declared order; rows in order of day and key.
 
-    A feature that is a column of the key stands there only. Inputs: the events, `days`, the slow
+    A feature that is a column of the key stands there only. Inputs: the events, `days`, the dimension
     tables of lookups, `history_<name>` with daily totals, `ages` where a window has a half-life, and
     the facts of each `LatestAsOf` with its `reach_<table>`. Raises ConfigError for a name that means nothing, with the nearest one.
     """

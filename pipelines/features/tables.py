@@ -63,7 +63,7 @@ class FeatureTables:
             (events,) = filter(None, self.reads[day][problem.events].values())
             if table.num_rows != events.rows:
                 raise DataError(
-                    f"features {day}: {events.rows} events gave {table.num_rows} rows; a slow table has "
+                    f"features {day}: {events.rows} events gave {table.num_rows} rows; a dimension table has "
                     f"a key twice, or events are not of their partition's day: add a rule to its suite"
                 )
         return tables

@@ -119,10 +119,10 @@ def _measured(one: HistoryFeature) -> Column:
 
 
 def _drawn(one: HistoryFeature, by: Key) -> Column:
-    """The mean of a key, with `smooth` facts more that have the mean of its parent."""
+    """The mean of a key, with `prior_weight` facts more that have the mean of its parent."""
     if not by:
         return _ratio(one, by)
-    more = number(one.history.smooth * (1 if one.window.half_life is None else WHOLE))
+    more = number(one.history.prior_weight * (1 if one.window.half_life is None else WHOLE))
     known, total = _counted(one, "known", by), _sum(one, by)
     return (total + more * _drawn(one, by[:-1])) / (known + more.copy())
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipelines.define.problem import ConfigError, MissingDay
-from pipelines.problem.tables import DAILY, SLOW
+from pipelines.problem.tables import DAILY, DIMENSION
 
 ZONE = "America/New_York"
 FIRST_DAY = date(2013, 1, 1)
@@ -27,16 +27,16 @@ class ReplaySource:
     """
 
     def read(self, table: str, day: date) -> pa.Table:
-        """The rows of one day; of a slow table, all rows."""
+        """The rows of one day; of a dimension table, all rows."""
         if day < FIRST_DAY:
             raise MissingDay(
                 f"{table} {day}: the feed begins on {FIRST_DAY}; ask for that day or a later one"
             )
-        if table in SLOW:
-            return _slow(table)
+        if table in DIMENSION:
+            return _dimension(table)
         if table not in DAILY:
             raise ConfigError(
-                f"the feed has no table {table!r}; it gives {', '.join([*DAILY, *SLOW])}"
+                f"the feed has no table {table!r}; it gives {', '.join([*DAILY, *DIMENSION])}"
             )
         cycle, position = divmod((day - FIRST_DAY).days, CYCLE_DAYS)
         rows, starts = _weather(cycle) if table == "weather" else _flights(cycle)
@@ -58,11 +58,11 @@ def _file(name: str) -> pd.DataFrame:
 
 
 @cache
-def _slow(table: str) -> pa.Table:
+def _dimension(table: str) -> pa.Table:
     frame = _file(f"{table}.csv")
     if table == "planes":
         frame = frame.assign(year=frame["year"].replace(0, np.nan))
-    return _arrow(frame, SLOW[table])
+    return _arrow(frame, DIMENSION[table])
 
 
 @lru_cache(maxsize=2)

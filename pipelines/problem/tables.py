@@ -74,4 +74,4 @@ AIRPORTS = pa.schema(
 AIRLINES = pa.schema({"carrier": pa.string(), "name": pa.string()})
 
 DAILY = {"schedule": SCHEDULE, "flights": pa.unify_schemas([SCHEDULE, OUTCOME]), "weather": WEATHER}
-SLOW = {"planes": PLANES, "airports": AIRPORTS, "airlines": AIRLINES}
+DIMENSION = {"planes": PLANES, "airports": AIRPORTS, "airlines": AIRLINES}

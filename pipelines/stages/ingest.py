@@ -25,7 +25,7 @@ def ingest(
     versions: Versions,
     landed: IngestResult | None = None,
 ) -> IngestResult:
-    """Land events up to the day, facts up to the day before, slow tables when they changed.
+    """Land events up to the day, facts up to the day before, dimension tables when they changed.
 
     Asked for are days that the lake does not have, the newest of each table, and facts of the last
     `refetch_days`: what was corrected becomes a revision that counts from this night on, and the

@@ -68,7 +68,7 @@ def validate(
     """Judge every raw partition that nobody has judged yet under the suite as it stands.
 
     A blocked partition stops the night if the night needs it for itself: the events of the day, the
-    facts of the day before, the newest of a slow table. An older one is left out and reported, its
+    facts of the day before, the newest of a dimension table. An older one is left out and reported, its
     earlier accepted revision, if any, stays: it is one day of a year, and a history that stopped every
     night for as long as it is remembered would be the greater harm. But when more than
     `max_quarantined_share` of a table's days are blocked, the history is not what it should be.

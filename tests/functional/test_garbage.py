@@ -26,7 +26,9 @@ def source(tmp_path: Path) -> Path:
     feed, folder = ReplaySource(), tmp_path / "source"
     for table in PROBLEM.tables:
         day = FIRST if table.kind == "facts" else SECOND
-        name = f"{table.name}.parquet" if table.kind == "slow" else f"{table.name}/{day}.parquet"
+        name = (
+            f"{table.name}.parquet" if table.kind == "dimension" else f"{table.name}/{day}.parquet"
+        )
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(feed.read(table.name, date.fromisoformat(day)), folder / name)
     return folder

@@ -1,6 +1,6 @@
 """Future poison: what a night must not know is made garbage, in the tables of any problem.
 
-A night may know the events of its day and of earlier ones, slow tables that are not newer, and
+A night may know the events of its day and of earlier ones, dimension tables that are not newer, and
 facts of earlier partitions that were known before the cutoff. All else is replaced here, a column
 at a time, by other values of the same column, so that a query that reads it gives another answer.
 """
@@ -133,7 +133,7 @@ def _later(
 
 
 def _kept(problem: Problem, table: str) -> set[str]:
-    """Columns without which garbage would not be read, or a row of a slow table be what it was."""
+    """Columns without which garbage would not be read, or a row of a dimension table be what it was."""
     looked_up = {key for one in problem.features.lookups if one.table == table for key in one.by}
     return {"day", "known_at", *_observed(problem, table), *looked_up}
 

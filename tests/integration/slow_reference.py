@@ -68,12 +68,12 @@ class Reference:
             if value is not None:
                 known += _weight(one, fact, day)
                 total += _weight(one, fact, day) * Fraction(value)
-        if not by or not self.history.smooth:
+        if not by or not self.history.prior_weight:
             return total / known if known else None
         toward = self._mean(one, event, day, by[:-1])
         if toward is None:
             return None
-        return (total + self.history.smooth * toward) / (known + self.history.smooth)
+        return (total + self.history.prior_weight * toward) / (known + self.history.prior_weight)
 
     def _found(self, one: HistoryFeature, event: Row, day: date, by: Key) -> list[Row]:
         """Facts of the window and the key, known at the cutoff; null is the key of nobody."""

@@ -19,13 +19,13 @@ from pipelines.data.expectations import Suite
 from pipelines.data.ports import RuleResult
 from pipelines.define.problem import Problem
 from pipelines.features.ports import Engine
-from pipelines.problem.tables import DAILY, SLOW
+from pipelines.problem.tables import DAILY, DIMENSION
 from pipelines.stages.features import features
 from tests.integration.flights import PROBLEM
 
 ZONE = "America/New_York"
 MEASURES = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure"]
-SCHEMAS = {**DAILY, **SLOW}
+SCHEMAS = {**DAILY, **DIMENSION}
 Tables = dict[str, dict[date, pd.DataFrame]]  # table → day of the partition → rows
 Partitions = dict[str, dict[date, pa.Table]]  # the same, as the lake keeps them
 
@@ -126,7 +126,7 @@ def flights(first: date, n_days: int, seed: int = 1, a_day: int = 12) -> Tables:
 def planes(built: int) -> pd.DataFrame:
     rows = pd.DataFrame({"tailnum": ["N1", "N2", "N3"], "year": [built, None, built + 5]})
     rows = rows.assign(seats=[55, 182, 20], engines=[2, 2, 1])
-    return rows.reindex(columns=SLOW["planes"].names).astype({"tailnum": "str"})
+    return rows.reindex(columns=DIMENSION["planes"].names).astype({"tailnum": "str"})
 
 
 def _schedule(day: date, n: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -140,9 +140,9 @@ def a_history(draw: st.DrawFn, value: Callable[..., Column]) -> WindowedAggregat
         value,
         by=several(KEYS),
         days=several(SPANS if weighs else SPANS[:5]),
-        measures=measures,
+        functions=measures,
         at=draw(st.sampled_from(["known_at", "started_at"])),
-        smooth=draw(st.sampled_from([0, 3])) if {"mean", "rate"} & set(measures) else 0,
+        prior_weight=draw(st.sampled_from([0, 3])) if {"mean", "rate"} & set(measures) else 0,
     )
 
 
@@ -168,19 +168,19 @@ def apart(*histories: WindowedAggregation) -> tuple[WindowedAggregation, ...]:
     """What is told of facts, whatever their value, is asked once."""
     first, *rest = histories
     once = [
-        replace(one, measures=tuple(m for m in one.measures if m not in ("count", "days_since")))
+        replace(one, functions=tuple(m for m in one.functions if m not in ("count", "days_since")))
         for one in rest
-        if set(one.measures) - {"count", "days_since"}
+        if set(one.functions) - {"count", "days_since"}
     ]
     return (first, *once)
 
 
 FLAGS = WindowedAggregation(
-    "visits", flag_value, by=KEYS, days=SPANS, measures=VALUES[flag_value], smooth=3
+    "visits", flag_value, by=KEYS, days=SPANS, functions=VALUES[flag_value], prior_weight=3
 )
-AMOUNTS = replace(FLAGS, value=amount_value, measures=NUMBERS)
+AMOUNTS = replace(FLAGS, value=amount_value, functions=NUMBERS)
 WORDS = WindowedAggregation(
-    "visits", word_value, by=KEYS, days=SPANS[:5], measures=ALWAYS, at="started_at"
+    "visits", word_value, by=KEYS, days=SPANS[:5], functions=ALWAYS, at="started_at"
 )
 CROWDED = tuple(
     {

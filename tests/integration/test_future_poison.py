@@ -98,7 +98,7 @@ def own_partitions(problem: Problem, day: date) -> Partitions:
     source, partitions = open_source(problem), {}
     for table in problem.tables:
         last = day - timedelta(days=1) if table.kind == "facts" else day
-        n_days = 1 if table.kind == "slow" else (last - problem.first_day).days + 1
+        n_days = 1 if table.kind == "dimension" else (last - problem.first_day).days + 1
         asked = [problem.first_day + timedelta(days=n) for n in range(n_days)]
         partitions[table.name] = {}
         for one in asked:

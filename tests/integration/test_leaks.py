@@ -104,7 +104,7 @@ REFUSED: dict[str, tuple[Callable[[], Problem], str]] = {
         lambda: declared(crowds=(PeerCount("alike", ("arr_time",), "Alike."),)),
         "'arr_time'",
     ),
-    "the outcome as the key of a slow table": (
+    "the outcome as the key of a dimension table": (
         lambda: declared(lookups=(replace(FEATURES.lookups[0], by=("dep_time",)),)),
         "'dep_time'",
     ),
@@ -158,7 +158,7 @@ MUTANTS = {
     "rows that came after midnight": Mutant(Poison("flights", MORE), forgetting("known_on")),
     "outcomes of the same day": Mutant(Poison("flights", LATER), forgetting("known_on"), patch=read_further),
     "weather of the day": Mutant(Poison("weather", LATER), patch=read_further),
-    "a slow table of a later day": Mutant(Poison("planes", LATER), patch=read_further),
+    "a dimension table of a later day": Mutant(Poison("planes", LATER), patch=read_further),
 }  # fmt: skip
 
 

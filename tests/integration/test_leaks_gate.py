@@ -144,7 +144,7 @@ SOURCES: dict[str, tuple[str, Callable[[Tables], Any]]] = {
         lambda t: hinted(t, lambda told: told["late"].mask(told["late"] == 0)),
     ),
     "the delay at departure": ("feature", lambda t: hinted(t, lambda told: told["dep_delay"])),
-    "a slow table rebuilt with outcomes": ("feature", planes_that_know),
+    "a dimension table rebuilt with outcomes": ("feature", planes_that_know),
     "a rate over all days, the test among them": (
         "feature",
         lambda t: hinted(t, lambda told: mean_of("weekday", "carrier", "flight", "origin", "sched_dep_time")(weekday(told))),

@@ -103,7 +103,7 @@ def told(
 def test_each_measure_is_of_the_facts_in_its_window(
     engine: Engine, measure: str, expected: list[float | None]
 ) -> None:
-    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), measures=(measure,))
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), functions=(measure,))
 
     found = told(engine, history, facts_of(*FACTS))
 
@@ -120,7 +120,7 @@ def test_sums_and_means_of_fractions_are_those_of_pandas_in_any_order(engine: En
         )
     ]
     history = WindowedAggregation(
-        "facts", delay, by=(("who",), ()), days=(3, 1), measures=("sum", "mean")
+        "facts", delay, by=(("who",), ()), days=(3, 1), functions=("sum", "mean")
     )
 
     found = told(engine, history, facts_of(*facts))
@@ -141,7 +141,7 @@ def test_sums_and_means_of_fractions_are_those_of_pandas_in_any_order(engine: En
 
 
 def test_a_value_counts_to_the_last_of_62_binary_places(engine: Engine) -> None:
-    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), measures=("sum",))
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), functions=("sum",))
     facts = facts_of((29, "a", 2.0**-62), (30, "a", -3 * 2.0**-62), (30, "b", 2.0**-64))
 
     assert told(engine, history, facts)["delay_sum_3d_by_who"] == [-(2.0**-61), 0.0, 0.0, 0.0]
@@ -149,7 +149,7 @@ def test_a_value_counts_to_the_last_of_62_binary_places(engine: Engine) -> None:
 
 def test_sums_beyond_53_bits_are_rounded_as_doubles_are(engine: Engine) -> None:
     days = (3, Window(3, half_life=9))
-    history = WindowedAggregation("facts", delay, by=(("who",),), days=days, measures=("sum",))
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=days, functions=("sum",))
     facts = facts_of((30, "a", -(2.0**53)), (30, "a", -2.0), (30, "b", 19030075067865.0))
 
     found = told(engine, history, facts)
@@ -165,7 +165,7 @@ def test_all_measures_stand_side_by_side_and_each_window_has_its_own(engine: Eng
         delay,
         by=(("who",), ()),
         days=(3, 1),
-        measures=("mean", "count", "min", "distinct", "last", "days_since"),
+        functions=("mean", "count", "min", "distinct", "last", "days_since"),
     )
 
     found = told(engine, history, facts_of(*FACTS))
@@ -192,7 +192,7 @@ def test_a_number_that_is_not_finite_or_beyond_exactness_is_no_value(
     engine: Engine, odd: float
 ) -> None:
     measures = ("count", "sum", "mean", "min", "max", "distinct", "last")
-    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), measures=measures)
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), functions=measures)
 
     found = told(engine, history, facts_of((29, "a", 5.0), (30, "a", odd)))
 
@@ -201,7 +201,7 @@ def test_a_number_that_is_not_finite_or_beyond_exactness_is_no_value(
 
 def test_words_have_a_last_one_and_different_ones(engine: Engine) -> None:
     history = WindowedAggregation(
-        "facts", place, by=(("who",),), days=(3,), measures=("last", "distinct")
+        "facts", place, by=(("who",),), days=(3,), functions=("last", "distinct")
     )
 
     found = told(engine, history, facts_of(*FACTS))
@@ -215,7 +215,7 @@ def test_the_last_is_of_the_newest_time_that_is_asked_for(engine: Engine) -> Non
     started = [midnight(DAY) - timedelta(hours=hours) for hours in (5, 30, 31)]
     facts = facts.append_column("started_at", pa.array(started, pa.timestamp("us")))
     history = WindowedAggregation(
-        "facts", delay, by=(("who",),), days=(3,), measures=("last",), at="started_at"
+        "facts", delay, by=(("who",),), days=(3,), functions=("last",), at="started_at"
     )
 
     assert told(engine, history, facts)["delay_last_3d_by_who"][0] == 1.0
@@ -223,7 +223,7 @@ def test_the_last_is_of_the_newest_time_that_is_asked_for(engine: Engine) -> Non
 
 def test_zero_has_one_spelling(engine: Engine) -> None:
     measures = ("min", "max", "distinct", "last")
-    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), measures=measures)
+    history = WindowedAggregation("facts", delay, by=(("who",),), days=(3,), functions=measures)
 
     found = told(engine, history, facts_of((29, "a", 0.0), (30, "a", -0.0)))
 
@@ -242,7 +242,7 @@ def test_zero_has_one_spelling(engine: Engine) -> None:
 def test_a_measure_that_does_not_suit_its_value_is_refused(
     engine: Engine, value: object, measure: str, message: str
 ) -> None:
-    history = WindowedAggregation("facts", value, by=(("who",),), days=(3,), measures=(measure,))
+    history = WindowedAggregation("facts", value, by=(("who",),), days=(3,), functions=(measure,))
 
     with pytest.raises(ConfigError, match=message):
         told(engine, history, facts_of(*FACTS))
@@ -252,7 +252,7 @@ def test_older_days_count_less_by_half_each_half_life(engine: Engine) -> None:
     measures = ("count", "sum", "mean")
     fading = Window(3, half_life=1)
     history = WindowedAggregation(
-        "facts", delay, by=(("who",),), days=(fading, 1), measures=measures
+        "facts", delay, by=(("who",),), days=(fading, 1), functions=measures
     )
 
     found = told(engine, history, facts_of(*FACTS))
@@ -265,7 +265,12 @@ def test_older_days_count_less_by_half_each_half_life(engine: Engine) -> None:
 
 def test_a_thin_key_is_drawn_toward_its_parent_and_that_toward_everybody(engine: Engine) -> None:
     history = WindowedAggregation(
-        "facts", delay, by=(("who", "where"),), days=(3,), measures=("mean", "count"), smooth=2
+        "facts",
+        delay,
+        by=(("who", "where"),),
+        days=(3,),
+        functions=("mean", "count"),
+        prior_weight=2,
     )
     facts = facts_of(*FACTS)
     here = facts.set_column(2, "where", pa.array(["here"] * 5 + ["there"], pa.string()))
@@ -281,7 +286,7 @@ def test_a_thin_key_is_drawn_toward_its_parent_and_that_toward_everybody(engine:
 
 def test_where_nobody_knows_anything_there_is_nothing_to_be_drawn_toward(engine: Engine) -> None:
     history = WindowedAggregation(
-        "facts", late, by=(("who",),), days=(3,), measures=("rate",), smooth=9
+        "facts", late, by=(("who",),), days=(3,), functions=("rate",), prior_weight=9
     )
 
     found = told(engine, history, facts_of((30, "a", None)))

@@ -38,7 +38,7 @@ SCHEDULE = pa.table(
     }
 )
 PLANES = pa.table({"tailnum": ["N1", "N2"], "seats": [100, None]})
-TABLES = (Table("schedule", "events"), Table("flights", "facts"), Table("planes", "slow"))
+TABLES = (Table("schedule", "events"), Table("flights", "facts"), Table("planes", "dimension"))
 FILES = {
     f"schedule/{DAY}": SCHEDULE,
     f"schedule/{EMPTY}": SCHEDULE.slice(0, 0),
@@ -211,7 +211,7 @@ def test_the_problem_s_own_function_is_the_source_unless_a_url_replaces_it(tmp_p
 @pytest.mark.parametrize("name", ["../secrets", "a/b", "", "x\n"])
 def test_a_table_name_that_is_a_path_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="is no name for a table"):
-        open_source(problem(str(tmp_path), (Table(name, "slow"),)))
+        open_source(problem(str(tmp_path), (Table(name, "dimension"),)))
 
 
 @pytest.mark.parametrize("url", ["nosuch://user:hunter2@host/db", "sqlite+nosuch:///x.db"])
@@ -346,7 +346,7 @@ def test_a_query_gets_the_day_as_a_value_and_never_as_text(tmp_path: Path) -> No
 
 
 def test_a_table_whose_name_needs_quotes_is_quoted(tmp_path: Path) -> None:
-    source = database(tmp_path, Table("order", "slow"))
+    source = database(tmp_path, Table("order", "dimension"))
     with sa.create_engine(f"sqlite:///{tmp_path}/source.db").begin() as connection:
         connection.execute(sa.text('CREATE TABLE "order" (n INTEGER)'))
         connection.execute(sa.text('INSERT INTO "order" VALUES (1)'))
@@ -374,8 +374,8 @@ def test_a_day_may_be_kept_as_text_or_as_a_time(
     [
         (Table("nowhere", "events"), "there is no table 'nowhere'"),
         (Table("planes", "facts"), "has no column 'day'"),
-        (Table("x", "slow", "SELECT nothing FROM planes"), "the database refuses"),
-        (Table("x", "slow", "SELEC 1"), "the database refuses"),
+        (Table("x", "dimension", "SELECT nothing FROM planes"), "the database refuses"),
+        (Table("x", "dimension", "SELEC 1"), "the database refuses"),
     ],
 )
 def test_a_declaration_that_does_not_fit_the_database_is_refused(
@@ -423,7 +423,7 @@ def test_a_driver_that_tells_the_password_is_cut_short(postgres: str) -> None:
 def test_a_time_with_a_zone_is_its_instant_in_utc(postgres: str) -> None:
     asked = "SELECT timestamptz '2020-01-09 01:00+05' AS at, numeric '1.5' AS n"
 
-    rows = open_source(problem(postgres, (Table("t", "slow", asked),))).read("t", DAY)
+    rows = open_source(problem(postgres, (Table("t", "dimension", asked),))).read("t", DAY)
 
     assert rows.schema.field("at").type == pa.timestamp("us")
     assert rows["at"].to_pylist() == [datetime(2020, 1, 8, 20)]  # noqa: DTZ001

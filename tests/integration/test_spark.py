@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 KEYS, SPANS = ((("a", "b"), ()), (2, Window(8, half_life=3)))
 NARROW = [
-    replace(one, by=KEYS, days=SPANS if one.smooth else SPANS[:1])
+    replace(one, by=KEYS, days=SPANS if one.prior_weight else SPANS[:1])
     for one in (AMOUNTS, FLAGS, WORDS)
 ]
 

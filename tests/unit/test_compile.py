@@ -22,12 +22,12 @@ from pipelines.features.query import features_query
 from pipelines.features.scope import TableSchemas
 from pipelines.problem import PROBLEM
 from pipelines.problem.features import FEATURES
-from pipelines.problem.tables import DAILY, SLOW
+from pipelines.problem.tables import DAILY, DIMENSION
 
 SHAPE = TableSchemas(
     events="schedule",
     key=PROBLEM.key,
-    schemas={**DAILY, **SLOW},
+    schemas={**DAILY, **DIMENSION},
 )
 
 
@@ -205,7 +205,11 @@ def test_a_dimension_join_by_a_key_that_is_itself_an_equation_keeps_it_whole() -
     planes = TableSchemas(
         events="schedule",
         key=PROBLEM.key,
-        schemas={**DAILY, **SLOW, "planes": SLOW["planes"].append(pa.field("far", pa.bool_()))},
+        schemas={
+            **DAILY,
+            **DIMENSION,
+            "planes": DIMENSION["planes"].append(pa.field("far", pa.bool_())),
+        },
     )
     declared = FeatureSet(
         columns={"seats": "Seats."},
@@ -236,7 +240,7 @@ def test_facts_that_do_not_say_when_they_were_known_are_refused() -> None:
 
 
 def test_a_time_that_is_misspelt_is_named_with_the_nearest() -> None:
-    last = replace(FEATURES.history[0], measures=("last",), at="known_a")
+    last = replace(FEATURES.history[0], functions=("last",), at="known_a")
 
     with pytest.raises(ConfigError, match=r"'late' asks for 'known_a'.*did you mean 'known_at'"):
         totals_query(FEATURES, last, SHAPE)

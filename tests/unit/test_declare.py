@@ -109,8 +109,8 @@ def test_one_line_is_a_family_of_features_and_each_says_what_it_is() -> None:
         delay,
         by=(("origin", "dest"), ()),
         days=(28, Window(56, half_life=7)),
-        measures=("mean", "max", "days_since"),
-        smooth=20,
+        functions=("mean", "max", "days_since"),
+        prior_weight=20,
     )
 
     assert {one.name: one.about for one in history.features()} == {
@@ -138,13 +138,13 @@ def test_one_line_is_a_family_of_features_and_each_says_what_it_is() -> None:
         ({"days": (-7,)}, "give whole days, 1 or more"),
         ({"days": (7.5,)}, "give whole days, 1 or more"),
         ({"days": (Window(7), 0)}, "give whole days, 1 or more"),
-        ({"days": ()}, "'late' needs keys, days and measures"),
-        ({"by": ()}, "'late' needs keys, days and measures"),
+        ({"days": ()}, "'late' needs keys, days and functions"),
+        ({"by": ()}, "'late' needs keys, days and functions"),
         ({"by": ("origin",)}, r"has the key 'origin'; write \('origin',\)"),
-        ({"measures": ("raet",)}, "asks for the 'raet'; did you mean 'rate'"),
-        ({"measures": ("max",), "days": (Window(7, half_life=2),)}, "has nothing to weigh"),
-        ({"measures": ("max",), "smooth": 5}, "has nothing to smooth"),
-        ({"smooth": -1}, "smooths with -1"),
+        ({"functions": ("raet",)}, "asks for the 'raet'; did you mean 'rate'"),
+        ({"functions": ("max",), "days": (Window(7, half_life=2),)}, "has nothing to weigh"),
+        ({"functions": ("max",), "prior_weight": 5}, "has nothing for prior_weight to draw"),
+        ({"prior_weight": -1}, "has prior_weight=-1"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_where_it_is_declared(

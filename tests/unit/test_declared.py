@@ -30,7 +30,10 @@ def test_the_problem_as_it_is_can_be_meant() -> None:
     [
         (replace(PROBLEM, events="shedule"), "events: 'shedule' is not among .* 'schedule'"),
         (replace(PROBLEM, outcomes="flight"), "outcomes: 'flight' is not among .* 'flights'"),
-        (replace(PROBLEM, outcomes="planes"), "outcomes: 'planes' is declared as slow; .* facts"),
+        (
+            replace(PROBLEM, outcomes="planes"),
+            "outcomes: 'planes' is declared as dimension; .* facts",
+        ),
         (replace(PROBLEM, tables=(Table("flights", "facts"),)), "events: 'schedule' is not among"),
         (replace(PROBLEM, slices=("origins",)), "slices: 'origins' is no feature .* 'origin'"),
         (replace(PROBLEM, zone="Europe/Berln"), "'Europe/Berln' is no time zone"),
@@ -82,3 +85,16 @@ def test_a_candidate_whose_name_no_index_could_hold_is_refused() -> None:
 
 def test_the_names_that_are_taken_are_those_of_the_rendezvous() -> None:
     assert {*ALIASES, BASELINE, NAMED} == set(RESERVED)
+
+
+def test_a_table_of_a_kind_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    kind: Any = "slow"
+
+    with pytest.raises(
+        ConfigError, match="'planes': kind 'slow' is called dimension now; say one of"
+    ):
+        Table("planes", kind)
+    with pytest.raises(
+        ConfigError, match="kind 'fatcs' is no kind of table; say one of events, facts, d"
+    ):
+        Table("planes", "fatcs")  # type: ignore[arg-type]

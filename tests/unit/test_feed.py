@@ -10,7 +10,7 @@ import pytest
 from pipelines.core.errors import ConfigError, MissingDay
 from pipelines.problem import PROBLEM
 from pipelines.problem.source import CYCLE_DAYS, FIRST_DAY, ReplaySource
-from pipelines.problem.tables import DAILY, SLOW
+from pipelines.problem.tables import DAILY, DIMENSION
 
 FEED = ReplaySource()
 DAY = date(2013, 10, 1)
@@ -32,9 +32,9 @@ def flight(day: date, carrier: str, number: int, origin: str) -> pd.Series:
     return found.iloc[0]
 
 
-@pytest.mark.parametrize("table", [*DAILY, *SLOW])
+@pytest.mark.parametrize("table", [*DAILY, *DIMENSION])
 def test_a_table_has_the_layout_that_is_declared(table: str) -> None:
-    assert FEED.read(table, DAY).schema == (DAILY | SLOW)[table]
+    assert FEED.read(table, DAY).schema == (DAILY | DIMENSION)[table]
 
 
 def test_the_first_day_has_every_flight_of_the_first_of_january() -> None:

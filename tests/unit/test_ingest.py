@@ -24,7 +24,7 @@ FIRST = date(2020, 1, 1)
 DAY = date(2020, 1, 10)
 NEXT = DAY + timedelta(days=1)
 PARAMS = IngestParams(history_days=5, refetch_days=2)
-TABLES = (Table("schedule", "events"), Table("flights", "facts"), Table("planes", "slow"))
+TABLES = (Table("schedule", "events"), Table("flights", "facts"), Table("planes", "dimension"))
 TOY: Problem = replace(PROBLEM, first_day=FIRST, tables=TABLES, label_maturity_days=0)
 
 
@@ -485,7 +485,7 @@ def test_a_day_that_the_source_no_longer_has_stays_as_it_is(night: Night, lake: 
 @pytest.mark.parametrize(
     ("span", "told"),
     [
-        (Span(DAY, "planes"), "slow table"),
+        (Span(DAY, "planes"), "dimension table"),
         (Span(DAY, "flight"), "did you mean 'flights'"),
         (Span(DAY, "flights", NEXT), "give --from and --to within 2020-01-01 to 2020-01-09"),
     ],

@@ -39,7 +39,11 @@ def late(arr_delay: Column) -> Column:
 
 PLANES = DimensionJoin("planes", ("tailnum",), {"seats": "seats"})
 LATE = WindowedAggregation(
-    "flights", late, by=(("carrier",), ("carrier", "origin")), days=(7, Window(28, 7)), smooth=10
+    "flights",
+    late,
+    by=(("carrier",), ("carrier", "origin")),
+    days=(7, Window(28, 7)),
+    prior_weight=10,
 )
 WEATHER = LatestAsOf("weather", ("origin",), ("wind",), max_age_hours=6)
 CROWD = PeerCount("busy", ("origin", "hurry"), "How many.")
@@ -138,7 +142,7 @@ CHANGES: dict[str, tuple[Callable[[], Problem], set[str]]] = {
         {name for name in OF_HISTORY if "rate" in name},
     ),
     "how much a history is smoothed": (
-        lambda: problem(history=(replace(LATE, smooth=11),)),
+        lambda: problem(history=(replace(LATE, prior_weight=11),)),
         {name for name in OF_HISTORY if "smoothed" in name},
     ),
     "the facts of a history": (

@@ -110,7 +110,7 @@ def test_the_first_day_of_the_source_has_no_facts_before_it() -> None:
 
 
 def test_slow_tables_are_optional() -> None:
-    tables = (Table("schedule", "events"), Table("planes", "slow"))
+    tables = (Table("schedule", "events"), Table("planes", "dimension"))
     problem = replace(PROBLEM, tables=tables)
 
     assert close_night(DAY, problem, [judged("schedule", DAY)], 0.1).passed

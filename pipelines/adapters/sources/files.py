@@ -4,7 +4,7 @@ A day of a table is the first of these that is there:
 
     <table>/<day>.parquet    <table>/<day>.csv    <table>/day=<day>/*.parquet (or *.csv)
 
-and a slow table is <table>.parquet or <table>.csv.
+and a dimension table is <table>.parquet or <table>.csv.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class FileSource:
             raise ConfigError(
                 f"{self._files.where}: no table {table!r} in problem.tables; declare it"
             )
-        if self._tables[table].kind == "slow":
+        if self._tables[table].kind == "dimension":
             found = self._first(table)
             if found is None:
                 raise DataError(

@@ -42,7 +42,7 @@ class SqlSource:
     """Reads a table's day from a database.
 
     A table with a `query` is that query, `:day` bound to the day; another is the database's table
-    of its name: the rows whose column `day` is the day, or, of a slow table, all of them.
+    of its name: the rows whose column `day` is the day, or, of a dimension table, all of them.
     """
 
     def __init__(self, url: str, tables: Sequence[Table]) -> None:
@@ -65,24 +65,24 @@ class SqlSource:
                 f"{self._where}: {table} {day}: a value is not of its column's type ({error}); "
                 f"correct it, or cast it in the Table's query"
             ) from error
-        return _ordered(rows if declared.kind == "slow" else of_day(rows, day))
+        return _ordered(rows if declared.kind == "dimension" else of_day(rows, day))
 
     def _ask(self, table: Table, day: date) -> pa.Table:
         with self._engine.connect() as connection:
             if table.query is not None:
-                # A slow table's query may do without the day.
+                # A dimension table's query may do without the day.
                 query = sa.text(table.query)
                 if ":day" in table.query:
                     query = query.bindparams(sa.bindparam("day", day, type_=sa.Date))
                 return _table(connection.execute(query), {})
             kept = self._reflected(table.name)
-            where = sa.true() if table.kind == "slow" else _on(kept.c["day"], day)
+            where = sa.true() if table.kind == "dimension" else _on(kept.c["day"], day)
             types = {column.name: _arrow_type(column.type) for column in kept.columns}
             return _table(connection.execute(sa.select(kept).where(where)), types)
 
     def _reflect(self, name: str) -> sa.Table:
         kept = sa.Table(name, sa.MetaData(), autoload_with=self._engine)
-        if self._tables[name].kind != "slow" and "day" not in kept.c:
+        if self._tables[name].kind != "dimension" and "day" not in kept.c:
             raise ConfigError(
                 f"{self._where}: table {name!r} has no column 'day'; "
                 f"give its Table a query with :day that selects the rows of a day"

@@ -35,7 +35,7 @@ FEATURES = FeatureSet(
             minutes_late,
             by=(("carrier",), ("dest",), ("carrier", "flight"), ("hour",)),
             days=(7, 28),
-            measures=("mean", "count"),
+            functions=("mean", "count"),
         ),
     ),
 )
