@@ -77,7 +77,8 @@ def promote(
     verdict = withdraw(verdict.model_copy(update=found), lines, params)
     verdict = _enact(verdict, feature_table, registry, warehouse)
     for one in candidates.candidates:
-        registry.show(one.version, {EVIDENCE: describe(one.name, verdict, lines)})
+        if registry.version(one.version) is not None:  # else it is gone, which `infra` says
+            registry.show(one.version, {EVIDENCE: describe(one.name, verdict, lines)})
     return verdict
 
 

@@ -9,6 +9,7 @@ from datetime import date
 import pandas as pd
 
 from pipelines.core.config import SettleParams
+from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import Partition, Settlement
 from pipelines.data.effective_settings import settled_days
@@ -63,10 +64,15 @@ def _count(
     counted = {one.day for one in warehouse.counted()}
     for day in sorted(set(settled) - counted):
         answers = warehouse.early_answers(day)
-        if CHAMPION in answers:
-            losses = day_losses(answers, warehouse.scores(day, day), task_of(problem.task), night)
-            fault_point("settle.before_count")
-            warehouse.count(losses)
+        if CHAMPION not in answers:
+            continue
+        try:
+            scores = warehouse.scores(day, day)
+        except DataError:  # not what contenders gave: no evidence, and monitor tells what to do
+            continue
+        losses = day_losses(answers, scores, task_of(problem.task), night)
+        fault_point("settle.before_count")
+        warehouse.count(losses)
     return tuple(sorted({one.day for one in warehouse.counted() if one.counted_on == night}))
 
 

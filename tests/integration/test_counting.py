@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -198,3 +200,17 @@ def _of_line(serving: Serving, version: ModelVersion, candidate: str) -> ModelVe
     of = version.model_copy(update={"candidate": candidate, "spec": version.version})
     serving.registry.versions[version.version] = of
     return of
+
+
+def test_a_day_whose_scores_were_edited_is_settled_and_is_no_evidence(serving: Serving) -> None:
+    serving.registry.add("2", level=0.3)
+    serving.score(verdict=tonight("2"))
+    serving.flew(DAY, DELAYS)
+    with closing(sqlite3.connect(serving.root / "redeye.db")) as database, database:
+        database.execute("UPDATE prediction SET score = 0.99 WHERE contender = 'trees-2'")
+
+    settled = serving.settle(night(2))
+
+    assert settled.settled == {DAY.isoformat(): 2}
+    assert settled.counted == ()
+    assert losses(serving) == {}
