@@ -15,11 +15,16 @@ Blessings = Callable[[ModelVersion], BlessingEntry | None]  # what the warehouse
 
 
 def ineligibility(
-    model: ModelVersion, features: Mapping[str, str] | None, blessings: Blessings
+    model: ModelVersion,
+    features: Mapping[str, str] | None,
+    blessings: Blessings,
+    *,
+    in_shadow: bool = False,
 ) -> str | None:
     """What a version lacks to serve: a blessing, or its features; None if nothing.
 
-    `features` are those that there are, with the hashes of their declarations; None: nobody knows.
+    `features` are those that there are, with the hashes of their declarations; None: nobody knows. Who
+    answers in shadow alone, and never serves, need not be good: that is what its answers will tell.
     """
     if model.unreadable:
         return f"cannot be read: {model.unreadable}"
@@ -29,8 +34,9 @@ def ineligibility(
             "is not blessed: nobody has judged this version and file "
             f"(SHA-256 {model.sha256[:12] or 'unknown'})"
         )
-    if blessing.lacking:
-        return f"is not blessed for {' and '.join(blessing.lacking)}"
+    lacking = [name for name in blessing.lacking if not (in_shadow and name == "quality")]
+    if lacking:
+        return f"is not blessed for {' and '.join(lacking)}"
     return (
         None if features is None else feature_ineligibility(as_blessed(model, blessings), features)
     )

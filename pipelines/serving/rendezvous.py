@@ -72,7 +72,8 @@ def scheduled_contenders(
     """The turns of the schedule, then those of the other models, whose answers are only kept; those that
     no alias stands for answer in shadow.
 
-    Who may answer has a model that exists, is blessed twice and finds its features. `models` are what
+    Who may answer has a model that exists, is blessed twice (in shadow for infra alone) and finds its
+    features. `models` are what
     the registry's aliases stand for now, `features` the hashes of today's declarations. A model that stands twice is asked once.
     """
     turns: list[ScheduledContender] = []
@@ -84,14 +85,9 @@ def scheduled_contenders(
         elif contender.model is None and scheduled:
             turns.append(ScheduledContender(contender, f"there is no {name}"))
         elif contender.model and all(t.contender.model != contender.model for t in turns):
-            turns.append(
-                ScheduledContender(
-                    contender,
-                    refuse_model(contender, features, blessings),
-                    scheduled,
-                    in_shadow=not scheduled and name not in ALIASES,
-                )
-            )
+            shadow = not scheduled and name not in ALIASES
+            refusal = refuse_model(contender, features, blessings, in_shadow=shadow)
+            turns.append(ScheduledContender(contender, refusal, scheduled, in_shadow=shadow))
     return turns
 
 
@@ -140,12 +136,16 @@ def withhold(
 
 
 def refuse_model(
-    contender: Contender, features: Mapping[str, str], blessings: Blessings
+    contender: Contender,
+    features: Mapping[str, str],
+    blessings: Blessings,
+    *,
+    in_shadow: bool = False,
 ) -> str | None:
-    """Why a contender may not answer, or None."""
+    """Why a contender may not answer, or may not even in shadow; None if it may."""
     if contender.model is None:
         return f"there is no {contender.name}"
-    lack = ineligibility(contender.model, features, blessings)
+    lack = ineligibility(contender.model, features, blessings, in_shadow=in_shadow)
     return f"{contender} {lack}, so it may not serve" if lack else None
 
 

@@ -56,12 +56,8 @@ def promote(
     writes blessings; MLflow's tags show them. Only a verdict moves an alias. A refusal is a verdict,
     not an error. Raises BusyError when the evaluation is of other candidates.
     """
-    if evaluation.run_id != candidates.run_id:
-        raise BusyError(
-            f"promote {candidates.day}: evaluation.json is of MLflow run {evaluation.run_id}, and "
-            f"candidates.json of {candidates.run_id}: another night of this day is at work; run "
-            f"`redeye evaluate --day {candidates.day}` when it is done"
-        )
+    _refuse_others(evaluation, candidates)
+    of = {one.name: one.version for one in candidates.candidates}
     golden = lake.path(golden_day(feature_table.history))
     blessings = {}
     for name, safe in _infra(params, candidates, golden, registry, workers).items():
@@ -73,13 +69,31 @@ def promote(
     taken_down = served - {serving.version if serving else ""}
     lines, harm = _compare_lines(candidates, evaluation, params, warehouse)
     verdict = judge(evaluation, params, blessings, frozenset(taken_down), lines)
-    found = {"harm": harm, "mended": tuple(map(str, mend_tags(registry, warehouse)))}
+    found = {
+        "harm": harm,
+        "mended": tuple(map(str, mend_tags(registry, warehouse))),
+        "contenders": {name: of[name] for name in blessings if blessings[name]["infra"].passed},
+    }
     verdict = withdraw(verdict.model_copy(update=found), lines, params)
     verdict = _enact(verdict, feature_table, registry, warehouse)
+    _annotate(candidates, verdict, lines, registry)
+    return verdict
+
+
+def _refuse_others(evaluation: Evaluation, candidates: Candidates) -> None:
+    if evaluation.run_id != candidates.run_id:
+        raise BusyError(
+            f"promote {candidates.day}: evaluation.json is of MLflow run {evaluation.run_id}, and "
+            f"candidates.json of {candidates.run_id}: another night of this day is at work; run "
+            f"`redeye evaluate --day {candidates.day}` when it is done"
+        )
+
+
+def _annotate(candidates: Candidates, verdict: Verdict, lines: Lines, registry: Registry) -> None:
+    """Show on each version what the gate has to say of it."""
     for one in candidates.candidates:
         if registry.version(one.version) is not None:  # else it is gone, which `infra` says
             registry.show(one.version, {EVIDENCE: describe(one.name, verdict, lines)})
-    return verdict
 
 
 def _compare_lines(

@@ -127,14 +127,14 @@ def _resolve(
     warehouse: Warehouse,
     verdict: Verdict | None,
 ) -> tuple[list[ScheduledContender], list[str]]:
-    """Who is asked, and what is to be said about that: who stands where now, and all of tonight's versions
-    that may serve, whose answers are kept as evidence; as long as the registry does not answer, who was
+    """Who is asked, and what is to be said about that: who stands where now, and all of tonight's
+    candidates, whose answers are kept as evidence; as long as the registry does not answer, who was
     champion when it did.
     """
     try:
         throne = sync_champion(registry, warehouse, table.declared)
         models: dict[str, ModelVersion | None] = {name: registry.version(name) for name in ALIASES}
-        tonight = verdict.may_serve.items() if verdict else ()
+        tonight = verdict.contenders.items() if verdict else ()
         models |= {name: registry.version(number) for name, number in tonight}
     except RegistryAway as error:
         why, last = f"the registry does not answer ({error})", None

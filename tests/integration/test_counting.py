@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 
 from pipelines.core.config import PromoteParams
+from pipelines.core.errors import GateRefused
 from pipelines.core.records import DayLoss, ModelVersion, Verdict
 from pipelines.promotion.claims import contests, line_claims
 from pipelines.serving.contenders import AT_ONCE
 from pipelines.training.ports import ScoringRequest, ScoringResult
-from tests.integration.serving import DAY, Serving
+from tests.integration.serving import DAY, Serving, judged
 
 PARAMS = PromoteParams(
     policy="ask", alpha=0.05, min_lift=0.0, max_regression=0.01, on_harm="alert", max_overfit=1,
@@ -46,7 +47,7 @@ def tonight(*versions: str, day: date = DAY) -> Verdict:
         reason="the champion stays",
         champion="1",
         evidence={},
-        may_serve={f"trees-{version}": version for version in versions},
+        contenders={f"trees-{version}": version for version in versions},
     )
 
 
@@ -58,7 +59,7 @@ def night(day: int) -> date:
     return DAY + timedelta(days=day)
 
 
-def test_every_blessed_candidate_answers_in_shadow_and_its_day_counts_once(
+def test_every_candidate_answers_in_shadow_and_its_day_counts_once(
     serving: Serving,
 ) -> None:
     serving.registry.add("2", level=0.3)
@@ -82,6 +83,23 @@ def test_every_blessed_candidate_answers_in_shadow_and_its_day_counts_once(
     # The events of the table are in the order of flights 3, 2, 1; flight 1 was late, flight 2 was not.
     assert found["champion"].loss == pytest.approx(-np.log([0.6, 1 - 0.4]).mean())
     assert (found["trees-2"].line, found["baseline"].line) == ("always@", None)
+
+
+def test_a_candidate_that_is_not_good_enough_answers_in_shadow_and_one_that_does_not_load_does_not(
+    serving: Serving,
+) -> None:
+    for version, passed, infra in (("2", False, True), ("3", True, False)):
+        added = serving.registry.add(version, level=0.3)
+        serving.warehouse.bless(judged(added, passed=passed, infra=infra))
+
+    published = serving.score(verdict=tonight("2", "3"))
+
+    fared = {one.contender: one for one in published.contenders}
+    assert (fared["trees-2"].outcome, fared["trees-3"].outcome) == ("answered", "refused")
+    assert "is not blessed for infra" in fared["trees-3"].reason
+    assert published.answered_by == "champion"
+    with pytest.raises(GateRefused, match="not blessed for quality"):
+        serving.score(model="2")
 
 
 def test_who_answers_in_shadow_is_asked_after_the_others_and_few_at_a_time(

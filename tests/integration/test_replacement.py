@@ -97,6 +97,7 @@ def test_the_second_night_refreshes_the_champion_of_its_own_line(
     assert (moved.version, read(world, moved.version).line) == (second.version, before.line)
     assert moved.version != first.version
     assert second.champion == (moved.version if policy == "auto" else first.version)
+    assert len(second.contenders) == 2  # both of tonight's candidates answer in shadow
 
 
 def test_a_refresh_that_may_be_worse_keeps_the_champion(begun: Begun) -> None:

@@ -174,7 +174,8 @@ class Verdict(Record):
     champion: str | None  # the version that serves after this verdict
     evidence: dict[str, float]
     withheld: str | None = None  # why that champion's answers are not published tonight
-    may_serve: dict[str, str] = {}  # tonight's blessed candidates and their versions: all are asked
+    may_serve: dict[str, str] = {}  # tonight's blessed candidates and their versions
+    contenders: dict[str, str] = {}  # tonight's candidates that load: all of them are asked
     claims: tuple[Claim, ...] = ()  # of tonight's lines against the champion's, the strongest first
     harm: tuple[Claim, ...] = ()  # of those whose place the champion has, against it
     withdrawn: str | None = None  # the line that the champion's place was given back to tonight
