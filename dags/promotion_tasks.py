@@ -19,8 +19,8 @@ TIMEOUT = timedelta(minutes=5)
 PATIENCE = timedelta(hours=23)  # an unanswered question is a no, and gone before the next one
 QUESTION = "Shall version {{ ti.xcom_pull('propose').version }} become champion?"
 DETAILS = """{% set it = ti.xcom_pull('propose') %}
-**Version {{ it.version }}** ({{ it.candidate }}, trained on days until {{ it.trained_until }}) won
-against the champion, version {{ it.serving or 'none' }}. {{ it.reason }}
+**Version {{ it.version }}** ({{ it.candidate }}, trained on days until {{ it.trained_until }}) is put
+forward in place of the champion, version {{ it.serving or 'none' }}. {{ it.reason }}
 
 *Approve* makes it champion from the next `score` on. *Reject*, or no answer within a day, changes
 nothing. `redeye rollback` takes it back.
