@@ -22,7 +22,7 @@ from pipelines.reports.svg_charts import (
 )
 
 BARS = 40  # of the scores' histogram
-MOST_CURVES = 3  # of evidence, the strongest first
+MOST_CURVES = 2  # of evidence, the strongest first
 FLOOR = 1e-9  # evidence is drawn no lower
 SHOWN = 15  # features whose drift is drawn
 
@@ -35,7 +35,7 @@ def charts(night: Night, watched: MonitoringResult) -> list[Chart]:
         _loss(night, watched),
         _calibrated(watched),
         _arriving(watched),
-        _evidence(night),
+        evidence_chart(night),
     ]
     return [chart for chart in drawn if chart is not None]
 
@@ -90,20 +90,23 @@ def _arriving(watched: MonitoringResult) -> Chart | None:
     return over_time("Maturity", note, nights, {"known": [one.arrived for one in curve]})
 
 
-def _evidence(night: Night) -> Chart | None:
+def evidence_chart(night: Night) -> Chart | None:
+    """The evidence after each settled day for the strongest lines, and how much is needed."""
     claims = night.verdict.claims[:MOST_CURVES] if night.verdict else ()
     days = sorted({day for one in claims for day, _ in one.curve})
     if len(days) < 2:
         return None
-    needed = claims[0].needed
-    note = (
-        f"Evidence of a settled day and those before it that a line is better than the champion's, in powers "
-        f"of ten; at {math.log10(needed):.2f} ({needed:g}) it replaces it."
-    )
     curves = {
         one.of: {day: math.log10(max(much, FLOOR)) for day, much in one.curve} for one in claims
     }
-    series = {name: [curve.get(day) for day in days] for name, curve in curves.items()}
+    series: dict[str, list[float | None]] = {
+        name: [curve.get(day) for day in days] for name, curve in curves.items()
+    }
+    series["needed"] = [math.log10(claims[0].needed)] * len(days)
+    note = (
+        "How sure it is after each settled day that a line is better than the champion's, in powers of "
+        f"ten; at {claims[0].needed:g} it replaces it."
+    )
     return over_time("Evidence", note, [day.isoformat() for day in days], series)
 
 

@@ -21,6 +21,7 @@ from pipelines.promotion.claims import (
     line_before,
     line_claims,
 )
+from pipelines.reports.run_charts import evidence_chart
 
 LIMITS = Limits(days=7, psi=0.25, lost=0.5, age=60)
 FIRST, NIGHT = date(2013, 3, 1), date(2013, 10, 1)
@@ -265,3 +266,22 @@ def test_a_champion_that_no_night_refreshes_is_told(age: int, by: str, told: boo
             "61 days ago (monitor.max_champion_age_days: 60); tonight: it may be worse."
             in alarms[0][0].sentence
         )
+
+
+def test_the_chart_shows_the_strongest_lines_and_how_much_is_needed() -> None:
+    def of(name: str, evidence: float) -> Claim:
+        curve = ((FIRST, 0.4), (FIRST + timedelta(days=1), evidence))
+        return Claim(
+            of=name, evidence=evidence, needed=100, days=2, gain=0, version="1", curve=curve
+        )
+
+    claims = tuple(of(name, much) for name, much in ((NEW, 10.0), (THIRD, 1.0), ("d@4", 0.1)))
+    night = SimpleNamespace(verdict=SimpleNamespace(claims=claims))
+
+    chart = evidence_chart(night)
+
+    assert chart is not None
+    assert [name for _, name in chart.legend] == [NEW, THIRD, "needed"]
+    assert f"{FIRST + timedelta(days=1)}: {NEW} 1.000" in [dot.title for dot in chart.dots]
+    assert f"{FIRST}: needed 2.000" in [dot.title for dot in chart.dots]
+    assert evidence_chart(SimpleNamespace(verdict=None)) is None
