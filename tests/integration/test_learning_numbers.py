@@ -68,13 +68,14 @@ def test_a_model_answers_after_loading_as_in_training(world: World) -> None:
         assert golden_scores(model, batch) == candidate.golden
 
 
-def test_the_second_night_ties_and_keeps_the_champion(world: World) -> None:
+def test_the_second_night_refreshes_the_champion_and_says_so_in_its_metric(world: World) -> None:
     first = world.night()
 
     second = world.night(DAY + timedelta(days=1), policy="auto")
 
-    assert (second.outcome, second.champion) == ("kept", first.champion)
-    assert ", RMSE: " in second.reason
+    assert (second.outcome, second.candidate) == ("champion", first.candidate)
+    assert second.champion not in (None, first.champion)
+    assert "trained anew, RMSE: " in second.reason
 
 
 def test_a_night_run_again_says_the_same(world: World) -> None:
