@@ -174,12 +174,11 @@ def _explain(problem: Any) -> str:
     for name in sections:
         field = next(f for key, f in model.model_fields.items() if name in (key, f.alias))
         model = field.annotation  # type: ignore[assignment]  # sections are plain models
-    new = RENAMED.get(".".join(map(str, problem["loc"])))
-    if new:
-        return f"is called {new} now; rename it"
-    gone = REMOVED.get(".".join(map(str, problem["loc"])))
-    if gone:
-        return f"is no setting any more: {gone}; remove it"
+    key = ".".join(map(str, problem["loc"]))
+    if key in RENAMED:
+        return f"is called {RENAMED[key]} now; rename it"
+    if key in REMOVED:
+        return f"is no setting any more: {REMOVED[key]}; remove it"
     known = [f.alias or key for key, f in model.model_fields.items()]
     nearest = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
     return "unknown key; " + (

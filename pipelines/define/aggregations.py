@@ -115,7 +115,7 @@ class WindowedAggregation:
             ),
             (
                 bool(self.prior_weight) and not SMOOTHED.intersection(self.functions),
-                f"has nothing for prior_weight to draw; that is for {', '.join(sorted(SMOOTHED))}",
+                f"has a prior_weight, which is only for {', '.join(sorted(SMOOTHED))}",
             ),
         )
         return next((sentence for wrong, sentence in faults if wrong), None)

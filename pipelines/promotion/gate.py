@@ -14,6 +14,7 @@ from pipelines.promotion.claims import RESERVES
 from pipelines.promotion.quality import best_baseline, format_interval, hardest_baseline
 
 Outcome = Literal["champion", "challenger", "kept", "refused"]
+TAKEN_DOWN = "this version was champion before and was taken down; a person may bring it back"
 
 
 @dataclass(frozen=True)
@@ -110,39 +111,48 @@ def _choose(
 ) -> Choice:
     """What becomes of the blessed candidates."""
     if evaluation.champion is None or evaluation.outdated:
-        better, why = list(blessed), _why_alone(evaluation)
-    else:
-        better = _proven(blessed, lines)
-        why = "{} " + f"is proven better than the champion (version {evaluation.champion}): "
-    if not better:
+        return _choose_alone(evaluation, params, blessed, served)
+    proven = _proven(blessed, lines)
+    if not proven:
         return _refresh(evaluation, params, blessed, served, lines)
-    new = [one for one in better if one.version not in served]
+    new = [(claim, one) for claim, one in proven if one.version not in served]
     if not new:
-        why = "this version was champion before and was taken down; a person may bring it back"
-        return _favourite(better, evaluation), "kept", why
-    if evaluation.champion is None:
-        return _favourite(new, evaluation), "champion", why.format("")
-    if evaluation.outdated:
-        model = _favourite(new, evaluation)
-        return model, *_put_forward(params, why.format(model.name))
-    model = new[0]
-    return model, *_put_forward(
-        params, f"{why.format(model.name)}{lines.claims[lines.of[model.name]]}"
+        return _favourite([one for _, one in proven], evaluation), "kept", TAKEN_DOWN
+    claim, model = new[0]
+    why = (
+        f"{model.name} is proven better than the champion (version {evaluation.champion}): {claim}"
     )
+    return model, *_put_forward(params, why)
 
 
-def _why_alone(evaluation: Evaluation) -> str:
-    """Why nobody stands in a candidate's way, with a place for its name."""
+def _choose_alone(
+    evaluation: Evaluation,
+    params: PromoteParams,
+    blessed: Sequence[Evaluated],
+    served: frozenset[str],
+) -> Choice:
+    """The favourite of the blessed candidates, when no champion can answer."""
+    new = [one for one in blessed if one.version not in served]
+    if not new:
+        return _favourite(blessed, evaluation), "kept", TAKEN_DOWN
+    model = _favourite(new, evaluation)
     if evaluation.champion is None:
-        return "there is no champion yet, and the candidate passed both blessings"
-    return f"{evaluation.reason}, so it does not answer; " + "{} passed both blessings"
+        why = "there is no champion yet, and the candidate passed both blessings"
+        return model, "champion", why
+    why = f"{evaluation.reason}, so it does not answer; {model.name} passed both blessings"
+    return model, *_put_forward(params, why)
 
 
-def _proven(blessed: Sequence[Evaluated], lines: Lines) -> list[Evaluated]:
-    """Those of another line than the champion's that is proven better, the most evidence first."""
+def _claimed(blessed: Sequence[Evaluated], lines: Lines) -> list[tuple[Claim, Evaluated]]:
+    """Those of another line than the champion's, with its claim, the most evidence first."""
     known = [(lines.claims.get(lines.of[one.name]), one) for one in blessed]
-    found = [(claim.evidence, one) for claim, one in known if claim and claim.reached]
-    return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
+    found = [(claim, one) for claim, one in known if claim]
+    return sorted(found, key=lambda pair: -pair[0].evidence)
+
+
+def _proven(blessed: Sequence[Evaluated], lines: Lines) -> list[tuple[Claim, Evaluated]]:
+    """Those that are proven better than the champion."""
+    return [(claim, one) for claim, one in _claimed(blessed, lines) if claim.reached]
 
 
 def _refresh(
@@ -159,14 +169,9 @@ def _refresh(
         return _wait(evaluation, blessed, lines)
     model = same[0]
     if model.version in served:
-        why = "this version was champion before and was taken down; a person may bring it back"
-        return model, "kept", why
+        return model, "kept", TAKEN_DOWN
     if not evaluation.comparable:
-        return (
-            model,
-            "kept",
-            f"cannot be compared with the champion: {evaluation.reason}",
-        )
+        return model, "kept", f"cannot be compared with the champion: {evaluation.reason}"
     loss = TASKS[evaluation.task].loss
     words = TASKS[evaluation.task].metrics[loss].words
     gain, champion = model.gains[CHAMPION][loss], evaluation.model(CHAMPION)
@@ -176,23 +181,19 @@ def _refresh(
         f"(version {evaluation.champion})"
     )
     if gain.low < least:
-        return (
-            model,
-            "kept",
-            f"{found}; it may be worse by more than {-least:.4f}, the champion stays",
-        )
+        why = f"{found}; it may be worse by more than {-least:.4f}, the champion stays"
+        return model, "kept", why
     return model, *_put_forward(params, f"{found}, no worse by more than {-least:.4f}: a refresh")
 
 
 def _wait(evaluation: Evaluation, blessed: Sequence[Evaluated], lines: Lines) -> Choice:
     """None of the blessed is of the champion's line, and none is proven better."""
-    known = [(lines.claims.get(lines.of[one.name]), one) for one in blessed]
-    claimed = [(claim, one) for claim, one in known if claim]
+    claimed = _claimed(blessed, lines)
     if not claimed:
         model = _favourite(blessed, evaluation)
         why = "no settled day has compared them yet"
         return model, "kept", f"{model.name} is of another line than the champion, and {why}"
-    claim, model = max(claimed, key=lambda pair: pair[0].evidence)
+    claim, model = claimed[0]
     return model, "kept", f"{model.name} is of another line than the champion: {claim}"
 
 

@@ -73,8 +73,8 @@ def scheduled_contenders(
     no alias stands for answer in shadow.
 
     Who may answer has a model that exists, is blessed twice (in shadow for infra alone) and finds its
-    features. `models` are what
-    the registry's aliases stand for now, `features` the hashes of today's declarations. A model that stands twice is asked once.
+    features. `models` are what the registry's aliases stand for now, and tonight's candidates by name;
+    `features` the hashes of today's declarations. A model that stands twice is asked once.
     """
     turns: list[ScheduledContender] = []
     models = {name: model and as_blessed(model, blessings) for name, model in models.items()}

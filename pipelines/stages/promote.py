@@ -62,7 +62,7 @@ def promote(
     blessings = {}
     for name, safe in _infra(params, candidates, golden, registry, workers).items():
         blessings[name] = {"quality": quality(name, evaluation, params), "infra": safe}
-    _bless(candidates, blessings, evaluation, registry, warehouse)
+    there = _bless(candidates, blessings, evaluation, registry, warehouse)
     serving = registry.version("champion")
     served = set(past_champions(warehouse.ledger()))
     warehouse.write_metrics(evaluation.day, make_promises(evaluation, served))
@@ -76,7 +76,8 @@ def promote(
     }
     verdict = withdraw(verdict.model_copy(update=found), lines, params)
     verdict = _enact(verdict, feature_table, registry, warehouse)
-    _annotate(candidates, verdict, lines, registry)
+    for one in there:
+        registry.show(one.version, {EVIDENCE: describe(one.name, verdict, lines)})
     return verdict
 
 
@@ -87,13 +88,6 @@ def _refuse_others(evaluation: Evaluation, candidates: Candidates) -> None:
             f"candidates.json of {candidates.run_id}: another night of this day is at work; run "
             f"`redeye evaluate --day {candidates.day}` when it is done"
         )
-
-
-def _annotate(candidates: Candidates, verdict: Verdict, lines: Lines, registry: Registry) -> None:
-    """Show on each version what the gate has to say of it."""
-    for one in candidates.candidates:
-        if registry.version(one.version) is not None:  # else it is gone, which `infra` says
-            registry.show(one.version, {EVIDENCE: describe(one.name, verdict, lines)})
 
 
 def _compare_lines(
@@ -114,14 +108,17 @@ def _bless(
     evaluation: Evaluation,
     registry: Registry,
     warehouse: Warehouse,
-) -> None:
-    """Keep what was found of each candidate, with its figures; then show it in MLflow."""
+) -> list[Candidate]:
+    """Keep what was found of each candidate, with its figures; then show it in MLflow. Those that are there."""
+    there = []
     for candidate in candidates.candidates:
         version = registry.version(candidate.version)
         if version is not None:  # else it is gone, which `infra` says
             entry = _entry(candidate, version, blessings[candidate.name], evaluation)
             warehouse.bless(entry)
             registry.show(candidate.version, tags_of(entry))
+            there.append(candidate)
+    return there
 
 
 def _entry(

@@ -30,8 +30,8 @@ def settle(
     Events without a label are counted by their reason. Outcomes are kept whether the event was
     scored or not: a day that is scored later, by a backfill, finds them. A published day before those,
     which no night has settled, is settled now; of such days as many a night as of the last ones. What the
-    contenders lost on a settled day is counted once, as evidence. A second time changes nothing. Raises ConfigError when the database has outcomes of events that were
-    named by another key.
+    contenders lost on a settled day is counted once, as evidence. A second time changes nothing. Raises
+    ConfigError when the database has outcomes of events that were named by another key.
     """
     warehouse.agree(problem.key)
     first, last = settled_days(day, params, problem)
@@ -61,8 +61,9 @@ def _count(
     """Count settled days that were not, if the champion had answered before an outcome was kept; the days
     that this night has counted, now or when it ran before.
     """
-    counted = {one.day for one in warehouse.counted()}
-    for day in sorted(set(settled) - counted):
+    kept = warehouse.counted()
+    mine = {one.day for one in kept if one.counted_on == night}
+    for day in sorted(set(settled) - {one.day for one in kept}):
         answers = warehouse.early_answers(day)
         if CHAMPION not in answers:
             continue
@@ -73,7 +74,8 @@ def _count(
         losses = day_losses(answers, scores, task_of(problem.task), night)
         fault_point("settle.before_count")
         warehouse.count(losses)
-    return tuple(sorted({one.day for one in warehouse.counted() if one.counted_on == night}))
+        mine |= {one.day for one in losses}
+    return tuple(sorted(mine))
 
 
 def _left_out(

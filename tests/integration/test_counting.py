@@ -12,18 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.core.config import PromoteParams
 from pipelines.core.errors import GateRefused
 from pipelines.core.records import DayLoss, ModelVersion, Verdict
 from pipelines.promotion.claims import contests, line_claims
 from pipelines.serving.contenders import AT_ONCE
 from pipelines.training.ports import ScoringRequest, ScoringResult
 from tests.integration.serving import DAY, Serving, judged
+from tests.unit.test_claims import PARAMS
 
-PARAMS = PromoteParams(
-    policy="ask", alpha=0.05, min_lift=0.0, max_regression=0.01, on_harm="alert", max_overfit=1,
-    max_refit_distance=1, max_model_mb=1,
-)  # fmt: skip
 DELAYS = [20.0, 0.0, None]
 
 

@@ -143,7 +143,10 @@ def test_one_line_is_a_family_of_features_and_each_says_what_it_is() -> None:
         ({"by": ("origin",)}, r"has the key 'origin'; write \('origin',\)"),
         ({"functions": ("raet",)}, "asks for the 'raet'; did you mean 'rate'"),
         ({"functions": ("max",), "days": (Window(7, half_life=2),)}, "has nothing to weigh"),
-        ({"functions": ("max",), "prior_weight": 5}, "has nothing for prior_weight to draw"),
+        (
+            {"functions": ("max",), "prior_weight": 5},
+            "has a prior_weight, which is only for mean, rate",
+        ),
         ({"prior_weight": -1}, "has prior_weight=-1"),
     ],
 )

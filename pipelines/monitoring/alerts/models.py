@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from pipelines.core.records import Claim
 from pipelines.monitoring.alerts.alarm import Alarm
 from pipelines.monitoring.analysis import MonitoringResult, Night
 from pipelines.monitoring.degradation import Limits
@@ -96,15 +95,20 @@ def harm_alarms(night: Night, ways: Ways) -> Iterator[Alarm]:
     A challenger that is proven better is no alarm: the gate puts it forward.
     """
     verdict = night.verdict
-    for one in verdict.harm if verdict else ():
-        back = verdict and verdict.withdrawn == one.of
-        done = f" Version {verdict.champion} of it is champion again." if verdict and back else ""
+    if verdict is None:
+        return
+    for one in verdict.harm:
+        back = verdict.withdrawn == one.of
+        done = f" Version {verdict.champion} of it is champion again." if back else ""
+        command = f"redeye explain --day {night.day}"
+        if one.version in ways.proven.union(verdict.may_serve.values()) and not back:
+            command = f"redeye promote --version {one.version} --reason '{one.of} is better'"
         yield Alarm(
             f"{one.of} ahead",
             f"{one.of} is proven better than the champion: {one}.{done}",
-            _to_the_better(one, night, ways),
+            command,
             1 + math.log10(max(one.evidence / one.needed, 1)),
-            urgent=bool(back),
+            urgent=back,
             kind="harm",
         )
 
@@ -113,30 +117,18 @@ def age_alarm(night: Night, limits: Limits) -> Iterator[Alarm]:
     """That no night has refreshed the champion for long, with tonight's verdict as the reason."""
     answer, verdict = night.publication, night.verdict
     until = answer.trained_until if answer and answer.answered_by == "champion" else None
-    if until is None or (night.day - until).days <= limits.age:
+    age = (night.day - until).days if until else 0
+    if age <= limits.age:
         return
-    challenger = verdict and verdict.outcome == "challenger"
-    command = f"redeye explain --day {night.day}"
-    if verdict and challenger:
-        command = f"redeye promote --version {verdict.version} --reason 'the champion is old'"
     yield Alarm(
         "old champion",
-        f"The champion has learned from days until {until}, {(night.day - until).days} days ago "
+        f"The champion has learned from days until {until}, {age} days ago "
         f"(monitor.max_champion_age_days: {limits.age}); "
         f"{f'tonight: {verdict.reason}' if verdict else 'no model was judged tonight'}.",
-        command,
-        (night.day - until).days / limits.age,
+        _instead(night, Ways(), "the champion is old"),  # the one before it is older
+        age / limits.age,
         kind="old champion",
     )
-
-
-def _to_the_better(one: Claim, night: Night, ways: Ways) -> str:
-    """The command that makes the better one champion, if it is a version that may serve and is not."""
-    verdict = night.verdict
-    may_serve = ways.proven | set(verdict.may_serve.values() if verdict else ())
-    if one.version in may_serve and not (verdict and verdict.withdrawn == one.of):
-        return f"redeye promote --version {one.version} --reason '{one.of} is better'"
-    return f"redeye explain --day {night.day}"
 
 
 def drift_alarm(night: Night, watched: MonitoringResult) -> Iterator[Alarm]:

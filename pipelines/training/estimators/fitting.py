@@ -61,8 +61,10 @@ def stopping_rows(days: np.ndarray) -> np.ndarray:
 
 def put_on(device: str, estimator: Any) -> None:
     """Have all XGBoost estimators in it work on the device; raises ConfigError when there is none."""
+    if device == "cpu":
+        return
     found = [part for part in parts(estimator) if is_xgboost(part)]
-    if device == "cpu" or not found:
+    if not found:
         return
     refuse_missing(device)
     for part in found:
@@ -106,10 +108,10 @@ def parts(estimator: Any) -> Iterator[Any]:
         seen.add(id(one))
         if isinstance(one, dict):
             waiting += one.values()
-        elif isinstance(one, (list, tuple)) or (
-            isinstance(one, np.ndarray) and one.dtype == np.dtype("object")
-        ):
-            waiting += list(np.ravel(one)) if isinstance(one, np.ndarray) else one
+        elif isinstance(one, list | tuple):
+            waiting += one
+        elif isinstance(one, np.ndarray) and one.dtype == np.dtype("object"):
+            waiting += list(one.ravel())
         elif isinstance(one, BaseEstimator):
             yield one
             waiting += vars(one).values()
