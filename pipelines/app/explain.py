@@ -8,9 +8,9 @@ from math import isclose
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from pipelines.app.terminal import labelled, plain
 from pipelines.audit.lineage import Event, Lineage
 from pipelines.core.command_text import as_typed
 from pipelines.training.model_file import TOLERANCE
@@ -46,16 +46,9 @@ def _spelled(value: Any) -> Any:
 def show_story(lineage: Lineage, event: Event | None, dictionary: Mapping[str, str]) -> None:
     """Print it for a person."""
     run = lineage.run
-    table = Table(
-        title=f"{run.events:,} published scores of {run.day:%A, %d %B %Y}",
-        title_justify="left",
-        show_header=False,
-        min_width=78,
-    )
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = labelled(f"{run.events:,} published scores of {run.day:%A, %d %B %Y}")
     for label, text in _ways(lineage):
-        table.add_row(label, escape(text))
+        table.add_row(label, plain(text))
     console = Console()
     console.print(table)
     if event:
@@ -98,15 +91,16 @@ def _ways(lineage: Lineage) -> Iterator[tuple[str, str]]:
 
 def _show_event(console: Console, event: Event, dictionary: Mapping[str, str]) -> None:
     ended = event.excluded or ("not known yet" if event.label is None else f"{event.label:g}")
-    console.print(f"\n[bold]{escape(event.key)}[/]  score {event.score:.4f}  outcome {ended}")
+    scored = plain(f"  score {event.score:.4f}  outcome {ended}")
+    console.print(plain(f"\n{event.key}", "bold") + scored)
     said = ", ".join(f"{who} {score:.4f}" for who, score in event.said.items())
-    console.print(f"  answered by {event.answered_by}; of all: {said}", highlight=False)
+    console.print(plain(f"  answered by {event.answered_by}; of all: {said}"))
     if event.again is not None:
         same = isclose(event.again, event.score, rel_tol=TOLERANCE)
         said = "the same" if same else f"{event.again!r}"
         console.print(f"  the model, asked again on the kept features, says {said}")
     if event.gap:
-        console.print(f"  [yellow]no contributions: {escape(event.gap)}[/]")
+        console.print(plain(f"  no contributions: {event.gap}", "yellow"))
     if event.gained is None or event.mean is None:
         return
     table = Table("gained", "feature", "value", "meaning", box=None, padding=(0, 1))
@@ -119,7 +113,8 @@ def _show_event(console: Console, event: Event, dictionary: Mapping[str, str]) -
         shown = (
             "missing" if value is None else f"{value:.4g}" if isinstance(value, float) else value
         )
-        table.add_row(f"{gain:+.4f}", name, str(shown), escape(dictionary.get(name, "")))
+        meaning = plain(dictionary.get(name, ""))
+        table.add_row(f"{gain:+.4f}", plain(name), plain(shown), meaning)
     rest = list(event.gained.values())[SHOWN:]
     if rest:
         table.add_row(f"{sum(rest):+.4f}", "", "", f"{len(rest)} others", style="dim")

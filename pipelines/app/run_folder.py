@@ -38,9 +38,7 @@ def underway(folder: Path, graph: Graph, now: float) -> str | None:
     # The look in the morning settles as well, whether there was a night or not: that tells nothing.
     before = [name for name in graph.names[: graph.names.index("score")] if name != "settle"]
     failed = any(
-        note.exit_code
-        for note in _notes(folder / "stages.jsonl", graph)
-        if note.stage in (*before, "score")
+        note.exit_code for note in _notes(folder, graph) if note.stage in (*before, "score")
     )
     paths = {name: folder / f"{_stem(graph, name)}.json" for name in before}
     made = {path.stat().st_mtime: name for name, path in paths.items() if path.exists()}
@@ -83,6 +81,13 @@ def overdue(places: Paths, now: datetime, zone: str) -> str:
     )
 
 
+def last_tries(folder: Path) -> dict[str, dict[str, Any]]:
+    """How the last try of each stage of a night went, by stage, as its log says."""
+    path = folder / "stages.jsonl"
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    return {str(note["stage"]): note for note in map(_line, lines) if note}
+
+
 def readable_texts(places: Paths) -> Iterator[tuple[str, str]]:
     """Every page, record and log of the nights: where it stands, and what it says."""
     for path in sorted((places.root / "runs").rglob("*")):
@@ -103,7 +108,7 @@ def _night_left(folder: Path, graph: Graph) -> RunFolder:
     records = {stem: _record(folder / f"{stem}.json", stem) for stem in stems}
     return RunFolder(
         day=date.fromisoformat(folder.name),
-        notes=tuple(_notes(folder / "stages.jsonl", graph)),
+        notes=tuple(_notes(folder, graph)),
         records={stem: record for stem, record in records.items() if record},
         files=files,
     )
@@ -116,11 +121,9 @@ def _record(path: Path, stem: str) -> Record | None:
         return None
 
 
-def _notes(path: Path, graph: Graph) -> Iterator[StageLog]:
-    """The last try of each stage."""
-    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-    last = {note["stage"]: note for note in map(_line, lines) if note}
-    for stage, note in last.items():
+def _notes(folder: Path, graph: Graph) -> Iterator[StageLog]:
+    """The last try of each stage that there is."""
+    for stage, note in last_tries(folder).items():
         if stage in graph.names:
             yield StageLog(stage, _stem(graph, stage), note["exit_code"], note["error"])
 
@@ -132,10 +135,10 @@ def _stem(graph: Graph, stage: str) -> str:
 def _line(text: str) -> dict[str, Any] | None:
     """A line of the log; None for one that a killed process did not finish."""
     try:
-        note: dict[str, Any] = json.loads(text)
-    except ValueError:
+        note = json.loads(text)
+    except (ValueError, RecursionError):
         return None
-    return note
+    return note if isinstance(note, dict) and {"stage", "exit_code", "error"} <= set(note) else None
 
 
 def _day(name: str) -> date | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from pipelines.app.run_folder import last_tries
+from pipelines.app.terminal import labelled, plain
 from pipelines.audit.invariants import Verification
 from pipelines.audit.repair import Repaired
 from pipelines.core.command_text import as_typed
@@ -45,7 +46,7 @@ def night_summary(night: Night) -> dict[str, Any]:
     records = {stem: night.record(stem) for stem in stems}
     return {
         "day": night.day.isoformat(),
-        "stages": _stages(night),
+        "stages": last_tries(night.folder),
         **{
             stem: record.model_dump(mode="json") if record else None
             for stem, record in records.items()
@@ -55,28 +56,22 @@ def night_summary(night: Night) -> dict[str, Any]:
 
 def show_night(night: Night, places: Paths) -> None:
     """Print the night for a person."""
-    table = Table(
-        title=f"The night of {night.day:%A, %d %B %Y}",
-        title_justify="left",
-        show_header=False,
-        min_width=78,
-    )
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = labelled(f"The night of {night.day:%A, %d %B %Y}")
     for stem, rows in ROWS.items():
         record = night.record(stem)
         for label, text in rows(record) if record else []:
-            table.add_row(label, text)
+            table.add_row(plain(label), text if isinstance(text, Text) else plain(text))
         table.add_section()
-    for note in _stages(night).values():
+    for note in last_tries(night.folder).values():
         if note["error"]:
+            error = plain(as_typed(str(note["error"])))
             table.add_row(
-                f"[red]{note['stage']} failed",
-                f"[red]exit {note['exit_code']}:[/] {as_typed(note['error'])}",
+                plain(f"{note['stage']} failed", "red"),
+                plain(f"exit {note['exit_code']}: ", "red").append_text(error),
             )
     table.add_section()
     for label, text in _where_next(night, places):
-        table.add_row(label, text)
+        table.add_row(label, plain(text))
     Console().print(table)
 
 
@@ -88,10 +83,10 @@ def show_verification(verification: Verification) -> None:
     table.add_column(overflow="fold")
     for one in verification.invariants:
         state = "[green]held[/]" if one.held else f"[red]{len(one.breaches)} broken[/]"
-        table.add_row(one.name, state, f"{escape(one.promise)} ({one.checked:,} checked)")
+        table.add_row(one.name, state, plain(f"{one.promise} ({one.checked:,} checked)"))
         for breach in one.breaches[:SHOWN]:
-            table.add_row("", "", f"[red]{escape(breach.where)}[/]: {escape(breach.what)}")
-            table.add_row("", "", f"  next: {escape(as_typed(breach.next))}")
+            table.add_row("", "", plain(breach.where, "red") + plain(f": {breach.what}"))
+            table.add_row("", "", plain(f"  next: {as_typed(breach.next)}"))
         if len(one.breaches) > SHOWN:
             table.add_row("", "", f"… and {len(one.breaches) - SHOWN} more: --json tells all")
     Console().print(table)
@@ -103,16 +98,15 @@ def show_repaired(repaired: Repaired) -> None:
     if not repaired.mended:
         console.print("nothing to mend")
     for step in repaired.mended:
-        console.print(
-            f"[bold]{MENDED[step.kind].format(verb)}[/] {escape(step.where)}: {escape(step.what)}"
-        )
+        how = MENDED[step.kind].format(verb)
+        console.print(plain(how, "bold"), plain(f"{step.where}: {step.what}"))
         if step.next:
-            console.print(f"  next: {escape(as_typed(step.next))}")
+            console.print(plain(f"  next: {as_typed(step.next)}"))
     for why in repaired.kept:
-        console.print(f"[yellow]not mended[/] {escape(why)}")
+        console.print(plain("not mended", "yellow"), plain(why))
     for breach in repaired.left:
-        console.print(f"[red]left[/] {escape(breach.where)}: {escape(breach.what)}")
-        console.print(f"  next: {escape(as_typed(breach.next))}")
+        console.print(plain("left", "red"), plain(f"{breach.where}: {breach.what}"))
+        console.print(plain(f"  next: {as_typed(breach.next)}"))
 
 
 MENDED = {
@@ -124,13 +118,6 @@ MENDED = {
     "raw": "{} restored",
     "log": "{} mended",
 }
-
-
-def _stages(night: Night) -> dict[str, dict[str, Any]]:
-    """The last try of each stage."""
-    path = night.folder / "stages.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return {note["stage"]: note for note in map(json.loads, lines)}
 
 
 def _landed(record: IngestResult) -> list[tuple[str, str]]:
@@ -173,18 +160,19 @@ def _candidates(record: Candidates) -> list[tuple[str, str]]:
     return [("trained", names), *(("not trained", why) for why in record.failed.values())]
 
 
-def _verdict(record: Verdict) -> list[tuple[str, str]]:
-    told = [("verdict", f"[bold]{record.outcome}[/]: {escape(record.reason)}")]
-    told += [("evidence", escape(f"{one.of}: {one}")) for one in record.claims]
-    told += [("harm", f"[red]{escape(f'{one.of} is better: {one}')}[/]") for one in record.harm]
-    return told + [("tags mended", f"[red]{escape(mended)}[/]") for mended in record.mended]
+def _verdict(record: Verdict) -> list[tuple[str, str | Text]]:
+    outcome = plain(record.outcome, "bold") + plain(f": {record.reason}")
+    told: list[tuple[str, str | Text]] = [("verdict", outcome)]
+    told += [("evidence", f"{one.of}: {one}") for one in record.claims]
+    told += [("harm", plain(f"{one.of} is better: {one}", "red")) for one in record.harm]
+    return told + [("tags mended", plain(mended, "red")) for mended in record.mended]
 
 
 def _publication(record: Publication) -> list[tuple[str, str]]:
     how = "published" if record.republished else "already published, nothing to do:"
     return [
         ("scored", f"{record.scored:,} of {record.events:,} events, {how} {record.checksum[:12]}"),
-        ("answer", escape("; ".join(filter(None, (record.reason, record.rollout))))),
+        ("answer", "; ".join(filter(None, (record.reason, record.rollout)))),
     ]
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pipelines.app.explain import as_record, show_story
 from pipelines.app.services import open_redeye
+from pipelines.app.terminal import plain
 from pipelines.commands.app import Day, Json, app, data_app
 from pipelines.core.dates import parse_day
 
@@ -60,7 +61,7 @@ def data_log(ctx: typer.Context, as_json: Json = False) -> None:
         return
     table = Table("version", "day", "commit", "when", "files", "bytes")
     for entry in versions:
-        table.add_row(entry["version"][:12], *list(entry.values())[1:])
+        table.add_row(*map(plain, [entry["version"][:12], *list(entry.values())[1:]]))
     Console(width=None if Console().is_terminal else 120).print(table)
 
 
