@@ -1,9 +1,11 @@
-"""What made this: the git commit of the code, and the hashes of its lock and of the source that decides."""
+"""What made this: the git commit, the hashes of the lock and of the source that decides, and the processor."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import subprocess
+import tarfile
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -17,20 +19,49 @@ COMPUTING = ("core/dates.py", "data/partitions.py", "define", "features", "adapt
 
 
 def code_version(repository: Path, problem: str) -> Mapping[str, str]:
-    """git_commit (with `+changes` when files differ from it, `unknown` outside git), lock_sha256, and
-    source_sha256: of everything in DECIDING, and of the package of the problem.
+    """git_commit (with `+changes` when files differ from it, `unknown` outside git), lock_sha256,
+    source_sha256: of everything in DECIDING, and of the package of the problem; and `kernel`, by which
+    the linear algebra of this processor is computed: another one rounds otherwise.
     """
-    lock, own = repository / "requirements.lock", find_spec(problem)
+    own = find_spec(problem)
     return {
         "git_commit": _commit(repository),
-        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest()
-        if lock.exists()
-        else "unknown",
+        "lock_sha256": lock_sha256(repository),
         "source_sha256": source_sha256(
             repository / "pipelines",
             *(map(Path, own.submodule_search_locations or ()) if own else ()),
         ),
+        "kernel": _kernel(),
     }
+
+
+def lock_sha256(repository: Path) -> str:
+    """SHA-256 of the lock of a repository; `unknown` when there is none."""
+    lock = repository / "requirements.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "unknown"
+
+
+def extract_commit(repository: Path, commit: str, to: Path) -> bool:
+    """Write the files of a commit into a folder; False when the repository does not have the commit."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(repository), "archive", "--format=tar", commit],
+            capture_output=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as files:
+        files.extractall(to, filter="data")
+    return True
+
+
+def _kernel() -> str:
+    import numpy as np  # noqa: F401  its linear algebra is what is asked
+    from threadpoolctl import threadpool_info
+
+    found = {one.get("architecture") for one in threadpool_info()} - {None}
+    return ", ".join(sorted(found)) or "unknown"
 
 
 def source_sha256(pipelines: Path, *problem: Path) -> str:

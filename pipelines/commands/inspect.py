@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,9 @@ from pipelines.app.explain import as_record, show_story
 from pipelines.app.services import open_redeye
 from pipelines.app.terminal import plain
 from pipelines.commands.app import Day, Json, app, data_app
+from pipelines.core.backfill import parse_model
 from pipelines.core.dates import parse_day
+from pipelines.core.errors import DataError, UsageError
 
 
 @app.command(rich_help_panel="Questions")
@@ -38,6 +41,31 @@ def explain(
         typer.echo(json.dumps(as_record(lineage, told), indent=2))
     else:
         show_story(lineage, told, archive.problem.features.dictionary)
+
+
+@app.command(rich_help_panel="Questions")
+def reproduce(
+    ctx: typer.Context,
+    version: Annotated[str, typer.Argument(help="A registered version, by its number.")],
+    python: Annotated[
+        str, typer.Option(metavar="PATH", help="The interpreter of an environment of its lock.")
+    ] = sys.executable,
+    as_json: Json = False,
+) -> None:
+    """Train a version again from its commit, data, settings and seed; whether it is the same."""
+    from pipelines.app.reproduce import reproduce as train_again
+
+    redeye = open_redeye(ctx.obj)
+    found = train_again(_number(version), redeye, ctx.obj, python)
+    typer.echo(json.dumps(found.as_record(), indent=2) if as_json else found.in_words())
+    if found.equal == "nothing":
+        raise DataError(found.in_words())
+
+
+def _number(text: str) -> str:
+    if text == "current":
+        raise UsageError("reproduce current: write the number of a version, as MLflow shows it")
+    return parse_model(text)
 
 
 @app.command(rich_help_panel="Questions")

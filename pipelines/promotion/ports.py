@@ -46,7 +46,9 @@ class Registry(Protocol):
         ...
 
     def run_params(self, run_id: str) -> Mapping[str, str] | None:
-        """What a run tells of itself: its parameters and tags; None when there is no such run."""
+        """What a run tells of itself: its parameters, its tags, and as `input NAME` the digest of each dataset
+        that it read; None when there is no such run.
+        """
         ...
 
     def version(self, name: str) -> ModelVersion | None:

@@ -224,11 +224,11 @@ def golden_scores(model: Model, batch: pd.DataFrame) -> tuple[float, ...]:
     return tuple(_spread(model.checked_scores(batch)).tolist())
 
 
-def furthest(scores: np.ndarray, golden: Sequence[float]) -> float:
-    """The largest relative difference between scores of the batch and golden ones; infinite when there
-    are not as many, or one of them is no number.
+def furthest(scores: np.ndarray, golden: Sequence[float] | np.ndarray) -> float:
+    """The largest relative difference between scores of the batch and golden ones, or those of another
+    model; infinite when there are not as many, or one of them is no number.
     """
-    found, expected = _spread(scores), np.asarray(golden)
+    found, expected = _spread(scores), _spread(np.asarray(golden))
     if found.shape != expected.shape:
         return float("inf")
     apart = np.abs(found - expected)

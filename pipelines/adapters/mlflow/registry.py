@@ -16,6 +16,7 @@ from pipelines.adapters.mlflow.runs import (
     create_night,
     describe,
     find_night,
+    inputs_of,
     measure,
     reap,
 )
@@ -109,7 +110,7 @@ class MlflowRegistry:
             )
 
     def run_params(self, run_id: str) -> Mapping[str, str] | None:
-        """What a run tells of itself: its parameters and tags; None when there is no such run."""
+        """What a run tells of itself: its parameters, tags and inputs; None when there is no such run."""
         from mlflow.exceptions import MlflowException
 
         with answering(self._places):
@@ -120,7 +121,7 @@ class MlflowRegistry:
                     return None
                 raise
         gone = run.info.lifecycle_stage == "deleted"
-        return None if gone else read_facts(run.data.params | run.data.tags)
+        return None if gone else read_facts(run.data.params | run.data.tags | inputs_of(run))
 
     def version(self, name: str) -> ModelVersion | None:
         """A version by its number, or by one of the aliases; None when there is none."""

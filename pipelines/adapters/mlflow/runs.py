@@ -65,6 +65,12 @@ def _input(name: str, digest: str) -> Any:
     return DatasetInput(dataset, tags=[InputTag("mlflow.data.context", "training")])
 
 
+def inputs_of(run: Any) -> dict[str, str]:
+    """The digest of each dataset that a run read, by `input` and the dataset's name."""
+    read = run.inputs.dataset_inputs if run.inputs else []
+    return {f"input {one.dataset.name}": one.dataset.digest for one in read}
+
+
 def measure(
     client: Any, run_id: str, metrics: Mapping[str, float], model_id: str | None = None
 ) -> None:
