@@ -1,15 +1,19 @@
-"""Through a real Airflow: promotion by its two doors, and people who are told what is wrong."""
+"""Through a real Airflow: a night and a backfill, promotion by its two doors, and people who are told
+what is wrong.
+"""
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
 from hook import Hook, listening
-from world import FIRST, THIRD, World, copy_version, registry_of
+from world import FIRST, SECOND, World, copy_version, published, registry_of, stack
 
 from infra.airflow_api import ENDED, Api
 from infra.airflow_config import open_home
@@ -39,8 +43,8 @@ def api(world: World, chat: str) -> Iterator[Api]:
         patch.setenv("REDEYE_ALERT_WEBHOOK", chat)
         patch.setenv("REDEYE_ALERT_HOSTS", "127.0.0.1")
         home = open_home(find_places(world.environ))
-        with Machine(home, print).airflow() as stack:
-            yield stack.api(home, print)
+        with Machine(home, print).airflow() as running:
+            yield running.api(home, print)
 
 
 @pytest.fixture
@@ -72,12 +76,34 @@ def champion_of(aliases: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def blessed(world: World) -> str:
+def night(world: World, api: Api) -> subprocess.CompletedProcess[str]:
+    """A night through the Airflow that runs."""
+    return stack(world, "nightly", "--day", SECOND)
+
+
+@pytest.fixture(scope="module")
+def blessed(world: World, night: subprocess.CompletedProcess[str]) -> str:
     """A version that may serve beside the champion."""
-    verdict = world.night(THIRD)["verdict"]
+    assert night.returncode == 0, night.stderr
+    verdict = json.loads((world.root / "runs" / SECOND / "verdict.json").read_text())
     assert verdict["blessed"]
     assert verdict["champion"] != verdict["version"]
     return str(verdict["version"])
+
+
+def test_a_night_and_a_backfill_through_airflow(
+    world: World, night: subprocess.CompletedProcess[str]
+) -> None:
+    assert night.returncode == 0, night.stderr
+    scored = published(world, SECOND)
+
+    backfill = stack(world, "backfill", "--from", FIRST, "--to", SECOND)
+
+    assert backfill.returncode == 0, backfill.stderr
+    assert scored
+    assert len({key for key, *_ in scored}) == len(scored)
+    assert published(world, SECOND) == scored  # what is published stays
+    assert f"{FIRST} score" in backfill.stderr
 
 
 def test_an_alias_moved_in_mlflow_is_seen_and_an_approval_moves_it_back(
@@ -165,3 +191,14 @@ def test_people_are_told_once_of_a_promotion_that_was_refused(
     again = as_sent(f"redeye promote --version {champion} --reason 'the alias was refused'")
     assert Hook.heard[-1].splitlines()[-1] == f"  $ {again}"
     assert ledger(world)[-1] == ("refused", other, champion, "mlflow")
+
+
+def test_a_stage_that_fails_gives_the_target_its_exit_code_and_its_sentence(world: World) -> None:
+    never_landed = "2013-06-01"
+
+    backfill = stack(
+        world, "backfill", "--from", never_landed, "--to", never_landed, "--stages", "validate"
+    )
+
+    assert backfill.returncode == 3, backfill.stderr
+    assert f"backfill: redeye validate: validate {never_landed}: needs" in backfill.stderr

@@ -165,7 +165,9 @@ def test_a_few_impossible_rows_are_put_aside_and_the_rest_is_scored(
     spoil(source / "schedule" / f"{SECOND}.parquet", impossible(0.05))
     landed = pq.read_metadata(source / "schedule" / f"{SECOND}.parquet").num_rows
 
-    done = night(world, source)
+    stages = ("--stages", "ingest,validate,features,score")
+    days = ("--from", SECOND, "--to", SECOND)
+    done = world.redeye("backfill", *days, *stages, REDEYE_SOURCE_URL=str(source))
 
     assert done.returncode == 0, done.stderr
     scored = world.rows("SELECT count(*) FROM prediction_current WHERE day = ?", SECOND)[0][0]

@@ -35,11 +35,15 @@ def test_every_flight_of_the_day_is_answered_exactly_once(world: World) -> None:
     assert {who for _, who in answered} == {"champion"}
 
 
-def test_the_next_night_goes_on_with_the_same_history(world: World) -> None:
-    summary = world.night(SECOND)
+@pytest.fixture(scope="module")
+def second(world: World) -> dict[str, Any]:
+    """What the second night said."""
+    return world.night(SECOND)
 
-    assert summary["landed"]["rows"]["schedule"] == len(scheduled(SECOND))
-    assert FIRST not in summary["settlement"]["settled"]  # some of its flights are in the air still
+
+def test_the_next_night_goes_on_with_the_same_history(world: World, second: dict[str, Any]) -> None:
+    assert second["landed"]["rows"]["schedule"] == len(scheduled(SECOND))
+    assert FIRST not in second["settlement"]["settled"]  # some of its flights are in the air still
     assert world.rows("SELECT count(*) FROM prediction_current WHERE day = ?", FIRST) == [
         (len(scheduled(FIRST)),)
     ]
@@ -48,6 +52,7 @@ def test_the_next_night_goes_on_with_the_same_history(world: World) -> None:
     ]
 
 
+@pytest.mark.usefixtures("second")
 def test_a_night_again_changes_nothing(world: World) -> None:
     def state() -> list[Any]:
         tables = ("prediction", "scoring_run", "publication", "ledger", "outcome")
@@ -57,7 +62,6 @@ def test_a_night_again_changes_nothing(world: World) -> None:
         kept = (path for path in (world.root / "data").rglob("*") if path.is_file())
         return [*rows, sorted((str(path), path.read_bytes()) for path in kept)]
 
-    world.night(SECOND)
     before = state()
 
     summary = world.night(SECOND)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FIRST, SECOND, THIRD = "2013-03-20", "2013-03-21", "2013-03-22"
+PROJECT = Path(__file__).parents[2]
 REDEYE = str(Path(sys.executable).parent / "redeye")
 
 
@@ -75,3 +76,24 @@ class World:
     def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.root / "var" / "redeye.db")) as connection:
             return connection.execute(query, values).fetchall()
+
+
+def stack(world: World, *words: str) -> subprocess.CompletedProcess[str]:
+    """What a target of the Makefile runs."""
+    return subprocess.run(
+        [sys.executable, "-m", "infra.stack", *words],
+        cwd=PROJECT,
+        env=world.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def published(world: World, day: str) -> list[tuple[object, ...]]:
+    """What is published of a day."""
+    return world.rows(
+        "SELECT event_key, score, answered_by FROM prediction_current WHERE day = ? "
+        "ORDER BY event_key",
+        day,
+    )

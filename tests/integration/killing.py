@@ -13,6 +13,11 @@ from pathlib import Path
 from tests.integration.small_night import live
 
 PATIENCE_SECONDS = 60
+# What a night imports, also at its first use of a library.
+IMPORTED = [
+    "tests.integration.small_night", "pipelines.stages.score", "pyarrow.dataset",
+    "sklearn.pipeline", "sklearn.linear_model", "alembic.command", "psycopg",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,5 +45,5 @@ class Killer:
 
 def a_killer() -> Killer:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.integration.small_night", "pipelines.stages.score"])
+    context.set_forkserver_preload(IMPORTED)
     return Killer(context)

@@ -55,6 +55,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "settle": {"lookback_days": 3},
 }
 REPOSITORY = find_places({}).repository
+PARAMS, GRAPH = read_params(REPOSITORY / "params.yaml"), read_graph(REPOSITORY / "dvc.yaml")
 
 
 def late(delay: Column) -> Column:
@@ -167,7 +168,7 @@ class Nights:
     def __post_init__(self) -> None:
         self.url = self.url or f"sqlite:///{self.root}/var/redeye.db"
         self.places = Paths(REPOSITORY, self.root, self.url, "", "")
-        self.graph = read_graph(REPOSITORY / "dvc.yaml")
+        self.graph = GRAPH
         for version, times in (("1", 0.5), ("2", 1.0), ("3", 0.8)):
             self.registry.add(version, times=times, until=FIRST - timedelta(days=1))
         self.registry.aliases |= {"champion": "2", "previous-champion": "1"}
@@ -199,9 +200,8 @@ class Nights:
         }
 
     def night(self, day: date) -> Night:
-        params = read_params(REPOSITORY / "params.yaml")
         sections = {
-            name: params.section(name).model_copy(update=SETTINGS.get(name, {}))
+            name: PARAMS.section(name).model_copy(update=SETTINGS.get(name, {}))
             for name in self.graph.names
         }
         return Night(day, self.places.run(day), sections, self.services, self.graph)

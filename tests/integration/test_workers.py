@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,14 @@ def question(
 def ask(
     *questions: ScoringRequest, seconds: float = 600, memory_gb: float = 8
 ) -> dict[str, ScoringResult]:
-    workers = ProcessWorkers(seconds, memory_gb)
-    with closing(workers), workers.ask(questions) as replies:
+    with shared(seconds, memory_gb).ask(questions) as replies:
         return {one.name: reply for one, reply in replies}
+
+
+@cache
+def shared(seconds: float, memory_gb: float) -> ProcessWorkers:
+    """For all tests that ask within these limits: it imports once."""
+    return ProcessWorkers(seconds, memory_gb)
 
 
 def children() -> list[psutil.Process]:
@@ -106,7 +112,8 @@ def test_who_takes_too_long_is_ended(tmp_path: Path, table: Path) -> None:
 
     assert (reply.outcome, reply.scores) == ("late", None)
     assert reply.reason == "it had not answered after 0.01 s"
-    assert children() == before
+    gone, left = psutil.wait_procs(set(children()) - set(before), timeout=600)
+    assert left == [], gone
 
 
 def test_the_import_of_the_libraries_is_not_taken_from_a_models_time(

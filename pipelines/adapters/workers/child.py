@@ -155,6 +155,8 @@ def _check_there_is_room(memory_bytes: int) -> None:
 def _import_what_takes_long() -> None:
     for name in (
         "pandas",
+        "pyarrow.dataset",
+        "pyarrow.pandas_compat",
         "pyarrow.parquet",
         "xgboost",
         "skops.io",
