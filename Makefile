@@ -23,8 +23,8 @@ help: ## list every target
 nightly: $(VENV)/.installed ## one whole night through Airflow   [DAY=2013-10-01]
 	@$(STACK) nightly --day '$(DAY)' $(if $(FORCE),--force)
 
-backfill: $(VENV)/.installed ## score a range of days through Airflow   FROM=2013-10-03 TO=2013-10-07 [STAGES=…] [MODEL=…]
-	@$(STACK) backfill --from '$(FROM)' --to '$(TO)' $(if $(STAGES),--stages '$(STAGES)') $(if $(MODEL),--model '$(MODEL)') $(if $(FORCE),--force)
+backfill: $(VENV)/.installed ## score a range of days through Airflow   FROM=2013-10-03 TO=2013-10-07 [STAGES=…] [MODEL=as-of] [REPUBLISH=1]
+	@$(STACK) backfill --from '$(FROM)' --to '$(TO)' $(if $(STAGES),--stages '$(STAGES)') $(if $(MODEL),--model '$(MODEL)') $(if $(REPUBLISH),--republish) $(if $(FORCE),--force)
 
 up: $(VENV)/.installed ## serve Airflow and the MLflow UI on this machine, with the nightly schedule on
 	@$(STACK) up

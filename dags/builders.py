@@ -17,7 +17,7 @@ PLANNING = timedelta(minutes=5)
 DAY_TEXT = "The day whose events are scored; a scheduled run knows its own."
 FORCE_TEXT = "Also for a day later than tomorrow"
 STAGES_TEXT = "They run in the order of the chain."
-MODEL_TEXT = "current, for the champion, or the number of a registered version."
+MODEL_TEXT = "current, for the champion; as-of, for who answered on the night; or the number of a registered version."
 
 # `format: date` is strict; a pattern would let a trailing newline and full-width digits through.
 DATE: dict[str, Any] = {"type": "string", "format": "date"}

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from pipelines.audit.runs import RunFolder, StageLog
 from pipelines.core.config import Paths
+from pipelines.core.dates import find_gaps, spell_gaps
 from pipelines.core.errors import DataError
 from pipelines.core.graph import Graph
 from pipelines.core.records import ARTEFACTS, Record
 from pipelines.core.text import secrets_in_url
-from pipelines.monitoring.published_quality import find_gaps, spell_gaps
 
 READ_BY_PEOPLE = (".json", ".jsonl", ".html", ".log")
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "API_KEY")

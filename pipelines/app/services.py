@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.app.run_folder import nights_left, readable_texts, secrets_of, underway
-from pipelines.audit.verify import Stores
 from pipelines.core.atomic_files import write_whole
 from pipelines.core.config import Params, Paths, find_places, read_params
 from pipelines.core.errors import ConfigError
 from pipelines.core.graph import Graph, read_chain
 from pipelines.define.problem import Problem
 from pipelines.runner import Factories, Night
+
+if TYPE_CHECKING:
+    from pipelines.audit.verify import Stores
 
 log = logging.getLogger("redeye")
 
@@ -52,6 +54,8 @@ class Redeye:
 
 def stores_of(redeye: Redeye, environ: Mapping[str, str]) -> Stores:
     """Everything that `redeye verify` and `redeye repair` look at."""
+    from pipelines.audit.verify import Stores
+
     made = {name: redeye.services[name]() for name in ASKED}
     return Stores(
         **made,

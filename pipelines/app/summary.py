@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,8 +10,6 @@ from rich.text import Text
 
 from pipelines.app.run_folder import last_tries
 from pipelines.app.terminal import labelled, plain
-from pipelines.audit.invariants import Verification
-from pipelines.audit.repair import Repaired
 from pipelines.core.command_text import as_typed
 from pipelines.core.config import Paths
 from pipelines.core.records import (
@@ -27,6 +25,10 @@ from pipelines.core.records import (
 from pipelines.core.text import mask
 from pipelines.metrics.task import TASKS
 from pipelines.runner import Night
+
+if TYPE_CHECKING:
+    from pipelines.audit.invariants import Verification
+    from pipelines.audit.repair import Repaired
 
 SHOWN = 3  # breaches of one invariant
 

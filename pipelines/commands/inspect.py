@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipelines.app.explain import as_record, show_story
 from pipelines.app.services import open_redeye
 from pipelines.app.terminal import plain
 from pipelines.commands.app import Day, Json, app, data_app
@@ -30,6 +29,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Where a day's published scores come from: model, features, raw data, code; and why one is as it is."""
+    from pipelines.app.explain import as_record, show_story
     from pipelines.audit.lineage import LineageSources, tell_event, trace
 
     services = open_redeye(ctx.obj).services
@@ -63,9 +63,10 @@ def reproduce(
 
 
 def _number(text: str) -> str:
-    if text == "current":
-        raise UsageError("reproduce current: write the number of a version, as MLflow shows it")
-    return parse_model(text)
+    number = parse_model(text)
+    if not number.isdigit():
+        raise UsageError(f"reproduce {number}: write the number of a version, as MLflow shows it")
+    return number
 
 
 @app.command(rich_help_panel="Questions")

@@ -82,7 +82,9 @@ def backfill(
     stages: Annotated[str, typer.Option(help="Which stages, separated by commas.")] = ",".join(
         STAGES
     ),
-    model: Annotated[str, typer.Option(help="current, or a version number.")] = "current",
+    model: Annotated[
+        str, typer.Option(help="current, as-of (who answered then), or a version number.")
+    ] = "current",
     republish: Annotated[bool, typer.Option(help="Replace what is published.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
@@ -91,6 +93,8 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """Run stages for a range of days, one day after the other."""
+    from pipelines.app.backfill_plan import plan_answers, told
+
     redeye = open_redeye(ctx.obj)
     asked = {
         "from": first,
@@ -105,29 +109,21 @@ def backfill(
     if not plan.force:
         check_day(redeye, plan.days[-1])
     typer.echo(plan.in_words(), err=True)
-    _refuse_unknown_model(plan, redeye)
+    answers = plan_answers(plan, redeye)
+    for line in told(answers):
+        typer.echo(as_typed(line), err=True)
     failed = [] if dry_run else _fill(plan, redeye)
     if as_json:
-        days = [day.isoformat() for day in plan.days]
-        typer.echo(
-            json.dumps({**asked, "days": days, "errors": [str(e) for e in failed]}, indent=2)
-        )
+        done = {
+            "days": [day.isoformat() for day in plan.days],
+            "answers": {one.day.isoformat(): one.answer for one in answers},
+            "errors": [str(error) for error in failed],
+        }
+        typer.echo(json.dumps({**asked, **done}, indent=2))
     elif not dry_run:
         typer.echo(f"{len(plan.days)} days done, {len(failed)} stages failed")
     if failed:
         raise failed[0]
-
-
-def _refuse_unknown_model(plan: Backfill, redeye: Redeye) -> None:
-    """Before any day starts, and in a dry run as well: a published day is left without asking for it."""
-    from pipelines.features.meaning import meanings
-    from pipelines.promotion.champion import proven_version
-
-    if "score" in plan.stages and plan.model != "current":
-        anew = "features" in plan.stages
-        declared = meanings(redeye.services["problem"]()) if anew else None
-        registry, warehouse = redeye.services["registry"](), redeye.services["warehouse"]()
-        proven_version(plan.model, registry, warehouse, declared)
 
 
 def _fill(plan: Backfill, redeye: Redeye) -> list[RedeyeError]:

@@ -136,7 +136,9 @@ def evaluate(ctx: typer.Context, day: Day, force: Force = False, as_json: Json =
 def score(
     ctx: typer.Context,
     day: Day,
-    model: Annotated[str | None, typer.Option(help="current, or a version number.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="current, as-of (who answered then), or a version number.")
+    ] = None,
     republish: Annotated[
         bool | None, typer.Option(help="Replace what is published.", show_default="params.yaml")
     ] = None,

@@ -13,7 +13,7 @@ from pipelines.core.errors import UsageError
 
 STAGES = ("ingest", "validate", "features", "score", "settle", "monitor")  # unless told otherwise
 MOST_DAYS = 1000  # Airflow maps a task over at most 1024
-_MODEL = re.compile(r"current|[1-9][0-9]{0,8}", flags=re.ASCII)
+_MODEL = re.compile(r"current|as-of|[1-9][0-9]{0,8}", flags=re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,11 @@ class Backfill:
 
 
 def parse_model(text: object) -> str:
-    """`current`, or the number of a version; raises UsageError for anything else."""
+    """`current`, `as-of`, or the number of a version; raises UsageError for anything else."""
     if not isinstance(text, str) or not _MODEL.fullmatch(text):
-        raise UsageError(f"model {str(text)[:40]!r}: write current, or the number of a version")
+        raise UsageError(
+            f"model {str(text)[:40]!r}: write current, as-of, or the number of a version"
+        )
     return text
 
 

@@ -95,7 +95,7 @@ class ScoreParams(Section):
     deadline_seconds: Annotated[float, Field(gt=0, le=86_400)]
     memory_limit_gb: Gigabytes
     challenger_share: Share
-    model: Annotated[str, Field(pattern=r"^(current|[1-9][0-9]{0,8})$")]
+    model: Annotated[str, Field(pattern=r"^(current|as-of|[1-9][0-9]{0,8})$")]
     fallback_order: Annotated[
         list[Literal["champion", "previous-champion", "canary", "baseline"]], Field(min_length=1)
     ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from pipelines.core.errors import UsageError
 
 # Windows and histories reach back and forth from a day; pandas keeps instants from 1677 to 2262.
 FIRST_DAY, LAST_DAY = date(1800, 1, 1), date(2200, 12, 31)
+Gap = tuple[date, date]  # the first and the last day of a span
 _SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", flags=re.ASCII)
 
 
@@ -51,3 +54,14 @@ def parse_days(first: object, last: object) -> list[date]:
 def night_cutoff(day: date, zone: str) -> datetime:
     """00:00 of the day in the zone, as UTC without a zone: nothing that became known later is read."""
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
+
+
+def find_gaps(days: Collection[date]) -> list[Gap]:
+    """The spans between these days on which there is none, oldest first."""
+    step = timedelta(days=1)
+    return [(a + step, b - step) for a, b in pairwise(sorted(set(days))) if b - a > step]
+
+
+def spell_gaps(gaps: Sequence[Gap]) -> str:
+    """Spans of days as people read them."""
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in gaps)

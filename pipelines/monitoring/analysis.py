@@ -10,6 +10,7 @@ from datetime import date
 import pandas as pd
 
 from pipelines.core.config import MonitorParams
+from pipelines.core.dates import Gap
 from pipelines.core.records import (
     Amount,
     Candidates,
@@ -44,7 +45,7 @@ from pipelines.monitoring.drift import Drift
 from pipelines.monitoring.expected_quality import Reconciled, estimate_day, reconcile
 from pipelines.monitoring.maturity import LabelMaturity, Missing, find_missing, maturity
 from pipelines.monitoring.promoted_quality import Discrimination, Promises, compare_discrimination
-from pipelines.monitoring.published_quality import Gap, Live, find_live
+from pipelines.monitoring.published_quality import Live, find_live
 from pipelines.monitoring.quality import (
     PUBLISHED,
     Quality,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -73,17 +70,3 @@ def over_days(amounts: np.ndarray, days: np.ndarray) -> Interval | None:
     mid = float(means.mean())
     reach = float(stdtrit(len(means) - 1, (1 + SURE) / 2) * means.std(ddof=1) / np.sqrt(len(means)))
     return Interval(low=mid - reach, mid=mid, high=mid + reach)
-
-
-Gap = tuple[date, date]  # its first and its last day
-
-
-def find_gaps(days: Collection[date]) -> list[Gap]:
-    """The spans between these days on which there is none, oldest first."""
-    step = timedelta(days=1)
-    return [(a + step, b - step) for a, b in pairwise(sorted(set(days))) if b - a > step]
-
-
-def spell_gaps(gaps: Sequence[Gap]) -> str:
-    """Spans of days as people read them."""
-    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in gaps)

@@ -36,8 +36,8 @@ class PredictionStore(Protocol):
         """
         ...
 
-    def published(self, day: date) -> ScoringRun | None:
-        """The run whose predictions of the day are current."""
+    def published(self, day: date, *, first: bool = False) -> ScoringRun | None:
+        """The run whose predictions of the day are current; or the one that was published first."""
         ...
 
     def check(self, run: ScoringRun) -> None:

@@ -10,6 +10,7 @@ from itertools import groupby
 import pandas as pd
 
 from pipelines.core.config import MonitorParams
+from pipelines.core.dates import Gap, find_gaps
 from pipelines.core.records import (
     Candidates,
     Evaluation,
@@ -35,7 +36,6 @@ from pipelines.monitoring.incidents import only_file, resolve, tell
 from pipelines.monitoring.maturity import known_by_all
 from pipelines.monitoring.ports import Notifier, Warehouse
 from pipelines.monitoring.promoted_quality import Promises, promise_of, read_promises
-from pipelines.monitoring.published_quality import Gap, find_gaps
 from pipelines.monitoring.quality import daily_quality
 from pipelines.promotion.champion import find_ways
 from pipelines.promotion.ports import Registry

@@ -24,9 +24,11 @@ from pipelines.monitoring.quality import subject
 from pipelines.promotion.champion import sync_champion
 from pipelines.promotion.eligibility import ALIASES, read_blessed
 from pipelines.promotion.ports import Registry
+from pipelines.serving.as_of import AS_OF, answer_as_of
 from pipelines.serving.contenders import ScoringContext, ask_all, read_events
 from pipelines.serving.publication import CHALLENGER, compose, name_run
 from pipelines.serving.rendezvous import (
+    BASELINE,
     NAMED,
     Contender,
     ContenderResult,
@@ -73,15 +75,15 @@ def score(
     table = feature_table.partition
     events = cache(partial(read_events, problem, table, lake))
     desk = ScoringContext(day, problem, lake, registry, validator, workers)
-    turns, asked = named or _resolve(params, feature_table, registry, warehouse, verdict)
+    turns, asked, share = named or _resolve(params, feature_table, registry, warehouse, verdict)
     if verdict is not None and verdict.withheld:
         turns = withhold(turns, verdict.champion, verdict.withheld)
     fared: dict[str, ContenderResult] = {}
     run, republished = None, False
     for one in ask_all(desk, turns, table, events):
         fared[one.contender.name] = one
-        if run is None and _is_decided(params, turns, fared):
-            rows, rollout = compose(turns, fared, events(), params.challenger_share)
+        if run is None and _is_decided(share, turns, fared):
+            rows, rollout = compose(turns, fared, events(), share)
             facts = {"rollout": rollout, "data_version": landed.version if landed else "unknown"}
             run = name_run(feature_table, turns, fared, rows, asked).model_copy(
                 update=facts | _counts(problem, day, lake)
@@ -103,21 +105,31 @@ def score(
 
 def _named(
     params: ScoreParams, table: FeatureTable, registry: Registry, warehouse: Warehouse
-) -> tuple[list[ScheduledContender], list[str]] | None:
-    """The version that was asked for by its number, and what is to be said about that.
+) -> tuple[list[ScheduledContender], list[str], float] | None:
+    """The version that was asked for by its number, or who answered as of the night; what is to be said
+    about that, and the challenger's share of the keys. None: whoever the schedule gives.
 
     It is looked for also when the day is left as it is: a version that there is not is never `done`.
     """
     if params.model == "current":
         return None
-    contender = Contender(NAMED, read_blessed(params.model, registry, warehouse.blessing))
-    refusal = refuse_model(contender, table.declared, warehouse.blessing)
-    if refusal:
-        raise GateRefused(
-            f"score {table.day}: version {params.model} was asked for and {refusal}; "
-            f"the MLflow UI lists the versions and their blessings"
-        )
-    return [ScheduledContender(contender)], [f"version {params.model} was asked for"]
+    if params.model == AS_OF:
+        past = answer_as_of(table.day, registry, warehouse, warehouse)
+        asked, told = [past.contender, *([past.challenger] if past.challenger else [])], past.why
+        share = past.share
+    else:
+        model = read_blessed(params.model, registry, warehouse.blessing)
+        asked, told = [Contender(NAMED, model)], f"version {params.model} was asked for"
+        share = 0.0
+    for one in asked:
+        refusal = refuse_model(one, table.declared, warehouse.blessing)
+        if refusal and one.name != BASELINE:
+            raise GateRefused(
+                f"score {table.day}: {told} and {refusal}; the MLflow UI lists the versions and their "
+                f"blessings"
+            )
+    turns = [ScheduledContender(one, scheduled=one is asked[0]) for one in asked]
+    return turns, [told], share
 
 
 def _resolve(
@@ -126,8 +138,8 @@ def _resolve(
     registry: Registry,
     warehouse: Warehouse,
     verdict: Verdict | None,
-) -> tuple[list[ScheduledContender], list[str]]:
-    """Who is asked, and what is to be said about that: who stands where now, and all of tonight's
+) -> tuple[list[ScheduledContender], list[str], float]:
+    """Who is asked, what is to be said about that, and the challenger's share of the keys: who stands where now, and all of tonight's
     candidates, whose answers are kept as evidence; as long as the registry does not answer, who was
     champion when it did.
     """
@@ -145,25 +157,23 @@ def _resolve(
         turns = without_registry(
             params.fallback_order, last, table.declared, warehouse.blessing, why
         )
-        return turns, [f"{why}, the champion is the one it named last"] if last else []
+        told = [f"{why}, the champion is the one it named last"] if last else []
+        return turns, told, params.challenger_share
     if throne.serving:
         registry.cache_champion(throne.serving)
     models["champion"] = throne.champion  # resolved once: who is promoted from now on waits a night
     models["previous-champion"] = throne.stand_in or models["previous-champion"]
-    return scheduled_contenders(
-        params.fallback_order, models, table.declared, warehouse.blessing
-    ), []
+    turns = scheduled_contenders(params.fallback_order, models, table.declared, warehouse.blessing)
+    return turns, [], params.challenger_share
 
 
 def _is_decided(
-    params: ScoreParams, turns: list[ScheduledContender], fared: dict[str, ContenderResult]
+    share: float, turns: list[ScheduledContender], fared: dict[str, ContenderResult]
 ) -> bool:
     """Whether it is known who answers, the challenger's share of the keys included."""
     if first_successful(turns, fared) is None:
         return False
-    rolling = params.challenger_share > 0 and any(
-        turn.contender.name == CHALLENGER for turn in turns
-    )
+    rolling = share > 0 and any(turn.contender.name == CHALLENGER for turn in turns)
     return CHALLENGER in fared or not rolling
 
 

@@ -134,10 +134,14 @@ def test_a_backfill_scores_each_day_and_again_changes_nothing(world: World) -> N
 
 
 def test_a_backfill_that_is_dry_does_nothing(world: World) -> None:
-    done = world.redeye("backfill", "--from", "2013-04-01", "--to", "2013-04-02", "--dry-run")
+    days = ("--from", "2013-04-01", "--to", "2013-04-02")
+    done = world.redeye("backfill", *days, "--dry-run", "--model", "as-of", "--json")
 
     assert done.returncode == 0
     assert "2 days" in done.stderr
+    (answer,) = set(json.loads(done.stdout)["answers"].values())
+    assert "the last champion that learned from days before" in answer
+    assert f"{days[1]} to {days[3]}: {answer}" in done.stderr
     assert not (world.root / "runs" / "2013-04-01").exists()
 
 

@@ -22,6 +22,7 @@ from pipelines.adapters.database.tables import (
     outcome,
     prediction,
     prediction_current,
+    publication,
     published,
     quarantine_log,
     scoring_run,
@@ -91,10 +92,13 @@ class SqlWarehouse:
         """Keep features of some events, by key, and outliers."""
         contender_scores.keep_rows(self._database, table, samples, outliers)
 
-    def published(self, day: date) -> ScoringRun | None:
-        """The run whose predictions of the day are current."""
-        current = select(published.c.run_id).where(published.c.day == day).scalar_subquery()
-        return self._run(scoring_run.c.run_id == current)
+    def published(self, day: date, *, first: bool = False) -> ScoringRun | None:
+        """The run whose predictions of the day are current; or the one that was published first."""
+        named = select(published.c.run_id).where(published.c.day == day)
+        if first:
+            moves = publication.c
+            named = select(moves.run_id).where(moves.day == day).order_by(moves.token).limit(1)
+        return self._run(scoring_run.c.run_id == named.scalar_subquery())
 
     def check(self, run: ScoringRun) -> None:
         """Raise DataError unless what is kept of a published run is what it published."""

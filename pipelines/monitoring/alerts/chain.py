@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
+from pipelines.core.dates import Gap, spell_gaps
 from pipelines.core.records import Verdict
 from pipelines.evaluation.test_set_size import SHRUNK, Judged
 from pipelines.monitoring.alerts.alarm import ANSWERING, Alarm
 from pipelines.monitoring.analysis import Night
 from pipelines.monitoring.maturity import Missing
-from pipelines.monitoring.published_quality import Gap, spell_gaps
 
 MISSING = 0.5  # share of the outcomes that should be known; a source may leave out some for good
 
