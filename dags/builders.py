@@ -52,7 +52,7 @@ class FailIfAnyFailed(BaseOperator):
     """Fails the run when a stage failed though later ones survived it; otherwise it is skipped."""
 
     def execute(self, context: Any) -> None:  # noqa: ARG002  Airflow calls it so
-        raise AirflowFailException("a stage of this night failed; its log says why and what to do")
+        raise AirflowFailException("a stage of this run failed; its log says why and what to do")
 
 
 class Plan(CommandOperator):
@@ -71,17 +71,19 @@ class Plan(CommandOperator):
 
 
 class Summarise(BaseOperator):
-    """Says how the days went; fails if a stage of any day did."""
+    """Says how the days went; fails if a stage of any day did, or if there was no plan for them."""
 
     def execute(self, context: Any) -> None:
         run, instance = context["dag_run"], context["ti"]
-        states = instance.get_task_states(run.dag_id, run_ids=[run.run_id], task_group_id="days")
+        states = instance.get_task_states(run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
+        if states.get("plan") != "success":
+            raise AirflowFailException("nothing was done: the task `plan` failed; its log says why")
         with fail_on_bad_input():
             days = instance.xcom_pull(task_ids="plan") or []
             failed = sorted(
                 _stage_of_day(name, days)
-                for name, state in states.get(run.run_id, {}).items()
-                if state == "failed"
+                for name, state in states.items()
+                if state == "failed" and name.startswith("days.")
             )
         self.log.info("%d days, %d failed stages", len(days), len(failed))
         if failed:
@@ -97,8 +99,7 @@ def _stage_of_day(name: str, days: list[str]) -> str:
 def night_chain() -> None:
     """The whole chain for the run's day."""
     tasks = _join({stage.name: _night_task(stage) for stage in GRAPH.stages})
-    watcher = FailIfAnyFailed(task_id="watcher", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
-    watcher.set_upstream(list(tasks.values()))
+    _watch(list(tasks.values()))
 
 
 def _night_task(stage: Stage) -> StageOperator:
@@ -114,6 +115,12 @@ def watch_chain() -> None:
         for name, rule in WATCHING.items()
     )
     settle.set_downstream(monitor)
+    _watch([settle, monitor])
+
+
+def _watch(tasks: list[StageOperator]) -> None:
+    watcher = FailIfAnyFailed(task_id="watcher", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
+    watcher.set_upstream(tasks)
 
 
 def backfill_chain() -> None:

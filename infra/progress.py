@@ -14,6 +14,7 @@ from infra.airflow_api import ENDED, Api
 from pipelines.core.errors import RedeyeError
 
 POLL_SECONDS = 0.4
+PLAN = "plan"  # of a backfill
 MARKS = {
     "success": "[green]✓[/]",
     "failed": "[red]✗[/]",
@@ -21,7 +22,7 @@ MARKS = {
     "upstream_failed": "[dim]–[/]",
 }
 UNDER_WAY = {"scheduled", "queued", "running", "up_for_retry"}
-QUIET = {"watcher", "plan", "tally"}  # Airflow's own bookkeeping, of no interest when it is green
+QUIET = {"watcher", "tally"}  # what they say of stages the stages say themselves
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Follower:
 
     def _line(self, task: dict[str, Any]) -> None:
         state, name = task["state"], self._name(task)
-        if name in QUIET:
+        if name in QUIET or (name == PLAN and state == "success"):
             return
         seconds = f"{task['duration']:7.1f} s" if task["duration"] else " " * 9
         told = self._told(task) if state in {"failed", "up_for_retry"} else ""

@@ -41,7 +41,7 @@ def answer_as_of(
         return _champion_of(day, registry, ledger)
     model = _version(first.model_version, day, first.model_sha256, registry, ledger)
     shared = shared_by(first.rollout)
-    told = f"it answered when {day} was published first"
+    told = "it answered when the day was published first"
     if shared is None:
         return PastAnswer(Contender(first.answered_by, model), told)
     number, share = shared
@@ -55,10 +55,10 @@ def _champion_of(day: date, registry: Registry, ledger: Ledger) -> PastAnswer:
         model = registry.version(move.version)
         if model is not None and not model.unreadable and model.trained_until < day:
             blessed = read_blessed(move.version, registry, ledger.blessing)
-            why = f"it is the last champion that learned from days before {day} alone"
+            why = "it is the last champion that had not learned from the day"
             return PastAnswer(Contender(CHAMPION, blessed), why)
     return PastAnswer(
-        Contender(BASELINE, None), f"no champion learned from days before {day} alone"
+        Contender(BASELINE, None), "there was no champion that had not learned from the day"
     )
 
 

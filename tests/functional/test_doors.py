@@ -202,3 +202,14 @@ def test_a_stage_that_fails_gives_the_target_its_exit_code_and_its_sentence(worl
 
     assert backfill.returncode == 3, backfill.stderr
     assert f"backfill: redeye validate: validate {never_landed}: needs" in backfill.stderr
+
+
+def test_a_backfill_that_cannot_be_planned_does_nothing_and_is_red(world: World) -> None:
+    before = published(world, FIRST)
+
+    refused = stack(world, "backfill", "--from", FIRST, "--to", FIRST, "--model", "99")
+
+    assert refused.returncode == 2, refused.stdout
+    assert "there is no version '99'" in refused.stderr
+    assert "done" not in refused.stdout
+    assert published(world, FIRST) == before

@@ -140,7 +140,7 @@ def test_a_backfill_that_is_dry_does_nothing(world: World) -> None:
     assert done.returncode == 0
     assert "2 days" in done.stderr
     (answer,) = set(json.loads(done.stdout)["answers"].values())
-    assert "the last champion that learned from days before" in answer
+    assert "the last champion that had not learned from the day" in answer
     assert f"{days[1]} to {days[3]}: {answer}" in done.stderr
     assert not (world.root / "runs" / "2013-04-01").exists()
 

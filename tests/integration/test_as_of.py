@@ -97,7 +97,7 @@ def test_a_day_that_was_never_published_has_the_last_champion_that_did_not_learn
     assert (found.answered_by, found.model_version) == ("champion", "2")
     assert found.trained_until is not None
     assert found.trained_until < DAY
-    assert "the last champion that learned from days before 2013-10-01 alone" in found.reason
+    assert "the last champion that had not learned from the day" in found.reason
 
 
 def test_before_the_first_champion_the_baseline_answers(tmp_path: Path) -> None:

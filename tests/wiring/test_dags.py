@@ -129,7 +129,8 @@ def test_a_failed_stage_fails_the_night_though_later_ones_survived(nightly: DAG)
 def test_every_stage_of_a_night_tells_people_when_it_is_given_up(
     nightly: DAG, bag: BundleDagBag
 ) -> None:
-    stages = [nightly.get_task(name) for name in GRAPH.names] + list(bag.dags[WATCH].tasks)
+    watched = [bag.dags[WATCH].get_task(name) for name in ("settle", "monitor")]
+    stages = [nightly.get_task(name) for name in GRAPH.names] + watched
 
     for task in stages:
         (notifier,) = task.on_failure_callback
@@ -142,6 +143,14 @@ def test_the_morning_looks_at_the_day_whatever_became_of_its_night(bag: BundleDa
     assert watch.get_task("monitor").upstream_task_ids == {"settle"}
     assert TriggerRule(watch.get_task("monitor").trigger_rule).value == "all_done"
     assert watch.get_task("settle").upstream_task_ids == set()
+
+
+def test_a_morning_in_which_nothing_could_be_settled_is_red(bag: BundleDagBag) -> None:
+    watcher = bag.dags[WATCH].get_task("watcher")
+
+    assert watcher.upstream_task_ids == {"settle", "monitor"}
+    assert TriggerRule(watcher.trigger_rule).value == "one_failed"
+    assert [task.task_id for task in bag.dags[WATCH].leaves] == ["watcher"]
 
 
 def test_a_failed_day_fails_the_backfill_and_the_tally_always_runs(backfill: DAG) -> None:

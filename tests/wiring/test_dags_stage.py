@@ -250,11 +250,24 @@ def test_the_failure_of_a_run_with_a_malformed_conf_is_told_without_a_traceback(
 def test_a_tally_of_a_malformed_plan_ends_in_one_sentence(plan: Any) -> None:
     instance = SimpleNamespace(
         xcom_pull=lambda task_ids: plan,
-        get_task_states=lambda *_, **__: {"r": {"days.score_3": "failed"}},
+        get_task_states=lambda *_, **__: {"r": {"plan": "success", "days.score_3": "failed"}},
     )
     context = {"dag_run": SimpleNamespace(dag_id="d", run_id="r"), "ti": instance}
 
     with pytest.raises(AirflowFailException, match=r"\Aexit 2: what this task was told"):
+        Summarise(task_id="tally").execute(context)
+
+
+@pytest.mark.parametrize("state", ["failed", "upstream_failed", "skipped", None])
+def test_a_backfill_without_a_plan_is_no_success(state: str | None) -> None:
+    """The days that there is no plan for leave no failed stage behind."""
+    states: dict[str, Any] = {"days.score": "upstream_failed", **({"plan": state} if state else {})}
+    instance = SimpleNamespace(
+        xcom_pull=lambda task_ids: None, get_task_states=lambda *_, **__: {"r": states}
+    )
+    context = {"dag_run": SimpleNamespace(dag_id="d", run_id="r"), "ti": instance}
+
+    with pytest.raises(AirflowFailException, match="nothing was done: the task `plan`"):
         Summarise(task_id="tally").execute(context)
 
 
