@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from operators import CommandOperator, fail_on_bad_input
 from pipelines.core.command_text import as_sent
-from pipelines.core.text import visible
+from pipelines.core.text import as_markdown
 
-MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&:$]")
 TIMEOUT = timedelta(minutes=5)
 PATIENCE = timedelta(hours=23)  # an unanswered question is a no, and gone before the next one
 QUESTION = "Shall version {{ ti.xcom_pull('propose').version }} become champion?"
@@ -25,11 +23,6 @@ forward in place of the champion, version {{ it.serving or 'none' }}. {{ it.reas
 *Approve* makes it champion from the next `score` on. *Reject*, or no answer within a day, changes
 nothing. `redeye rollback` takes it back.
 """
-
-
-def as_text(words: str) -> str:
-    """Words that Markdown shows as they are, on one line."""
-    return MARKUP.sub(r"\\\g<0>", visible(" ".join(words.split())))
 
 
 class CheckAlias(CommandOperator):
@@ -50,7 +43,7 @@ class Propose(CommandOperator):
             if found is None:
                 raise AirflowSkipException("no challenger waits for a decision")
             # What MLflow says is no markup of ours: a link or a picture in it would be one to Airflow.
-            words = {name: as_text(found[name]) for name in ("candidate", "reason")}
+            words = {name: as_markdown(found[name]) for name in ("candidate", "reason")}
             facts = {name: str(found[name]) for name in ("version", "trained_until")}
             return {"serving": told["serving"], **facts, **words}
 

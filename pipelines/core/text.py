@@ -48,9 +48,17 @@ DISGUISING = re.compile(
 )
 
 
+_MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&:$]")
+
+
 def visible(text: str) -> str:
     """The text with each disguising character as its number."""
     return DISGUISING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def as_markdown(words: str) -> str:
+    """Words that Markdown shows as they are, on one line."""
+    return _MARKUP.sub(r"\\\g<0>", visible(" ".join(words.split())))
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:

@@ -73,6 +73,10 @@ class Registry(Protocol):
         """
         ...
 
+    def describe(self, version: str, text: str) -> None:
+        """Write the description of a version, in Markdown, for people alone."""
+        ...
+
     def annotate(self, version: str, what: str) -> None:
         """Write what became of a version as champion on it, where a person sees it in the MLflow UI."""
         ...

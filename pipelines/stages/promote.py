@@ -35,6 +35,7 @@ from pipelines.promotion.claims import contests, harm_claims, line_before, line_
 from pipelines.promotion.gate import Lines, describe, judge, withdraw
 from pipelines.promotion.ports import Registry
 from pipelines.promotion.quality import quality
+from pipelines.reports.card import Card
 from pipelines.training.model_file import TOLERANCE, furthest, golden_day
 from pipelines.training.ports import ModelFile, ScoringPool, ScoringRequest, ScoringResult
 
@@ -76,9 +77,24 @@ def promote(
     }
     verdict = withdraw(verdict.model_copy(update=found), lines, params)
     verdict = _enact(verdict, feature_table, registry, warehouse)
-    for one in there:
-        registry.show(one.version, {EVIDENCE: describe(one.name, verdict, lines)})
+    _show(there, evaluation, verdict, lines, registry)
     return verdict
+
+
+def _show(
+    there: Sequence[tuple[Candidate, BlessingEntry]],
+    evaluation: Evaluation,
+    verdict: Verdict,
+    lines: Lines,
+    registry: Registry,
+) -> None:
+    """Tell on each version, in MLflow, what was found of it."""
+    facts = registry.run_params(evaluation.run_id) or {}
+    for candidate, entry in there:
+        gate = describe(candidate.name, verdict, lines)
+        registry.show(candidate.version, {EVIDENCE: gate})
+        card = Card(candidate, entry, evaluation, facts, gate)
+        registry.describe(candidate.version, card.markdown())
 
 
 def _refuse_others(evaluation: Evaluation, candidates: Candidates) -> None:
@@ -108,7 +124,7 @@ def _bless(
     evaluation: Evaluation,
     registry: Registry,
     warehouse: Warehouse,
-) -> list[Candidate]:
+) -> list[tuple[Candidate, BlessingEntry]]:
     """Keep what was found of each candidate, with its figures; then show it in MLflow. Those that are there."""
     there = []
     for candidate in candidates.candidates:
@@ -117,7 +133,7 @@ def _bless(
             entry = _entry(candidate, version, blessings[candidate.name], evaluation)
             warehouse.bless(entry)
             registry.show(candidate.version, tags_of(entry))
-            there.append(candidate)
+            there.append((candidate, entry))
     return there
 
 

@@ -177,6 +177,9 @@ class MemoryRegistry:
         shown = {**self.versions[version].shown, **tags}
         self.versions[version] = self.versions[version].model_copy(update={"shown": shown})
 
+    def describe(self, version: str, text: str) -> None:
+        raise NotImplementedError
+
     def annotate(self, version: str, what: str) -> None:
         self.told[version] = what
 

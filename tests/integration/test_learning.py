@@ -105,6 +105,25 @@ def test_the_first_night_makes_the_first_champion(evaluated: Evaluated) -> None:
     }  # fmt: skip
 
 
+def test_every_version_has_a_card_of_what_was_measured_where_people_look(
+    evaluated: Evaluated,
+) -> None:
+    from mlflow import MlflowClient
+
+    world, candidates, evaluation = evaluated
+    world.promote(candidates, evaluation)
+    client = MlflowClient(tracking_uri=world.places.tracking_uri)
+
+    for candidate in candidates.candidates:
+        found = client.get_model_version(world.problem.model, candidate.version)
+        measured = evaluation.model(candidate.name)
+        assert measured is not None
+        assert f"| log loss | {measured.metrics['log_loss'].mid:.4f} |" in found.description
+        assert "**may serve**" in found.description
+        assert f"{evaluation.rows:,} events" in found.description
+        assert f"`redeye reproduce {candidate.version}`" in found.description
+
+
 def test_what_a_version_was_promoted_with_is_kept_and_no_later_evaluation_replaces_it(
     evaluated: Evaluated,
 ) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from promotion_tasks import PromoteApproved, Propose, as_text
+from pipelines.core.text import as_markdown
+from promotion_tasks import PromoteApproved, Propose
 
 EVIL = (
     "[click](javascript:alert(1)) <img src=x onerror=alert(1)> `a` **b** https://evil \u202e\n# c"
@@ -17,7 +18,7 @@ EVIL = (
 
 
 def test_words_are_shown_as_they_are() -> None:
-    text = as_text(EVIL)
+    text = as_markdown(EVIL)
 
     assert "\n" not in text
     assert "\u202e" not in text
@@ -36,7 +37,7 @@ def test_a_challenger_is_proposed_without_the_markup_of_its_tags(
     given = propose.execute({})
 
     assert (given["serving"], given["version"]) == ("6", "7")
-    assert given["candidate"] == given["reason"] == as_text(EVIL)
+    assert given["candidate"] == given["reason"] == as_markdown(EVIL)
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,11 @@ class MlflowRegistry:
                 fault_point("registry.before_blessing")
                 self._client.set_model_version_tag(self._name, version, name, value)
 
+    def describe(self, version: str, text: str) -> None:
+        """Write the description of a version, which the MLflow UI shows as Markdown."""
+        with answering(self._places):
+            self._client.update_model_version(self._name, version, text)
+
     def annotate(self, version: str, what: str) -> None:
         """Write what became of a version as champion on it, where a person sees it in the MLflow UI."""
         with answering(self._places):
