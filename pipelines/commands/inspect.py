@@ -57,9 +57,12 @@ def reproduce(
 
     redeye = open_redeye(ctx.obj)
     found = train_again(_number(version), redeye, ctx.obj, python)
-    typer.echo(json.dumps(found.as_record(), indent=2) if as_json else found.in_words())
+    if as_json:
+        typer.echo(json.dumps(found.as_record(), indent=2))
     if found.equal == "nothing":
         raise DataError(found.in_words())
+    if not as_json:
+        typer.echo(found.in_words())
 
 
 def _number(text: str) -> str:

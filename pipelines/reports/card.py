@@ -14,8 +14,10 @@ from pipelines.core.records import BlessingEntry, Candidate, Evaluated, Evaluati
 from pipelines.core.text import as_markdown, visible
 from pipelines.metrics.task import TASKS
 
+LENGTH = 5000  # characters that MLflow keeps of a description
 NAMED = 1200  # characters of names of features
 SENTENCE = 300  # characters of a reason
+HASH = 12  # … of what the run tells
 TOLD = ("events", "first_day", "data_version", "git_commit", "seed")
 CHAMPION = "champion"
 
@@ -37,17 +39,13 @@ class Card:
         figures, quality, infra = tested.model(candidate.name), self.entry.quality, self.entry.infra
         parts = [
             f"**{_words(candidate.name)}** of the night {tested.day} **{may}**.",
-            _list(
-                map(
-                    as_markdown, (quality.reason, infra.reason, f"Beside the champion: {self.gate}")
-                )
-            ),
+            _list(map(_words, (quality.reason, infra.reason, f"Beside the champion: {self.gate}"))),
             _table(self._rows(figures), self._tested) if figures else "It was not measured.",
             _list(self._learned()),
             _list(self._limits(figures)),
-            f"To make it again, and compare it: `redeye reproduce {candidate.version}`",
         ]
-        return "\n\n".join(parts)
+        end = f"\n\nTo make it again, and compare it: `redeye reproduce {candidate.version}`"
+        return "\n\n".join(parts)[: LENGTH - len(end)] + end
 
     @property
     def _tested(self) -> str:
@@ -76,14 +74,14 @@ class Card:
             )
 
     def _learned(self) -> list[str]:
-        told = {name: _words(self.facts.get(name, "?")) for name in TOLD}
+        told = {name: _words(self.facts.get(name, "?")[:HASH]) for name in TOLD}
         names = [f"`{_code(name)}`" for name in self.candidate.features]
         room = accumulate(len(name) + 2 for name in names)
         named = [name for name, used in zip(names, room, strict=True) if used <= NAMED]
         more = len(names) - len(named)
         reads = f"{', '.join(named)}{f' and {more} more' if more > 0 else ''}"
         days = f"{told['first_day']} to {self.candidate.trained_until}"
-        made = f"data version {told['data_version'][:12]}, commit {told['git_commit'][:12]}"
+        made = f"data version {told['data_version']}, commit {told['git_commit']}"
         return [
             f"Learned from {told['events']} events of {days}; {made}, seed {told['seed']}",
             f"Reads {reads}; what each means stands in features.md of its run",
