@@ -233,7 +233,12 @@ def describe(name: str, verdict: Verdict, lines: Lines) -> str:
     if verdict.candidate == name and verdict.outcome in ("champion", "challenger"):
         return verdict.reason
     if lines.of[name] == lines.champion:
-        return f"a refresh of the champion's line {lines.champion}: {verdict.reason}"
+        told = (
+            verdict.reason
+            if verdict.candidate == name
+            else f"the verdict is on {verdict.candidate}"
+        )
+        return f"a refresh of the champion's line {lines.champion}: {told}"
     claim = lines.claims.get(lines.of[name])
     if claim is None:
         return "a replacement: no settled day has compared it with the champion yet"

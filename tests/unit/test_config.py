@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.core.config import RENAMED, find_places, read_params
+from pipelines.core.config import REMOVED, RENAMED, find_places, read_params
 from pipelines.core.errors import ConfigError
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -193,4 +193,16 @@ def test_an_old_name_of_a_setting_is_refused_with_the_new_one(
 
     said = re.escape(f"{old}: is called {new} now; rename it")
     with pytest.raises(ConfigError, match=said):
+        read_params(path)
+
+
+@pytest.mark.parametrize(("old", "why"), REMOVED.items())
+def test_a_setting_that_is_gone_is_refused_with_what_decides_now(
+    tmp_path: Path, old: str, why: str
+) -> None:
+    section, key = old.split(".")
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS.read_text().replace(f"\n{section}:\n", f"\n{section}:\n  {key}: auc\n"))
+
+    with pytest.raises(ConfigError, match=re.escape(f"{old}: is no setting any more: {why}")):
         read_params(path)

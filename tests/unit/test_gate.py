@@ -10,7 +10,7 @@ from pipelines.core.config import PromoteParams
 from pipelines.core.records import Blessing, Claim, Evaluated, Evaluation, Interval, Refit, Verdict
 from pipelines.metrics.bootstrap import day_weights, lift, measure
 from pipelines.metrics.classification import ScoredEvents
-from pipelines.promotion.gate import Lines, judge
+from pipelines.promotion.gate import Lines, describe, judge
 from pipelines.promotion.quality import quality
 from pipelines.training.selection import choose
 
@@ -473,3 +473,16 @@ def test_a_more_complex_candidate_wins_when_it_is_better_by_more_than_the_interv
     assert chosen == "seeing"
     assert "over blind" in reason
     assert choose(["seeing", "blind"], apart, "log_loss")[0] == "seeing"
+
+
+def test_a_version_is_told_its_own_reason_and_no_other_candidates() -> None:
+    verdict = Verdict(
+        day=date(2013, 10, 1), version="8", candidate="trees", blessed=True, outcome="kept",
+        reason="trees is not proven", champion="3", evidence={},
+    )  # fmt: skip
+    lines = Lines({"logistic": OWN, "trees": "trees@1"}, OWN)
+    refreshed = verdict.model_copy(update={"candidate": "logistic", "reason": "it follows"})
+
+    assert describe("logistic", verdict, lines).endswith("the verdict is on trees")
+    assert describe("logistic", refreshed, lines).endswith(": it follows")
+    assert "no settled day" in describe("trees", verdict, lines)
