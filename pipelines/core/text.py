@@ -48,7 +48,8 @@ DISGUISING = re.compile(
 )
 
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&:$]")
+# Also of addresses, which some make links of; a colon alone is none, and not every Markdown lets it be escaped.
+_MARKUP = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|~&$]|:(?=//)")
 
 
 def visible(text: str) -> str:

@@ -22,7 +22,8 @@ def test_words_are_shown_as_they_are() -> None:
 
     assert "\n" not in text
     assert "\u202e" not in text
-    for mark in "[]()<>`*#:":
+    assert "https://" not in text
+    for mark in "[]()<>`*#":
         assert text.count(mark) == text.count(f"\\{mark}")
 
 
