@@ -91,7 +91,7 @@ class _Planner:
         return proven_version(version, self.registry, self.warehouse, self.declared)
 
 
-def told(planned: Sequence[PlannedDay]) -> list[str]:
+def plan_lines(planned: Sequence[PlannedDay]) -> list[str]:
     """A line for all days in a row that have the same answer."""
     lines = []
     for answer, days in groupby(planned, key=lambda one: one.answer):

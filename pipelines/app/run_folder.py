@@ -133,12 +133,16 @@ def _stem(graph: Graph, stage: str) -> str:
 
 
 def _line(text: str) -> dict[str, Any] | None:
-    """A line of the log; None for one that a killed process did not finish."""
+    """A line of the log; None for one that a killed process did not finish, or that is none of the log's."""
     try:
         note = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return note if isinstance(note, dict) and {"stage", "exit_code", "error"} <= set(note) else None
+    kinds = {"stage": str, "exit_code": int, "error": str | None}
+    whole = isinstance(note, dict) and all(
+        name in note and isinstance(note[name], kind) for name, kind in kinds.items()
+    )
+    return note if whole else None
 
 
 def _day(name: str) -> date | None:

@@ -93,7 +93,7 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """Run stages for a range of days, one day after the other."""
-    from pipelines.app.backfill_plan import plan_answers, told
+    from pipelines.app.backfill_plan import plan_answers, plan_lines
 
     redeye = open_redeye(ctx.obj)
     asked = {
@@ -110,7 +110,7 @@ def backfill(
         check_day(redeye, plan.days[-1])
     typer.echo(plan.in_words(), err=True)
     answers = plan_answers(plan, redeye)
-    for line in told(answers):
+    for line in plan_lines(answers):
         typer.echo(as_typed(line), err=True)
     failed = [] if dry_run else _fill(plan, redeye)
     if as_json:

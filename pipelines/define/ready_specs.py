@@ -198,24 +198,23 @@ def _of(schema: Mapping[str, str], kind: str) -> list[str]:
     return [name for name, found in schema.items() if found == kind]
 
 
+def _of_every_task(*, classifies: bool) -> dict[str, Make]:
+    """Those that there are for either task, simplest first."""
+    return {
+        "decision-tree": _tree(classifies=classifies),
+        "random-forest": _forest(classifies=classifies),
+        "gradient-boosting": _boosting(classifies=classifies),
+        "perceptron": _perceptron(classifies=classifies),
+        "averaged": _averaged(classifies=classifies),
+        "stacked": _stacked(classifies=classifies),
+    }
+
+
 READY: Mapping[str, Mapping[str, Make]] = {
     "binary": {
         "logistic-regression": _linear,
         "naive-bayes": _naive_bayes,
-        "decision-tree": _tree(classifies=True),
-        "random-forest": _forest(classifies=True),
-        "gradient-boosting": _boosting(classifies=True),
-        "perceptron": _perceptron(classifies=True),
-        "averaged": _averaged(classifies=True),
-        "stacked": _stacked(classifies=True),
+        **_of_every_task(classifies=True),
     },
-    "regression": {
-        "ridge": _ridge,
-        "decision-tree": _tree(classifies=False),
-        "random-forest": _forest(classifies=False),
-        "gradient-boosting": _boosting(classifies=False),
-        "perceptron": _perceptron(classifies=False),
-        "averaged": _averaged(classifies=False),
-        "stacked": _stacked(classifies=False),
-    },
+    "regression": {"ridge": _ridge, **_of_every_task(classifies=False)},
 }

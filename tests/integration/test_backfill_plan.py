@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from pipelines.app.backfill_plan import plan_answers, told
+from pipelines.app.backfill_plan import plan_answers, plan_lines
 from pipelines.app.services import Redeye
 from pipelines.core.backfill import Backfill
 from pipelines.core.errors import GateRefused, UsageError
@@ -81,7 +81,7 @@ def test_days_in_a_row_with_the_same_answer_are_one_line(serving: Serving) -> No
     days = [DAY + timedelta(days=n) for n in range(4)]
     planned = [SimpleNamespace(day=day, answer="ab"[day == NEXT]) for day in days]
 
-    assert told(cast("Any", planned)) == [
+    assert plan_lines(cast("Any", planned)) == [
         f"  {DAY}: a",
         f"  {NEXT}: b",
         f"  {days[2]} to {days[3]}: a",

@@ -77,7 +77,17 @@ def test_what_came_from_outside_is_shown_as_it_is(
         assert sentence.format(word) in told
 
 
-@pytest.mark.parametrize("torn", ['{"stage": "trai', "5", '{"exit_code": 0}', "[]", "\x00"])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        '{"stage": "trai',
+        "5",
+        '{"exit_code": 0}',
+        "[]",
+        "\x00",
+        '{"stage": ["train"], "exit_code": "x", "error": 3}',
+    ],
+)
 def test_a_line_that_a_killed_process_left_unfinished_hides_no_other(
     night: Night, torn: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
