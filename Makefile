@@ -48,7 +48,7 @@ chaos: $(VENV)/.installed ## kill stages on your own settings, in scratch copies
 check: $(VENV)/.installed ## lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy pipelines infra dags
+	$(BIN)/mypy pipelines infra dags plugins
 	$(BIN)/lint-imports
 
 format: $(VENV)/.installed ## lay out the code

@@ -1,4 +1,4 @@
-"""**Every morning: was there a night, and how good were the last ones?** Joins the outcomes that have
+"""**Every morning, at `schedule.watch` of `params.yaml`: was there a night, and how good were the last ones?** Joins the outcomes that have
 arrived since, measures their days again, and tells people (REDEYE_ALERT_WEBHOOK, REDEYE_SMTP_URL) what
 they have not been told: also that the night did not publish, when nothing of it ever ran. After a good
 night it changes nothing and tells nobody.
@@ -11,16 +11,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronPartitionTimetable
+from airflow.sdk import DAG
 
 from builders import DAY_FORM, watch_chain
 from pipelines.core.command_text import as_sent
+from schedules import IN_THE_MORNING
 
-# 09:00 in New York, of the day whose night began at 03:00.
-AT_NINE = CronPartitionTimetable("0 6 * * *", timezone="America/Los_Angeles", key_format="%Y-%m-%d")
 POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10)}
 
-with DAG("redeye_monitor", schedule=AT_NINE, start_date=datetime(2013, 1, 1, tzinfo=UTC),
+with DAG("redeye_monitor", schedule=IN_THE_MORNING, start_date=datetime(2013, 1, 1, tzinfo=UTC),
          catchup=False, max_active_runs=1, default_args=POLICY, params=DAY_FORM,
          tags=["redeye", "tier-2"], doc_md=as_sent(__doc__)):  # fmt: skip
     watch_chain()

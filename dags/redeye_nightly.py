@@ -12,19 +12,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronPartitionTimetable
+from airflow.sdk import DAG
 
 from builders import DAY_FORM, night_chain
 from pipelines.core.command_text import as_sent
+from schedules import AT_NIGHT
 
-# Midnight in Los Angeles is 03:00 in New York. A tick at 03:00 would lose the last day of Airflow's
-# own `backfill create`, whose range ends when that day begins.
-AT_THREE = CronPartitionTimetable(
-    "0 0 * * *", timezone="America/Los_Angeles", key_format="%Y-%m-%d"
-)
 POLICY = {"owner": "redeye", "retries": 1, "retry_delay": timedelta(seconds=10)}
 
-with DAG("redeye_nightly", schedule=AT_THREE, start_date=datetime(2013, 1, 1, tzinfo=UTC),
-         catchup=False, max_active_runs=2, default_args=POLICY | {"retry_exponential_backoff": True},
+with DAG("redeye_nightly", schedule=AT_NIGHT, start_date=datetime(2013, 1, 1, tzinfo=UTC),
+         catchup=True, max_active_runs=2, default_args=POLICY | {"retry_exponential_backoff": True},
          params=DAY_FORM, tags=["redeye", "tier-1"], doc_md=as_sent(__doc__)):  # fmt: skip
     night_chain()

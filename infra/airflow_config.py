@@ -119,6 +119,7 @@ def write_config(home: Home, keys: Secrets, database: str, api: str, *, schedule
     sections = {
         "core": {
             "dags_folder": str(REPOSITORY / "dags"),
+            "plugins_folder": str(REPOSITORY / "plugins"),
             "load_examples": "False",
             "executor": "LocalExecutor",
             "parallelism": "12",

@@ -125,8 +125,8 @@ def _mark(home: Home) -> Path:
 
 def _fingerprint() -> str:
     """SHA-256 over all that makes the DAGs what they are."""
-    files = [REPOSITORY / "dvc.yaml"]
-    for folder in ("dags", "pipelines/core"):
+    files = [REPOSITORY / "dvc.yaml", REPOSITORY / "params.yaml"]
+    for folder in ("dags", "plugins", "pipelines/core"):
         files += sorted((REPOSITORY / folder).glob("*.py"))
     digest = hashlib.sha256(version("apache-airflow").encode())
     for file in files:

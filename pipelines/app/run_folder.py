@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipelines.audit.runs import RunFolder, StageLog
-from pipelines.core.config import Paths
+from pipelines.core.config import Paths, ScheduleParams
 from pipelines.core.dates import find_gaps, spell_gaps
 from pipelines.core.errors import DataError
 from pipelines.core.graph import Graph
@@ -19,7 +19,6 @@ from pipelines.core.text import secrets_in_url
 
 READ_BY_PEOPLE = (".json", ".jsonl", ".html", ".log")
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "API_KEY")
-DUE_HOUR = 9  # in the problem's zone, when `redeye_monitor` looks whether there was a night
 SHORTEST_SECRET = 6  # a shorter one would be found everywhere
 
 
@@ -59,20 +58,20 @@ def missing_nights(ran: Sequence[date]) -> str:
     return f"no night ran for {spell_gaps(gaps)}; run `redeye backfill --from {first} --to {last}`"
 
 
-def overdue(places: Paths, now: datetime, zone: str) -> str:
+def overdue(places: Paths, now: datetime, schedule: ScheduleParams) -> str:
     """That the newest published night is older than the schedule expects, with the command to run.
 
-    A night is due on the morning of its own day. Nights of days long past, as of a replayed year, follow
+    A night is due at `schedule.watch` of its own day. Nights of days long past, as of a replayed year, follow
     no schedule: it is expected to go on only where the newest night was made on its own day, or the next.
     """
     folders = sorted((places.root / "runs").glob("????-??-??/publication.json"))
     published = [day for one in folders if (day := _day(one.parent.name))]
     if not published:
         return ""
-    newest, here = max(published), now.astimezone(ZoneInfo(zone))
+    newest, here = max(published), now.astimezone(ZoneInfo(schedule.zone))
     made = min(one.stat().st_mtime for one in (places.root / "runs" / f"{newest}").iterdir())
-    made_on = datetime.fromtimestamp(made, ZoneInfo(zone)).date()
-    expected = here.date() - timedelta(days=here.hour < DUE_HOUR)
+    made_on = datetime.fromtimestamp(made, ZoneInfo(schedule.zone)).date()
+    expected = here.date() - timedelta(days=here.time() < schedule.watch)
     if not newest <= made_on <= newest + timedelta(days=1) or expected <= newest:
         return ""
     return (

@@ -161,14 +161,10 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
 
     @cache
     def problem() -> Problem:
-        from pipelines.data.problem_checks import check_problem
-        from pipelines.metrics.task import task_of
-
         problem = load_problem(params.problem)
         if places.production:  # the registered model, and every title, is the experiment's own
             problem = replace(problem, name=f"{problem.name}-experiment")
-        task_of(problem.task).limits(params.promote)  # before a night begins, not at its end
-        check_problem(problem)
+        check_settings(problem, params)
         return problem
 
     makers = (
@@ -186,6 +182,20 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
         code,
     )
     return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}
+
+
+def check_settings(problem: Problem, params: Params) -> None:
+    """Raises ConfigError where a problem and its settings do not fit: before a night begins, not at its end."""
+    from pipelines.data.problem_checks import check_problem
+    from pipelines.metrics.task import task_of
+
+    task_of(problem.task).limits(params.promote)
+    check_problem(problem)
+    if problem.zone != params.schedule.zone:
+        raise ConfigError(
+            f"params.yaml: schedule.zone: {params.schedule.zone} is not the zone in which a day of "
+            f"{params.problem} is a day; write {problem.zone}"
+        )
 
 
 def _bounds(problem: Problem) -> tuple[float, float]:

@@ -67,8 +67,7 @@ def status(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
     _finish(redeye.night(asked), redeye, as_json, {})
     if told := missing_nights(left):
         typer.echo(as_typed(told), err=True)
-    zone = redeye.services["problem"]().zone
-    if late := overdue(redeye.places, datetime.now(UTC), zone):
+    if late := overdue(redeye.places, datetime.now(UTC), redeye.params.schedule):
         raise DataError(late)
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from pipelines.core.atomic_files import read_yaml
-from pipelines.core.dates import parse_day
+from pipelines.core.dates import clock_time, parse_day, parse_zone
 from pipelines.core.errors import ConfigError, UsageError
+from pipelines.core.refused_settings import explain
 
 # Bounds are wide: they keep out what cannot be meant, before it fails somewhere else without a sentence.
 MOST_DAYS = 36_500
@@ -28,19 +36,45 @@ Gigabytes = Annotated[float, Field(ge=0.1, le=100_000)]
 Limit = Annotated[float, Field(gt=0, le=1_000_000)]  # in the unit of what it limits
 
 
+def _read_by(read: Callable[[object], object]) -> BeforeValidator:
+    """What `read` makes of a value; its sentence, if it refuses it."""
+
+    def reading(value: object) -> object:
+        try:
+            return read(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+    return BeforeValidator(reading)
+
+
 def _as_day(value: object) -> date:
     if isinstance(value, date):
-        raise ValueError(f'put it in quotes ("{value}"): DVC\'s templates know no dates')  # noqa: TRY004  for pydantic
-    try:
-        return parse_day(value)
-    except UsageError as error:
-        raise ValueError(str(error)) from None
+        raise UsageError(f'put it in quotes ("{value}"): DVC\'s templates know no dates')
+    return parse_day(value)
+
+
+Clock = Annotated[time, _read_by(clock_time)]
 
 
 class Section(BaseModel):
     """One section of params.yaml; refuses keys it does not know and numbers that are none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ScheduleParams(Section):
+    zone: Annotated[str, _read_by(parse_zone)]
+    night: Clock
+    watch: Clock
+    catch_up_nights: Annotated[int, Field(ge=0, le=31)]
+
+    @field_validator("watch")
+    @classmethod
+    def _after_the_night(cls, watch: time, told: ValidationInfo) -> time:
+        if (night := told.data.get("night")) and watch <= night:
+            raise ValueError(f"must be later than schedule.night, which is {night:%H:%M}")
+        return watch
 
 
 class IngestParams(Section):
@@ -115,28 +149,12 @@ class MonitorParams(Section):
     alerts_per_week: Annotated[int, Field(ge=0, le=1000)]
 
 
-RENAMED = {
-    "ingest.corrections_days": "refetch_days",
-    "validate.quarantine_budget": "max_quarantined_share",
-    "features.history_days": "training_days",
-    "train.gap_days": "embargo_days",
-    "evaluate.resamples": "bootstrap_samples",
-    "score.schedule": "fallback_order",
-    "score.rollout": "challenger_share",
-    "monitor.psi_alert": "psi_threshold",
-    "monitor.lost_alert": "max_skill_loss",
-}
-
-REMOVED = {
-    "promote.metric": "the loss of the task decides (log loss; RMSE of a regression)",
-}
-
-
 class Params(Section):
     """The whole of params.yaml."""
 
-    day: Annotated[date, BeforeValidator(_as_day)]
+    day: Annotated[date, _read_by(_as_day)]
     problem: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", max_length=200)]
+    schedule: ScheduleParams
     ingest: IngestParams
     validate_: Annotated[ValidateParams, Field(alias="validate")]
     features: FeatureParams
@@ -161,29 +179,7 @@ def read_params(path: Path) -> Params:
         # An unknown key explains the missing one beside it.
         problem = max(error.errors(), key=lambda found: found["type"] == "extra_forbidden")
         key = ".".join(str(part) for part in problem["loc"]) or "the file"
-        raise ConfigError(f"{path.name}: {key}: {_explain(problem)}") from error
-
-
-def _explain(problem: Any) -> str:
-    if problem["type"] == "missing":
-        return "missing; add it (git shows the value it had)"
-    if problem["type"] != "extra_forbidden":
-        return f"{problem['msg']}, not {str(problem['input'])[:40]!r}; correct the value"
-    *sections, unknown = problem["loc"]
-    model: type[BaseModel] = Params
-    for name in sections:
-        field = next(f for key, f in model.model_fields.items() if name in (key, f.alias))
-        model = field.annotation  # type: ignore[assignment]  # sections are plain models
-    key = ".".join(map(str, problem["loc"]))
-    if key in RENAMED:
-        return f"is called {RENAMED[key]} now; rename it"
-    if key in REMOVED:
-        return f"is no setting any more: {REMOVED[key]}; remove it"
-    known = [f.alias or key for key, f in model.model_fields.items()]
-    nearest = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
-    return "unknown key; " + (
-        f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}"
-    )
+        raise ConfigError(f"{path.name}: {key}: {explain(problem, Params)}") from error
 
 
 @dataclass(frozen=True)

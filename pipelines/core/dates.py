@@ -1,12 +1,13 @@
-"""The day of a night: checked as text from outside before a path or a command is built from it; its cutoff."""
+"""Days, times of the clock and zones, checked as text from outside; the cutoff of a night."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pipelines.core.errors import UsageError
 
@@ -14,6 +15,7 @@ from pipelines.core.errors import UsageError
 FIRST_DAY, LAST_DAY = date(1800, 1, 1), date(2200, 12, 31)
 Gap = tuple[date, date]  # the first and the last day of a span
 _SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", flags=re.ASCII)
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", flags=re.ASCII)
 
 
 def parse_day(text: object) -> date:
@@ -49,6 +51,31 @@ def parse_days(first: object, last: object) -> list[date]:
     if end < start:
         raise UsageError(f"from {start} to {end} is no range; swap them")
     return [start + timedelta(days=n) for n in range((end - start).days + 1)]
+
+
+def clock_time(text: object) -> time:
+    """The time of day in the form HH:MM; raises UsageError for anything else."""
+    found = _CLOCK.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise UsageError(
+            f'{str(text)[:40]!r} is no time of the day; write it in quotes as HH:MM, from "00:00" to "23:59"'
+        )
+    return time(int(found[1]), int(found[2]))
+
+
+def parse_zone(text: object) -> str:
+    """The name of a zone in the IANA database; raises UsageError for anything else, with the nearest name."""
+    if isinstance(text, str) and text in (zones := available_timezones()) and text != "localtime":
+        return text
+    near = difflib.get_close_matches(str(text), zones, n=1) if isinstance(text, str) else []
+    raise UsageError(
+        f"{str(text)[:40]!r} is no zone of the IANA database; "
+        + (
+            f"did you mean {near[0]!r}?"
+            if near
+            else "write one such as 'America/New_York' or 'UTC'"
+        )
+    )
 
 
 def night_cutoff(day: date, zone: str) -> datetime:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.core.config import REMOVED, RENAMED, find_places, read_params
+from pipelines.app.services import check_settings, load_problem
+from pipelines.core.config import find_places, read_params
 from pipelines.core.errors import ConfigError
+from pipelines.core.refused_settings import REMOVED, RENAMED
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 PROBLEMS = Path(__file__).parents[1] / "problems"
@@ -175,7 +177,7 @@ def test_the_settings_of_the_other_problems_are_complete(params: Path) -> None:
 def test_labels_that_take_two_weeks_need_no_setting_of_their_own() -> None:
     """What the nights of test_returns.py show, they show with the project's own settings."""
     ours, shop = (
-        read_params(path).model_dump(exclude={"day"})
+        read_params(path).model_dump(exclude={"day", "schedule"})
         for path in (PARAMS, PROBLEMS / "returns" / "params.yaml")
     )
 
@@ -206,3 +208,41 @@ def test_a_setting_that_is_gone_is_refused_with_what_decides_now(
 
     with pytest.raises(ConfigError, match=re.escape(f"{old}: is no setting any more: {why}")):
         read_params(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('night: "03:00"', 'night: "25:00"', "schedule.night: '25:00' is no time of the day"),
+        ('night: "03:00"', "night: 12:30", "schedule.night: '750' is no time of the day"),
+        ('night: "03:00"', 'night: "3:00"', "schedule.night: '3:00' is no time of the day"),
+        ('night: "03:00"', 'night: "０3:00"', "schedule.night: '０3:00' is no time of the day"),
+        ('night: "03:00"', "night:", "schedule.night: 'None' is no time of the day"),
+        ('watch: "09:00"', 'watch: "09:00:00"', "schedule.watch: '09:00:00' is no time"),
+        ('watch: "09:00"', 'watch: "03:00"', "must be later than schedule.night, which is 03:00"),
+        ("zone: America/New_York", "zone: America/New_Yorck", "did you mean 'America/New_York'?"),
+        ("zone: America/New_York", "zone: ../../etc/passwd", "is no zone of the IANA database"),
+        ("zone: America/New_York", "zone: 5", "'5' is no zone of the IANA database; write one such as"),
+        ("zone: America/New_York", "zone: America", "'America' is no zone of the IANA database"),
+        ("catch_up_nights: 7", "catch_up_nights: -1", "schedule.catch_up_nights: "),
+        ("catch_up_nights: 7", "catch_up_nights: 400", "schedule.catch_up_nights: "),
+    ],
+)  # fmt: skip
+def test_a_schedule_that_cannot_be_is_refused_in_one_sentence(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)) as refused:
+        read_params(params_with(tmp_path, old, new))
+
+    assert str(refused.value).startswith("params.yaml: schedule.")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_schedule_in_another_zone_than_the_problems_is_refused(tmp_path: Path) -> None:
+    """Its nights would take their days from another calendar."""
+    params = read_params(params_with(tmp_path, "zone: America/New_York", "zone: Asia/Kolkata"))
+
+    with pytest.raises(
+        ConfigError, match=r"schedule\.zone: Asia/Kolkata .*; write America/New_York"
+    ):
+        check_settings(load_problem(params.problem), params)

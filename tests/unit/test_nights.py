@@ -11,11 +11,11 @@ import pytest
 
 from pipelines.app.run_folder import missing_nights, overdue
 from pipelines.cli import main
-from pipelines.core.config import Paths
+from pipelines.core.config import Paths, ScheduleParams
 from pipelines.core.records import Publication
 
 DAY = date(2013, 10, 1)
-ZONE = "America/New_York"
+SCHEDULE = ScheduleParams(zone="America/New_York", night="03:00", watch="09:00", catch_up_nights=7)
 
 
 def test_days_without_a_night_are_named_with_the_command_that_runs_them() -> None:
@@ -54,7 +54,7 @@ IN_THE_NIGHT = datetime(2013, 10, 1, 7, 30, tzinfo=UTC)  # half past three in Ne
 def test_a_newest_night_that_is_older_than_the_schedule_expects_is_told(
     tmp_path: Path, now: datetime, expected: date | None
 ) -> None:
-    told = overdue(published(tmp_path, DAY, IN_THE_NIGHT), now, ZONE)
+    told = overdue(published(tmp_path, DAY, IN_THE_NIGHT), now, SCHEDULE)
 
     assert told == (
         f"the newest night that published is {DAY}, and the schedule expects {expected} by now; "
@@ -68,19 +68,19 @@ def test_a_night_that_did_not_publish_is_not_the_newest(tmp_path: Path) -> None:
     places = published(tmp_path, DAY, IN_THE_NIGHT)
     (tmp_path / "runs" / f"{DAY + timedelta(days=1)}").mkdir()
 
-    assert f"published is {DAY}" in overdue(places, IN_THE_NIGHT + timedelta(days=2), ZONE)
+    assert f"published is {DAY}" in overdue(places, IN_THE_NIGHT + timedelta(days=2), SCHEDULE)
 
 
 def test_a_replayed_year_follows_no_schedule(tmp_path: Path) -> None:
     made = datetime(2026, 11, 27, 8, tzinfo=UTC)
 
-    assert overdue(published(tmp_path, DAY, made), made + timedelta(days=9), ZONE) == ""
+    assert overdue(published(tmp_path, DAY, made), made + timedelta(days=9), SCHEDULE) == ""
 
 
 def test_where_no_night_published_nothing_is_overdue(tmp_path: Path) -> None:
     (tmp_path / "runs" / f"{DAY}").mkdir(parents=True)
 
-    assert overdue(Paths(tmp_path, tmp_path, "", "", ""), IN_THE_NIGHT, ZONE) == ""
+    assert overdue(Paths(tmp_path, tmp_path, "", "", ""), IN_THE_NIGHT, SCHEDULE) == ""
 
 
 def test_status_of_any_night_ends_with_3_when_the_newest_is_overdue(

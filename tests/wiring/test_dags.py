@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 from airflow.dag_processing.dagbag import BundleDagBag
@@ -18,6 +20,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from pipelines.core.config import read_params
 from pipelines.core.graph import read_graph
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +72,7 @@ def test_the_dags_folder_holds_these_dags_and_no_other(bag: BundleDagBag) -> Non
 
 def test_a_scheduler_parses_the_dags_in_half_a_second_without_pandas_or_mlflow() -> None:
     program = (
-        "import json, sys, time; sys.path.append('dags'); import airflow.sdk; t = time.process_time();"
+        "import json, sys, time; sys.path += ['dags', 'plugins']; import airflow.sdk, airflow.timetables.trigger; t = time.process_time();"
         "import redeye_nightly, redeye_backfill, redeye_monitor, redeye_promotion, redeye_approval; print(json.dumps([time.process_time() - t,"
         "[m for m in ('pandas', 'numpy', 'mlflow', 'duckdb', 'great_expectations', 'dvc', 'typer')"
         " if m in sys.modules]]))"
@@ -161,7 +164,9 @@ def test_a_failed_day_fails_the_backfill_and_the_tally_always_runs(backfill: DAG
 def test_policy_is_written_out(any_dag: DAG) -> None:
     text = (DAGS / f"{any_dag.dag_id}.py").read_text()
 
-    assert any_dag.catchup is False
+    assert any_dag.catchup is (
+        any_dag.dag_id == "redeye_nightly"
+    )  # as far back as params.yaml says
     assert any_dag.start_date is not None
     assert any_dag.doc_md is not None
     assert "When it fails" in any_dag.doc_md
@@ -192,20 +197,52 @@ def test_a_command_in_airflows_texts_works_as_it_stands(bag: BundleDagBag) -> No
 
 def test_each_dag_has_its_schedule_and_no_other(bag: BundleDagBag) -> None:
     """As the scheduler reads it back: without one, a DAG never runs by itself."""
-    told = {}
+    schedule, told = read_params(ROOT / "params.yaml").schedule, {}
+    night, watch, zone = schedule.night, schedule.watch, schedule.zone
     for name, dag in bag.dags.items():
         timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
         expression = getattr(timetable, "_expression", None)
-        zone = str(getattr(timetable, "_timezone", "").name if expression else "")
-        told[name] = (timetable.can_be_scheduled, expression, zone)
+        place = str(getattr(timetable, "_timezone", "").name if expression else "")
+        told[name] = (timetable.can_be_scheduled, expression, place)
 
     assert told == {
-        "redeye_nightly": (True, "0 0 * * *", "America/Los_Angeles"),
-        "redeye_monitor": (True, "0 6 * * *", "America/Los_Angeles"),
+        "redeye_nightly": (True, f"{night.minute} {night.hour} * * *", zone),
+        "redeye_monitor": (True, f"{watch.minute} {watch.hour} * * *", zone),
         "redeye_promotion": (True, "*/5 * * * *", "UTC"),
-        "redeye_approval": (True, "0 13 * * *", "UTC"),
+        "redeye_approval": (True, f"{watch.minute} {watch.hour} * * *", zone),
         "redeye_backfill": (False, None, ""),
     }
+
+
+@pytest.mark.parametrize("file", sorted(DAGS.glob("*.py")), ids=lambda file: file.stem)
+def test_no_dag_names_a_place_or_an_hour(file: Path) -> None:
+    text = file.read_text()
+
+    assert not [zone for zone in available_timezones() if "/" in zone and zone in text]
+    assert 'Timetable("' not in text
+    assert not re.search(r'schedule="\d', text)
+
+
+def test_the_schedule_of_another_problem_is_its_own_without_a_change_of_code(
+    tmp_path: Path,
+) -> None:
+    for name in ("dags", "dvc.yaml", "plugins", "pipelines"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "dags").unlink()
+    shutil.copytree(DAGS, tmp_path / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    params = (ROOT / "tests" / "problems" / "returns" / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(params.replace('night: "03:00"', 'night: "04:45"'))
+    program = (
+        "import sys; sys.path[:0] = ['dags', 'plugins'];"
+        "import redeye_nightly, redeye_monitor; from airflow.sdk import DAG;"
+        "print([m.AT_NIGHT.summary for m in [redeye_nightly]], redeye_monitor.IN_THE_MORNING.summary)"
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.splitlines()[-1] == "['04:45 Asia/Kolkata'] 09:00 Asia/Kolkata"
 
 
 def test_a_dag_file_is_policy_only(any_dag: DAG) -> None:

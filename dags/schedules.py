@@ -1,0 +1,11 @@
+"""When each DAG runs by itself, as params.yaml says; no DAG file names a place or an hour."""
+
+from __future__ import annotations
+
+from night_timetable import NightTimetable
+from operators import REPOSITORY
+from pipelines.core.config import read_params
+
+TOLD = read_params(REPOSITORY / "params.yaml").schedule
+AT_NIGHT = NightTimetable(f"{TOLD.night:%H:%M}", zone=TOLD.zone, catch_up=TOLD.catch_up_nights)
+IN_THE_MORNING = NightTimetable(f"{TOLD.watch:%H:%M}", zone=TOLD.zone)
