@@ -12,6 +12,7 @@ from world import World
 
 PROJECT = Path(__file__).parents[2]
 PROBLEMS = PROJECT / "tests" / "problems"
+RAIN_DAY = "2013-03-15"  # the first night of the problem of rain
 PLACES = {
     "problem": "pipelines/problem",
     "expectations": "expectations",

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
-from clone import Clone
-from world import FIRST, World
+from clone import RAIN_DAY, Clone
+from world import World
 
 pytestmark = pytest.mark.slow
 
@@ -17,18 +16,15 @@ def kept(world: World) -> dict[str, bytes]:
     return {str(path.relative_to(data)): path.read_bytes() for path in found}
 
 
-def test_one_word_in_params_moves_the_features_to_spark_and_changes_no_byte(
-    world: World, tmp_path: Path
-) -> None:
-    on_duckdb = kept(world)
-    clone = Clone.of_the_project(tmp_path / "clone", world.root)
-    params = clone.folder / "params.yaml"
+def test_one_word_in_params_moves_the_features_to_spark_and_changes_no_byte(rain: Clone) -> None:
+    on_duckdb = kept(rain)
+    params = rain.folder / "params.yaml"
     params.write_text(params.read_text().replace("engine: duckdb", "engine: spark"))
     for made in ("features", "history"):
-        shutil.rmtree(world.root / "data" / made)
+        shutil.rmtree(rain.root / "data" / made)
 
-    done = clone.redeye("features", "--day", FIRST)
+    done = rain.redeye("features", "--day", RAIN_DAY)
 
     assert done.returncode == 0, done.stderr
-    assert (world.root / "var" / "spill" / "spark.log").exists()
-    assert kept(world) == on_duckdb
+    assert (rain.root / "var" / "spill" / "spark.log").exists()
+    assert kept(rain) == on_duckdb

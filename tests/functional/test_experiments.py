@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,23 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clone import NOBODY, Clone
-from world import FIRST
+from clone import NOBODY, RAIN_DAY, Clone
 
 DVC = str(Path(sys.executable).parent / "dvc")
 
 
-@pytest.fixture(scope="module")
-def clone(first_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+@pytest.fixture
+def clone(rain: Clone) -> Clone:
     """A clone whose production has had its first night, for the day that DVC is asked for."""
-    clone = Clone.of_the_project(tmp_path_factory.mktemp("experiments") / "clone")
-    for name in ("data", "runs", "var"):
-        shutil.copytree(first_night / name, clone.folder / name, symlinks=True)
-    params = clone.folder / "params.yaml"
-    text = params.read_text().replace("policy: ask", "policy: auto")
-    day = text[text.index("day: ") :].partition("\n")[0]
-    params.write_text(text.replace(day, f'day: "{FIRST}"'))
-    return clone
+    params = rain.folder / "params.yaml"
+    params.write_text(params.read_text().replace("policy: ask", "policy: auto"))
+    assert f'day: "{RAIN_DAY}"' in params.read_text()
+    return rain
 
 
 def contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -75,12 +69,12 @@ def test_experiments_leave_production_as_it_is(clone: Clone) -> None:
 
     assert production(clone) == before
     own = clone.folder / "experiments"
-    assert (own / "runs" / FIRST / "publication.json").exists()
+    assert (own / "runs" / RAIN_DAY / "publication.json").exists()
     versions = contents(own / "var" / "mlflow.db")["model_versions"]
     assert len({row[0] for row in versions}) == 1
-    assert versions[0][0] == "flights-experiment-late"
-    assert "flights-experiment-late" in (own / "runs" / FIRST / "report.html").read_text()
-    status = clone.redeye("status", "--day", FIRST, REDEYE_EXPERIMENT="yes")
+    assert versions[0][0] == "rain-experiment-wet"
+    assert "rain-experiment-wet" in (own / "runs" / RAIN_DAY / "report.html").read_text()
+    status = clone.redeye("status", "--day", RAIN_DAY, REDEYE_EXPERIMENT="yes")
     assert status.returncode == 0, status.stderr
     assert "an experiment, in" in status.stderr
-    assert "20 March 2013" in status.stdout
+    assert "15 March 2013" in status.stdout
