@@ -220,6 +220,31 @@ def copy_root(root: Path, to: Path) -> None:
                 )
 
 
+def land(lake: LocalLake, day: date, made: pd.DataFrame, names: tuple[str, ...]) -> None:
+    """A day's rides as features and as outcomes."""
+    for dataset, columns in (
+        ("features", ["day", "ride", *names]),
+        ("accepted/rides", ["day", "ride", "delay", "known_at"]),
+    ):
+        table = pa.Table.from_pandas(made[columns], preserve_index=False)
+        table = table.set_column(0, "day", table["day"].cast(pa.date32()))
+        if "known_at" in table.column_names:
+            place = table.column_names.index("known_at")
+            table = table.set_column(place, "known_at", table["known_at"].cast(pa.timestamp("us")))
+        lake.write(dataset, day, table)
+
+
+@cache
+def landed_days(names: tuple[str, ...], *, crooked: bool) -> Path:
+    """The lake of a world that is about to have its first night, made once and copied."""
+    folder = Path(tempfile.mkdtemp(prefix="redeye-landed-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for n in range((DAY - FIRST).days + 4):
+        day = FIRST + timedelta(days=n)
+        land(LocalLake(folder), day, rides(day, crooked=crooked), names)
+    return folder
+
+
 @dataclass
 class PagesInMemory:
     """Pages by name."""
@@ -252,8 +277,8 @@ class World:
         self.warehouse = SqlWarehouse(self.places.database_url)
         self.pages = PagesInMemory()
         if not self.lake.find("features", FIRST, FIRST):
-            for n in range((DAY - FIRST).days + 4):
-                self.land(FIRST + timedelta(days=n))
+            landed = landed_days(self.names, crooked=self.crooked)
+            shutil.copytree(landed, self.root / "data", dirs_exist_ok=True)
 
     def copy(self, root: Path) -> World:
         """The same world in a root of its own, with all that its nights left so far."""
@@ -261,17 +286,7 @@ class World:
         return World(root, self.problem, self.crooked, self.names)
 
     def land(self, day: date, **changes: Any) -> None:
-        made = rides(day, crooked=self.crooked).assign(**changes)
-        self._write("features", day, made[["day", "ride", *self.names]])
-        self._write("accepted/rides", day, made[["day", "ride", "delay", "known_at"]])
-
-    def _write(self, dataset: str, day: date, frame: pd.DataFrame) -> None:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        table = table.set_column(0, "day", table["day"].cast(pa.date32()))
-        if "known_at" in table.column_names:
-            place = table.column_names.index("known_at")
-            table = table.set_column(place, "known_at", table["known_at"].cast(pa.timestamp("us")))
-        self.lake.write(dataset, day, table)
+        land(self.lake, day, rides(day, crooked=self.crooked).assign(**changes), self.names)
 
     def feature_table(self, day: date = DAY) -> FeatureTable:
         *history, partition = self.lake.find("features", FIRST, day)

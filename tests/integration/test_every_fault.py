@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url, text
 
+from infra.scratch_copy import Server
 from pipelines.adapters.database.engine import Database
 from pipelines.adapters.lake.garbage import Folders
 from pipelines.adapters.mlflow.registry import MlflowRegistry
@@ -144,33 +145,19 @@ def test_a_limit_on_the_size_of_files_ends_a_stage_in_a_sentence_and_nothing_hal
 def test_on_postgresql_a_stage_survives_the_failure_of_its_nth_statement(
     stage: str, point: str, postgresql: str, tmp_path: Path
 ) -> None:
-    server = make_url(postgresql).set(drivername="postgresql+psycopg")
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-
-    def database(name: str, template: str = "template1") -> str:
-        others = (
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"
-        )
-        with admin.connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-            if template != "template1":
-                connection.execute(text(others))
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-        return server.set(database=name).render_as_string(hide_password=False)
-
-    before = Nights(tmp_path / "before", database("before")).found()
+    server = Server(make_url(postgresql).set(drivername="postgresql+psycopg"))
+    before = Nights(tmp_path / "before", server.make("before")).found()
     before.run(DAY)
     before.run(TONIGHT, STAGES[: STAGES.index(stage)])
     shutil.copytree(tmp_path / "before", tmp_path / "golden")
-    golden = Nights(tmp_path / "golden", database("golden", "before"))
+    golden = Nights(tmp_path / "golden", server.make("golden", "before"))
     golden.run(TONIGHT, [stage])
 
     def copy(n: int) -> Nights:
         shutil.copytree(tmp_path / "before", tmp_path / str(n))
-        return Nights(tmp_path / str(n), database("copy", "before"))
+        return Nights(tmp_path / str(n), server.make("copy", "before"))
 
     assert fail_the_nth(copy, stage, point, golden.state()) == {point}
-    admin.dispose()
 
 
 LEARNING = (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
+from infra.scratch_copy import Server
 from pipelines.adapters.dvc.versions import DvcVersions
 from pipelines.adapters.lake.garbage import Folders
 from pipelines.audit.repair import RepairContext, RepairStep, mend, plan
@@ -24,13 +26,33 @@ TONIGHT = DAY + timedelta(days=1)
 AT_ONCE = timedelta(seconds=-5)  # the database's clock may be behind
 
 
-@pytest.fixture
-def nights(tmp_path: Path, url: str) -> Nights:
-    """Two nights, the second of them answered by version 1 first, and by version 2 again."""
-    nights = Nights(tmp_path, url).found()
+@pytest.fixture(scope="module")
+def server(postgresql: str) -> Server:
+    return Server(make_url(postgresql).set(drivername="postgresql+psycopg"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def after_two_nights(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path], Nights]:
+    """Makes a root and a database of their own in which two nights were lived."""
+    root, server = tmp_path_factory.mktemp("lived"), None
+    if request.param == "postgresql":
+        server = request.getfixturevalue("server")
+    lived = Nights(root, server.make("lived") if server else "").found()
     for day in (DAY, TONIGHT):
-        nights.run(day)
-    return nights
+        lived.run(day)
+
+    def copy(to: Path) -> Nights:
+        shutil.copytree(root, to, dirs_exist_ok=True)
+        return Nights(to, server.make("copy", "lived") if server else "")
+
+    return copy
+
+
+@pytest.fixture
+def nights(after_two_nights: Callable[[Path], Nights], tmp_path: Path) -> Nights:
+    return after_two_nights(tmp_path)
 
 
 def shop(nights: Nights, age: timedelta = AT_ONCE) -> RepairContext:
