@@ -7,7 +7,7 @@ at a time, by other values of the same column, so that a query that reads it giv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -40,6 +40,28 @@ def poisons(problem: Problem, columns: Mapping[str, list[str]]) -> Iterator[Pois
             yield from (Poison(table, name) for name in names)
             yield Poison(table, MORE)
         yield Poison(table, LATER)
+
+
+def groups(problem: Problem, columns: Mapping[str, list[str]]) -> dict[str, list[Poison]]:
+    """The poisons that may be given together without one hiding what another would show: a later time of
+    knowing hides garbage from a query that is wrong by minutes only.
+    """
+    found: dict[str, list[Poison]] = {}
+    for poison in poisons(problem, columns):
+        times = {"known_at", *_observed(problem, poison.table)}
+        single = poison.what in {MORE, LATER, *times}
+        what = poison.what if single else "values"
+        found.setdefault(f"{poison.table}: {what}", []).append(poison)
+    return found
+
+
+def poisoned_by_all(
+    problem: Problem, partitions: Partitions, day: date, together: Iterable[Poison]
+) -> Partitions:
+    """The same partitions with several poisons."""
+    for poison in together:
+        partitions = poisoned(problem, partitions, day, poison)
+    return partitions
 
 
 def poisoned(
