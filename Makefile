@@ -38,8 +38,9 @@ night: $(VENV)/.installed ## one whole night without Airflow   [DAY=2013-10-01]
 repro: $(VENV)/.installed ## the same chain through DVC, as an experiment, for the day in params.yaml
 	@dvc repro
 
+# One process more than there are cores: some tests wait for Airflow.
 test: $(VENV)/.spark ## every test, whole nights through real services included
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 \
+	@$(BIN)/python -m pytest --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --maxprocesses 4 \
 	  --dist loadfile --no-loadscope-reorder
 
 chaos: $(VENV)/.installed ## kill stages on your own settings, in scratch copies on SQLite and PostgreSQL   [KILLS=20] [DAY=…] [SEED=7]
