@@ -114,6 +114,9 @@ class PromoteParams(Section):
     alpha: Annotated[float, Field(gt=0, le=0.5)]
     min_lift: Annotated[float, Field(ge=0, lt=1)]
     max_regression: Annotated[float, Field(ge=0, lt=1)]
+    max_slice_regression: Annotated[float, Field(ge=0, le=1_000_000)]
+    min_slice_events: Annotated[int, Field(ge=1, le=100_000_000)]
+    min_slice_days: Annotated[int, Field(ge=2, le=MOST_DAYS)]
     on_harm: Literal["alert", "rollback"]
     max_overfit: Limit
     max_refit_distance: Limit

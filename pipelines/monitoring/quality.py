@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,13 +13,12 @@ from pipelines.core.records import Amount, Interval
 from pipelines.metrics.bootstrap import RESAMPLES, day_weights, interval, intervals
 from pipelines.metrics.classification import ScoredEvents
 from pipelines.metrics.regression import bias
+from pipelines.metrics.slices import each_slice, slice_name
 from pipelines.metrics.task import BINARY, Task
 
 Worth = Callable[[np.ndarray, np.ndarray], np.ndarray]
 PUBLISHED = "published"  # the answers that consumers got, whoever gave them
 BLOCKS = 20  # of a day's events, drawn as a whole
-LONGEST = 100  # characters of a value in a slice's name
-VALUES = 30  # of a column that quality is sliced by, the most frequent ones
 
 
 @dataclass(frozen=True)
@@ -81,24 +79,6 @@ def _whole_and_slices(
         metrics = measure(rows.iloc[places], worth, task, blocks[places])
         told = {key: amount for key, amount in metrics.items() if key in few}
         yield f" {slice_name(column, value)}", told
-
-
-def slice_name(column: str, value: object) -> str:
-    """What a slice is called, such as `origin=EWR`; a long value by its beginning and its checksum."""
-    text = str(value)
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]}…{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    return f"{column}={text}"
-
-
-def each_slice(
-    rows: pd.DataFrame, slices: Sequence[str]
-) -> Iterator[tuple[str, object, np.ndarray]]:
-    """Column, value and places of its rows, for the most frequent values of each column."""
-    for column in slices:
-        codes, values = pd.factorize(rows[column], sort=True)
-        for code in np.argsort(-np.bincount(codes[codes >= 0]), kind="stable")[:VALUES]:
-            yield column, values[code], np.flatnonzero(codes == code)
 
 
 def event_blocks(keys: pd.Series) -> np.ndarray:

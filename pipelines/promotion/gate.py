@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipelines.core.config import PromoteParams
@@ -12,6 +12,7 @@ from pipelines.evaluation.compare import CHAMPION
 from pipelines.metrics.task import TASKS
 from pipelines.promotion.claims import RESERVES
 from pipelines.promotion.quality import best_baseline, format_interval, hardest_baseline
+from pipelines.promotion.slices import lost_to_champion
 
 Outcome = Literal["champion", "challenger", "kept", "refused"]
 TAKEN_DOWN = "this version was champion before and was taken down; a person may bring it back"
@@ -24,6 +25,7 @@ class Lines:
     of: Mapping[str, str]
     champion: str | None = None  # the line of the champion
     claims: Mapping[str, Claim] = field(default_factory=dict)  # against the champion's line
+    lost: Mapping[str, str] = field(default_factory=dict)  # candidate → why it must not replace it
 
 
 def judge(
@@ -38,16 +40,16 @@ def judge(
     `blessings` are each candidate's, by the blessing's name; all must have passed. Another line than the
     champion's replaces it when settled days have proven that it is better. The champion's own line,
     trained anew, refreshes it unless it may be worse by more than `max_regression`: nothing new is
-    claimed of it. Anything else keeps the champion; without a champion that can answer, the favourite of
-    the blessed ones, which was chosen without a look at the test days, is put forward.
-    `served` are versions that have been champion before: the gate never puts one back that somebody
-    took down.
+    claimed of it. Neither may surely be worse than the champion on a slice, or worth less. Without a
+    champion that can answer, the favourite of the blessed ones, chosen without a look at the test days,
+    is put forward. Of `served`, who were champion before, the gate puts none back that was taken down.
     """
     blessed = [
         one
         for one in evaluation.candidates
         if all(blessing.passed for blessing in blessings[one.name].values())
     ]
+    lines = replace(lines, lost=lost_to_champion(blessed, params, evaluation.task))
     if not blessed:
         model, outcome, reason = _refuse(evaluation, blessings)
     else:
@@ -63,6 +65,7 @@ def judge(
         evidence=_figures(evaluation, model),
         withheld=None if outcome == "champion" else _withhold(evaluation),
         may_serve={one.name: one.version for one in blessed},
+        lost=dict(lines.lost),
         claims=tuple(sorted(lines.claims.values(), key=lambda one: -one.evidence)),
     )
 
@@ -151,8 +154,9 @@ def _claimed(blessed: Sequence[Evaluated], lines: Lines) -> list[tuple[Claim, Ev
 
 
 def _proven(blessed: Sequence[Evaluated], lines: Lines) -> list[tuple[Claim, Evaluated]]:
-    """Those that are proven better than the champion."""
-    return [(claim, one) for claim, one in _claimed(blessed, lines) if claim.reached]
+    """Those that are proven better than the champion, and lost to it in nothing else."""
+    claimed = _claimed(blessed, lines)
+    return [(claim, one) for claim, one in claimed if claim.reached and one.name not in lines.lost]
 
 
 def _refresh(
@@ -172,6 +176,8 @@ def _refresh(
         return model, "kept", TAKEN_DOWN
     if not evaluation.comparable:
         return model, "kept", f"cannot be compared with the champion: {evaluation.reason}"
+    if model.name in lines.lost:
+        return model, "kept", f"{lines.lost[model.name]}; the champion stays"
     loss = TASKS[evaluation.task].loss
     words = TASKS[evaluation.task].metrics[loss].words
     gain, champion = model.gains[CHAMPION][loss], evaluation.model(CHAMPION)
@@ -194,7 +200,9 @@ def _wait(evaluation: Evaluation, blessed: Sequence[Evaluated], lines: Lines) ->
         why = "no settled day has compared them yet"
         return model, "kept", f"{model.name} is of another line than the champion, and {why}"
     claim, model = claimed[0]
-    return model, "kept", f"{model.name} is of another line than the champion: {claim}"
+    told = f"{model.name} is of another line than the champion: {claim}"
+    lost = lines.lost.get(model.name)
+    return model, "kept", f"{told}; {lost}, and the champion stays" if lost else told
 
 
 def _put_forward(params: PromoteParams, why: str) -> tuple[Outcome, str]:
@@ -232,6 +240,11 @@ def describe(name: str, verdict: Verdict, lines: Lines) -> str:
     """What the gate has to say of one of tonight's candidates, for whoever looks at its version."""
     if verdict.candidate == name and verdict.outcome in ("champion", "challenger"):
         return verdict.reason
+    told, lost = _described(name, verdict, lines), verdict.lost.get(name, "")
+    return told if lost in told else f"{told}; {lost}"
+
+
+def _described(name: str, verdict: Verdict, lines: Lines) -> str:
     if lines.of[name] == lines.champion:
         told = (
             verdict.reason

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 
 from pipelines.core.config import PromoteParams
 from pipelines.core.records import Blessing, Evaluated, Evaluation, Interval
-from pipelines.evaluation.compare import CHAMPION
+from pipelines.evaluation.compare import CHAMPION, trailing_name
 from pipelines.metrics.task import TASKS, Task
+from pipelines.promotion.slices import harmed, telling
 
 
 def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessing:
     """Whether a candidate is good enough to serve at all, whoever the champion is: absolute floors.
 
     It must beat the loss of every baseline by more than the interval, among them the one that `score`
-    falls back on; not be surely worth less than never acting; be off by no more than the best baseline
-    is, up to a margin; and stay within the task's floors. All that is said of its held-out fit; the
+    falls back on; not be surely worth less than never acting; be surely worse than that one on no slice,
+    beyond a margin; be off by no more than the best baseline is, up to a margin; and stay within the task's floors. All that is said of its held-out fit; the
     refit, which is to serve, must answer alike. Nothing is good that a leak may have made so.
     """
     model, task = evaluation.model(name), TASKS[evaluation.task]
@@ -28,6 +29,7 @@ def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessin
     failures = [
         *_unproven(model, task),
         *_idle(model),
+        *harmed(model, trailing_name(task), params, evaluation.task),
         *_off(model, evaluation, task, limits[task.excess.setting]),
         *_floors(model, task, limits),
         *_refitted(model, task, params.max_refit_distance),
@@ -46,6 +48,8 @@ def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessin
         if one != task.loss
     ]
     figures = ", ".join([*told, f"overfit {model.overfit:+.3f}"])
+    slices = len(telling(model.slices.get(trailing_name(task), ()), params))
+    figures += f"; surely worse on none of {slices} slices" if slices else ""
     return Blessing(passed=True, reason=f"{name} {gained} over the baseline ({hardest}); {figures}")
 
 

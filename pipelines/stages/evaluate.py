@@ -29,6 +29,7 @@ from pipelines.evaluation.contender_scores import FitFiles, score_contenders
 from pipelines.evaluation.label_permutation import shuffle_check, subsample
 from pipelines.evaluation.leakage import day_check, feature_check, readings, time_check
 from pipelines.evaluation.plots import draw
+from pipelines.evaluation.slices import with_slices
 from pipelines.features.coverage import check_test
 from pipelines.metrics.task import task_of
 from pipelines.monitoring.ports import Warehouse
@@ -56,10 +57,9 @@ def evaluate(
 
     All are measured on the same events and the same resampled days, each by a fit that has not seen
     them, in a process of its own; a candidate that does not answer costs only itself. A champion whose
-    held-out fit has learned from one of these days, or that cannot score them, is not compared, and the
-    reason says so. What the leak gate found stands beside the figures. Raises GateRefused when no
-    candidate answers; DataError when the days cannot tell models apart, or when a feature is there in
-    training and not in them, or reversed.
+    held-out fit has learned from one of these days, or that cannot score them, is not compared, with the
+    reason. What the leak gate found stands beside the figures. Raises GateRefused when no candidate
+    answers; DataError when the days tell no models apart, or training and test have other features.
     """
     workers.prewarm()
     examples, leaks = examine(day, params, candidates, problem, feature_table, lake)
@@ -81,13 +81,14 @@ def evaluate(
     draws = params.bootstrap_samples * len(candidates.candidates)
     found = compare(examples, scores, problem, (draws, params.seed))
     alike = refits(candidates, given.refits, found, examples, problem)
+    models = evaluated(candidates, champion, found, alike)
     evaluation = Evaluation(
         day=day,
         run_id=candidates.run_id,
         first_test_day=candidates.first_test_day,
         last_test_day=problem.last_mature_day(day),
         rows=len(examples.labels),
-        models=evaluated(candidates, champion, found, alike),
+        models=with_slices(models, found, examples.columns(problem.slices), params),
         chosen=candidates.chosen,
         champion=champion.version if champion else None,
         champion_line=champion.line if champion else None,

@@ -34,6 +34,7 @@ class Examples:
     days: np.ndarray
     known_at: np.ndarray
     task: TaskName = "binary"
+    sliced: pd.DataFrame | None = None  # columns of the key that quality is sliced by
 
     def between(self, first: date, last: date) -> Examples:
         """Those of the days from first to last."""
@@ -60,7 +61,14 @@ class Examples:
             labels=self.labels[chosen],
             days=self.days[chosen],
             known_at=self.known_at[chosen],
+            sliced=None if self.sliced is None else self.sliced.loc[chosen].reset_index(drop=True),
         )
+
+    def columns(self, names: Sequence[str]) -> pd.DataFrame:
+        """Columns by which quality is sliced: features, or columns of the key."""
+        others = [] if self.sliced is None else [self.sliced]
+        known = pd.concat([self.frame, *others], axis=1) if others else self.frame
+        return known[list(names)]
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,7 @@ def join_examples(
         days=events["day"].to_numpy(dtype="datetime64[D]"),
         known_at=ends["known_at"].to_numpy(dtype="datetime64[us]"),
         task=problem.task,
+        sliced=events[[one for one in problem.slices if one not in names]],
     )
 
 

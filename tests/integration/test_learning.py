@@ -751,3 +751,27 @@ def test_a_feature_that_training_lacks_and_the_test_days_have_is_refused(
         DataError, match="'hour' has values on the test days and none on 28 training"
     ):
         world.evaluate(candidates)
+
+
+def test_a_line_of_rides_that_is_answered_worse_than_by_the_baseline_refuses_the_candidate(
+    tmp_path: Path,
+) -> None:
+    """Rides of one line begin to end the other way round, too late for training to know."""
+    problem = replace(PROBLEM, slices=("line",), recipes=PROBLEM.recipes[1:])
+    world = World(tmp_path, problem=problem)
+    for n in range(1, 15):
+        day = DAY - timedelta(days=n)
+        made = rides(day)
+        other = np.where(made["delay"] >= 10, 0.0, 20.0)
+        turned = made["delay"].where(made["delay"].isna() | (made["line"] != "green"), other)
+        world.land(day, delay=turned)
+    candidates = world.train()
+    evaluation = world.evaluate(candidates)
+
+    verdict = world.promote(candidates, evaluation)
+    permitted = world.promote(candidates, evaluation, max_slice_regression=100.0)
+
+    assert "surely worse than the baseline (trailing-rate) on line=green" in verdict.reason
+    assert "Holm's correction for 3 slices" in verdict.reason
+    assert "line=green" not in permitted.reason
+    assert verdict.outcome == "refused"

@@ -27,7 +27,7 @@ LIMITS = Limits(days=7, psi=0.25, lost=0.5, age=60)
 FIRST, NIGHT = date(2013, 3, 1), date(2013, 10, 1)
 OLD, NEW, THIRD = "logistic@1", "boosting@2", "trees@3"
 PARAMS = PromoteParams(
-    policy="ask", alpha=0.05, min_lift=0.0, max_regression=0.01, on_harm="alert", max_overfit=1,
+    policy="ask", alpha=0.05, min_lift=0.0, max_regression=0.01, max_slice_regression=0.02, min_slice_events=200, min_slice_days=7, on_harm="alert", max_overfit=1,
     max_refit_distance=1, max_model_mb=1,
 )  # fmt: skip
 

@@ -29,7 +29,7 @@ OWN = "logistic@1"  # the champion's line
 
 def gate(**changes: Any) -> PromoteParams:
     settings: dict[str, Any] = {
-        "policy": "ask", "alpha": 0.05, "min_lift": 0.0, "max_regression": 0.01, "on_harm": "alert", "max_calibration_excess": 0.03, "max_overfit": 0.1, "min_auc": 0.55, "max_refit_distance": 1.0, "max_model_mb": 10,
+        "policy": "ask", "alpha": 0.05, "min_lift": 0.0, "max_regression": 0.01, "max_slice_regression": 0.02, "min_slice_events": 200, "min_slice_days": 7, "on_harm": "alert", "max_calibration_excess": 0.03, "max_overfit": 0.1, "min_auc": 0.55, "max_refit_distance": 1.0, "max_model_mb": 10,
     }  # fmt: skip
     return PromoteParams(**(settings | changes))
 

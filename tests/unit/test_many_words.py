@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines.metrics.slices import LONGEST, VALUES, slice_name
 from pipelines.metrics.task import BINARY
 from pipelines.monitoring.drift import PER_FEATURE, feature_drift, find_outliers
-from pipelines.monitoring.quality import LONGEST, VALUES, daily_quality, find_slices, slice_name
+from pipelines.monitoring.quality import daily_quality, find_slices
 from pipelines.problem.value import value
 
 MANY, FEWER = 1_000_000, 100_000

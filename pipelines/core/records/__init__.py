@@ -20,6 +20,7 @@ from pipelines.core.records.judgement import (
     Evidence,
     LeakCheck,
     Refit,
+    SliceGain,
     TaskName,
     Verdict,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "Report",
     "ScoringRun",
     "Settlement",
+    "SliceGain",
     "TableCheck",
     "TaskName",
     "Validation",

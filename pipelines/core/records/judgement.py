@@ -24,6 +24,17 @@ class Refit(Record):
     gain: Interval  # in the task's loss, over the held-out fit
 
 
+class SliceGain(Record):
+    """How much better one model is than another on the events that share a value."""
+
+    name: str  # of the slice, such as origin=EWR
+    events: int
+    days: int  # on which there are any
+    gain: float  # in the task's loss
+    error: float  # standard error of the gain, by resampling its days
+    loss: float  # the other's
+
+
 class Evaluated(Record):
     """How one model, or a baseline, did on the test days."""
 
@@ -39,6 +50,7 @@ class Evaluated(Record):
     )
     overfit: float | None = None  # how much worse on test days than on training days; of candidates
     refit: Refit | None = None  # of candidates
+    slices: dict[str, tuple[SliceGain, ...]] = {}  # opponent → slices; of candidates
 
 
 class BlessingEntry(Record):
@@ -176,6 +188,7 @@ class Verdict(Record):
     withheld: str | None = None  # why that champion's answers are not published tonight
     may_serve: dict[str, str] = {}  # tonight's blessed candidates and their versions
     contenders: dict[str, str] = {}  # tonight's candidates that load: all of them are asked
+    lost: dict[str, str] = {}  # blessed candidate → why it must not replace the champion
     claims: tuple[Claim, ...] = ()  # of tonight's lines against the champion's, the strongest first
     harm: tuple[Claim, ...] = ()  # of those whose place the champion has, against it
     withdrawn: str | None = None  # the line that the champion's place was given back to tonight
