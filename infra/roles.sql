@@ -22,10 +22,10 @@ END $$;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO redeye_writer;
 GRANT INSERT ON scoring_run, contender_run, prediction, publication, ledger, sample, outlier, event_key,
-    evidence TO redeye_writer;  -- never changed again
+    evidence, tuning TO redeye_writer;  -- never changed again
 GRANT INSERT, UPDATE ON fence, published, outcome, daily_metric, incident TO redeye_writer;
 GRANT INSERT, DELETE ON quarantine_log TO redeye_writer;  -- a new judgement takes the old one's place
-GRANT USAGE ON SEQUENCE ledger_entry_seq TO redeye_writer;
+GRANT USAGE ON SEQUENCE ledger_entry_seq, tuning_entry_seq TO redeye_writer;
 
 GRANT redeye_writer TO redeye_gate;
 GRANT INSERT ON blessing TO redeye_gate;  -- never changed again

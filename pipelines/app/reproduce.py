@@ -117,6 +117,8 @@ def _inputs_of(number: str, facts: Mapping[str, str]) -> Inputs:
     names = TrainParams.model_fields
     try:
         settings = {name: yaml.safe_load(facts[name]) for name in names if name in facts}
+        if "tuned" in facts:
+            settings["tuned"] = json.loads(facts["tuned"])  # to YAML, 1e-05 is a text
         return Inputs(
             parse_day(facts["redeye.day"]),
             facts["git_commit"],
@@ -147,7 +149,10 @@ class Attempt:
         if not own_lock:
             self._refuse_other_lock()
         settings = read_yaml(code / "params.yaml")
-        settings["train"] = {**settings["train"], **self.inputs.settings.model_dump()}
+        told = self.inputs.settings.model_dump(mode="json", exclude_unset=True)
+        settings["train"] = {**settings["train"], **told}
+        if "tune" in settings:  # what was found then is told; nothing is searched again
+            settings["tune"]["every_days"] = 0
         (code / "params.yaml").write_text(yaml.safe_dump(settings))
         url = f"sqlite:///{root}/var"
         places = Paths(code, root, f"{url}/redeye.db", f"{url}/mlflow.db", "")

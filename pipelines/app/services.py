@@ -88,7 +88,7 @@ def open_redeye(environ: Mapping[str, str]) -> Redeye:
     return Redeye(places, params, graph, _factories(places, params, environ))
 
 
-def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a service is first asked for
+def _factories(  # noqa: C901  fourteen flat one-liners: imports happen when a service is first asked for
     places: Paths, params: Params, environ: Mapping[str, str]
 ) -> Factories:
     def lake() -> Any:
@@ -138,6 +138,13 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
 
         return SqlWarehouse(places.database_url, _bounds(problem()))
 
+    def tuner() -> Any:
+        from pipelines.adapters.tuning.search import OptunaSearch
+        from pipelines.stages.tune import Tuner
+
+        search, kept = OptunaSearch(places.var / "tuning"), made["warehouse"]()
+        return Tuner(params.tune, search, kept, params.promote.min_lift)
+
     def books() -> Any:
         from pipelines.adapters.database.audit import SqlBooks
 
@@ -168,20 +175,11 @@ def _factories(  # noqa: C901  thirteen flat one-liners: imports happen when a s
         return problem
 
     makers = (
-        lake,
-        source,
-        versions,
-        engine,
-        validator,
-        registry,
-        workers,
-        warehouse,
-        books,
-        notifier,
-        attic,
-        code,
-    )
-    return {"problem": problem} | {maker.__name__: cache(maker) for maker in makers}
+        lake, source, versions, engine, validator, registry, workers, warehouse, tuner, books, notifier,
+        attic, code,
+    )  # fmt: skip
+    made = {maker.__name__: cache(maker) for maker in makers}
+    return {"problem": problem} | made
 
 
 def check_settings(problem: Problem, params: Params) -> None:

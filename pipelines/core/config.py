@@ -22,6 +22,7 @@ from pydantic import (
 from pipelines.core.atomic_files import read_yaml
 from pipelines.core.dates import clock_time, parse_day, parse_zone
 from pipelines.core.errors import ConfigError, UsageError
+from pipelines.core.records import Tuned
 from pipelines.core.refused_settings import explain
 
 # Bounds are wide: they keep out what cannot be meant, before it fails somewhere else without a sentence.
@@ -100,6 +101,17 @@ class TrainParams(Section):
     max_categories: Annotated[int, Field(ge=2, le=10_000_000)]
     threads: Annotated[int, Field(ge=0, le=1024)]
     device: Literal["cpu", "cuda"]
+    # Candidates with settings that a search found; given, they are in place of what the database has.
+    tuned: list[Tuned] = Field(default_factory=list)
+
+
+class TuneParams(Section):
+    every_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
+    trials: Annotated[int, Field(ge=2, le=100_000)]
+    minutes: Limit
+    trial_minutes: Limit
+    folds: Annotated[int, Field(ge=2, le=50)]
+    parallel: Annotated[int, Field(ge=1, le=256)]
 
 
 class EvaluateParams(Section):
@@ -162,6 +174,7 @@ class Params(Section):
     validate_: Annotated[ValidateParams, Field(alias="validate")]
     features: FeatureParams
     train: TrainParams
+    tune: TuneParams
     evaluate: EvaluateParams
     promote: PromoteParams
     score: ScoreParams

@@ -46,7 +46,7 @@ def supervise() -> None:
         supervisor = os.getpid()
         child = os.fork()
         if child == 0:
-            _die_with(supervisor)
+            die_with(supervisor)
             return
         code, stopped = _wait(child)
         if code >= 0 or stopped:
@@ -62,7 +62,7 @@ def supervise() -> None:
             _given_up[stage] = f"{how}, {TRIES} times; see how much memory the machine has left"
 
 
-def _die_with(supervisor: int) -> None:
+def die_with(supervisor: int) -> None:
     """End this process when the supervisor is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -7,12 +7,13 @@ a calendar date in the problem's own zone; its cutoff is the instant of its 00:0
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from pipelines.core.dates import night_cutoff
 from pipelines.core.errors import ConfigError, DataError, MissingDay, TemporaryError
+from pipelines.define.spaces import Space
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,11 +81,13 @@ class ModelSpec:
     a classifier or a regressor, as the problem's task wants.
 
     `schema` maps each feature to "number" or "category"; the estimator is fitted on a frame with
-    these columns, categories as pandas categoricals.
+    these columns, categories as pandas categoricals. `tune` are settings of it that may be searched
+    (pipelines.define.spaces), by their names in `get_params()`.
     """
 
     name: str
     build: Callable[[Mapping[str, str], int, int], Any]
+    tune: Mapping[str, Space] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pipelines.core.errors import ConfigError
 from pipelines.core.text import nearest_name
 from pipelines.define.problem import ModelSpec
+from pipelines.define.spaces import Space, integer, log_uniform, uniform
 
 Task = Literal["binary", "regression"]
 Make = Callable[[Mapping[str, str], int, int], Any]  # of a schema, a seed, a number of threads
@@ -31,7 +32,9 @@ def ready_specs(task: Task, *names: str) -> tuple[ModelSpec, ...]:
     for name in names:
         if name not in known:
             raise ConfigError(f"ready_specs: no {name!r} for {task}; {nearest_name(name, known)}")
-    return tuple(ModelSpec(name, known[name]) for name in names or known)
+    return tuple(
+        ModelSpec(name, known[name], SPACES[task].get(name, {})) for name in names or known
+    )
 
 
 def _linear(schema: Mapping[str, str], seed: int, threads: int) -> Any:
@@ -217,4 +220,36 @@ READY: Mapping[str, Mapping[str, Make]] = {
         **_of_every_task(classifies=True),
     },
     "regression": {"ridge": _ridge, **_of_every_task(classifies=False)},
+}
+
+
+def _trees(step: str) -> dict[str, Space]:
+    leaf = integer(5, 300, log=True)
+    return {f"{step}__max_depth": integer(4, 20), f"{step}__min_samples_leaf": leaf}
+
+
+BOOSTED = {
+    "learning_rate": log_uniform(0.02, 0.3),
+    "max_depth": integer(2, 8),
+    "min_child_weight": integer(1, 100, log=True),
+    "subsample": uniform(0.5, 1.0),
+    "colsample_bytree": uniform(0.3, 1.0),
+}
+# What is searched of each where `tune.every_days`, or a person, says so; ensembles are too dear.
+SPACES: Mapping[str, Mapping[str, Mapping[str, Space]]] = {
+    "binary": {
+        "logistic-regression": {"logisticregression__C": log_uniform(0.001, 10)},
+        "naive-bayes": {"bernoullinb__alpha": log_uniform(0.01, 100)},
+        "decision-tree": _trees("decisiontreeclassifier"),
+        "random-forest": _trees("randomforestclassifier"),
+        "gradient-boosting": BOOSTED,
+        "perceptron": {"mlpclassifier__alpha": log_uniform(1e-5, 1)},
+    },
+    "regression": {
+        "ridge": {"ridge__alpha": log_uniform(0.1, 1000)},
+        "decision-tree": _trees("decisiontreeregressor"),
+        "random-forest": _trees("randomforestregressor"),
+        "gradient-boosting": BOOSTED,
+        "perceptron": {"mlpregressor__alpha": log_uniform(1e-5, 1)},
+    },
 }

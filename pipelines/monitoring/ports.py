@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipelines.data.ports import QuarantineLog
 from pipelines.promotion.ports import EvidenceStore, Ledger
 from pipelines.serving.ports import ContenderScores, PredictionStore
+from pipelines.training.ports import TuningStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +79,7 @@ class Warehouse(
     EvidenceStore,
     MetricStore,
     IncidentStore,
+    TuningStore,
     QuarantineLog,
     Protocol,
 ):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.define.problem import ModelSpec
+from pipelines.define.spaces import integer, log_uniform, uniform
 
 
 def logistic_regression(schema: Mapping[str, str], seed: int, threads: int) -> Any:
@@ -55,7 +56,21 @@ def gradient_boosting(schema: Mapping[str, str], seed: int, threads: int) -> Any
     )
 
 
+# What `redeye tune` searches, and `train` in every `tune.every_days` nights.
 RECIPES = (
-    ModelSpec("logistic-regression", logistic_regression),
-    ModelSpec("gradient-boosting", gradient_boosting),
+    ModelSpec(
+        "logistic-regression",
+        logistic_regression,
+        tune={"logisticregression__C": log_uniform(0.001, 10)},
+    ),
+    ModelSpec(
+        "gradient-boosting",
+        gradient_boosting,
+        tune={
+            "learning_rate": log_uniform(0.02, 0.3),
+            "max_depth": integer(3, 8),
+            "min_child_weight": integer(5, 100, log=True),
+            "colsample_bytree": uniform(0.3, 1.0),
+        },
+    ),
 )

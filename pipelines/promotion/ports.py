@@ -13,7 +13,7 @@ if TYPE_CHECKING:
         LedgerEntry,
         ModelVersion,
     )
-    from pipelines.training.ports import Fitted, ModelFile
+    from pipelines.training.ports import Fitted, ModelFile, Trial
 
 
 class Registry(Protocol):
@@ -37,6 +37,10 @@ class Registry(Protocol):
         complete: bool = False,
     ) -> None:
         """Add metrics, and files such as plots by their name, to a run; `complete` ends it."""
+        ...
+
+    def log_trial(self, day: date, search: str, trial: Trial) -> None:
+        """Keep a trial as a run below that of its search; one that is kept already is left as it is."""
         ...
 
     def register(self, run_id: str, fitted: Fitted) -> ModelVersion:

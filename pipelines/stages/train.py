@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import date
 
@@ -26,6 +27,7 @@ from pipelines.define.problem import ModelSpec, Problem
 from pipelines.metrics.bootstrap import BootstrapSamples, day_weights, measure
 from pipelines.metrics.task import task_of
 from pipelines.promotion.ports import Registry
+from pipelines.stages.tune import Tuner, TuningNight, tuned_tonight
 from pipelines.training.examples import (
     Examples,
     TrainingPartitions,
@@ -39,7 +41,9 @@ from pipelines.training.model_file import golden_day, golden_scores
 from pipelines.training.ports import Fitted
 from pipelines.training.recipes import Attempts
 from pipelines.training.refit import fit_both, fit_recipe
-from pipelines.training.selection import choose, fold_days, split_days
+from pipelines.training.selection import choose, split_days
+from pipelines.training.tuning.folds import before_test, choice_fold
+from pipelines.training.tuning.settings import tonights_specs
 
 RESAMPLES = 500  # behind the choice among tonight's candidates
 
@@ -54,11 +58,13 @@ def train(
     registry: Registry,
     code: Mapping[str, str],
     candidates: Candidates | None,
+    tuner: Tuner,
 ) -> Candidates:
     """Tonight's candidates, each fitted twice: on every labelled event before the gap, and on all.
 
     The first fit is judged on the test days, the second one serves. What was trained before from the
-    same features, outcomes, settings and code is returned as it was. The choice falls on a fold of the
+    same features, outcomes, settings and code is returned as it was. Settings that a search found are
+    candidates beside what specs are written with (stages/tune.py). The choice falls on a fold of the
     training days, so that nobody has looked at the test days before evaluate does. A recipe that cannot
     be fitted, asked or kept is told by name, and costs only itself. Raises DataError when there is too little
     to learn from, when a feature has too many categories, and when labels take longer than the problem
@@ -69,17 +75,18 @@ def train(
     split = split_days(newest, params.test_days, gap)
     past = find_past(feature_table, problem, lake, problem.first_day, newest)
     golden = golden_day(feature_table.history)
+    night = TuningNight(day, params, problem, feature_table, lake, registry, tuner, code)
+    params = params.model_copy(update={"tuned": tuned_tonight(night)})
     fingerprint = training_fingerprint(day, params, problem, past, code)
     if candidates is not None and _stands(candidates, fingerprint, registry):
         return candidates
     known = read_past(past, problem, lake, problem.cutoff(day))
-    # The test asks what a model of then would have said: all it learns was known by then.
-    early = known.until(split.last_train).known_before(problem.cutoff(split.first_test))
+    early = before_test(known, split, problem)
     _refuse_poor(early, day)
     _refuse_wide(known, day, params.max_categories)
     facts = _facts(params, landed, code, known) | _described(early, "held_out_")
     run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
-    attempts = Attempts(problem.recipes)
+    attempts = Attempts(tonights_specs(problem.recipes, params.tuned))
     made = attempts.each(lambda recipe: fit_both(recipe, early, known, params, problem))
     batch = lake.read([golden]).to_pandas()
     kept_scores = attempts.each(lambda recipe: golden_scores(made[recipe.name].model, batch))
@@ -136,12 +143,9 @@ def _choose(
     if len(attempts.recipes) == 1:
         only = attempts.recipes[0].name
         return only, "the only recipe there is", {only: {}}
-    first, last = (date.fromisoformat(str(end(examples.days))) for end in (np.min, np.max))
-    fold = fold_days(first, last, params.test_days, embargo_days(params, problem))
-    then = problem.cutoff(fold.first_test)
-    early = examples.between(first, fold.last_train).known_before(then)
-    late = examples.between(fold.first_test, fold.last_test)
-    _refuse_poor(early, last)
+    fold = choice_fold(examples, problem, params)
+    early, late = fold.learned, fold.tested
+    _refuse_poor(early, date.fromisoformat(str(examples.days.max())))
     weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)
 
     def tried(recipe: ModelSpec) -> BootstrapSamples:
@@ -188,8 +192,11 @@ def _facts(
     params: TrainParams, landed: IngestResult, code: Mapping[str, str], examples: Examples
 ) -> dict[str, str]:
     """What a person asks of a run first."""
+    told = params.model_dump(mode="json")
+    tuned = told.pop("tuned")
     return {
-        **{name: str(setting) for name, setting in params.model_dump().items()},
+        **{name: str(setting) for name, setting in told.items()},
+        **({"tuned": json.dumps(tuned)} if tuned else {}),
         **code,
         "data_version": landed.version,
         "data_recorded": landed.recorded,

@@ -20,6 +20,7 @@ from pipelines.metrics.task import PROBABILITIES, TASKS, Bounds, Task
 from pipelines.training.estimators.fitting import learn, put_on
 from pipelines.training.estimators.trusted_types import archived
 from pipelines.training.examples import Examples, FeatureType
+from pipelines.training.tuning.settings import refuse_unknown
 
 ModelFormat = Literal["ubj", "skops"]
 UNKNOWN = re.compile(r"Parameters: \{ (.*?) \} are not used")
@@ -162,6 +163,7 @@ def unfitted(
     with _recipe_errors(recipe.name, "built"):
         estimator = recipe.build(examples.schema, seed, threads)
     form = _form(recipe, estimator, TASKS[examples.task])
+    refuse_unknown(recipe, estimator)
     if form == "skops":
         archived(recipe.name, estimator)
     return estimator, form

@@ -1,10 +1,11 @@
-"""Model files, and the processes in which they are opened."""
+"""Model files and the processes in which they are opened; searches of settings, and what they found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -12,7 +13,12 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from pipelines.core.config import TrainParams, TuneParams
+    from pipelines.core.records import Tuning
+    from pipelines.define.problem import ModelSpec
+    from pipelines.define.spaces import Setting
     from pipelines.training.model import Model, ModelFormat
+    from pipelines.training.tuning.folds import Fold
 
 
 Outcome = Literal["answered", "refused", "late", "crashed", "out of memory"]
@@ -79,4 +85,54 @@ class ScoringPool(Protocol):
         """Have all questions answered side by side, as long as the context lasts; inside, every question
         with its reply, as they come.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched: settings of a spec, for the lowest mean loss on the folds."""
+
+    name: str  # of all that decides its trials; the same name is the same search, gone on with
+    spec: ModelSpec
+    folds: Sequence[Fold]
+    params: TrainParams
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Settings that were tried; `settings` None: the spec as it is written."""
+
+    number: int
+    settings: Mapping[str, Setting] | None
+    outcome: Literal["finished", "pruned", "failed"]
+    losses: Sequence[float]  # of the folds it was tried on
+    reason: str  # why it failed
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """The mean of its folds, when it was tried on all of them; else infinite."""
+        done = self.outcome == "finished"
+        return sum(self.losses) / len(self.losses) if done else float("inf")
+
+
+class SettingsSearch(Protocol):
+    """Where settings are searched."""
+
+    def trials(self, search: Search, budget: TuneParams, seconds: float) -> Generator[Trial]:
+        """Every trial that is over, those of an earlier process first, until the trials or the seconds are
+        used up. Raises BusyError when another process is at the same search.
+        """
+        ...
+
+
+class TuningStore(Protocol):
+    """What searches found."""
+
+    def tuning(self, day: date) -> Tuning | None:
+        """What the last search of settings up to the day found."""
+        ...
+
+    def keep_tuning(self, found: Tuning) -> None:
+        """Keep what a search found; what is kept of earlier ones stays."""
         ...

@@ -21,14 +21,16 @@ import pyarrow as pa
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.adapters.lake.lake import LocalLake
 from pipelines.adapters.mlflow.registry import MlflowRegistry
+from pipelines.adapters.tuning.search import OptunaSearch
 from pipelines.adapters.workers.pool import ProcessWorkers
-from pipelines.core.config import EvaluateParams, Paths, PromoteParams, TrainParams
+from pipelines.core.config import EvaluateParams, Paths, PromoteParams, TrainParams, TuneParams
 from pipelines.core.records import Candidates, Evaluation, FeatureTable, IngestResult, Verdict
 from pipelines.define.features import FeatureSet
 from pipelines.define.problem import ModelSpec, Problem, Table
 from pipelines.stages.evaluate import evaluate
 from pipelines.stages.promote import promote
 from pipelines.stages.train import train
+from pipelines.stages.tune import Tuner
 from pipelines.training.examples import Examples
 from pipelines.training.model import Model, fit
 from pipelines.training.model_file import unpack
@@ -37,6 +39,7 @@ from pipelines.training.ports import ModelFile
 FIRST = date(2013, 1, 1)
 DAY = date(2013, 4, 1)
 PER_DAY = 60
+TUNE = TuneParams(every_days=0, trials=6, minutes=10, trial_minutes=5, folds=2, parallel=1)
 NAMES = ("wind", "hour", "line")
 CODE = {"git_commit": "abc123", "lock_sha256": "def456", "source_sha256": "789abc"}
 
@@ -276,6 +279,7 @@ class World:
         self.registry = MlflowRegistry(self.places, self.problem)
         self.warehouse = SqlWarehouse(self.places.database_url)
         self.pages = PagesInMemory()
+        self.tuner = Tuner(TUNE, OptunaSearch(self.root / "var" / "tuning"), self.warehouse, 0.0)
         if not self.lake.find("features", FIRST, FIRST):
             landed = landed_days(self.names, crooked=self.crooked)
             shutil.copytree(landed, self.root / "data", dirs_exist_ok=True)
@@ -298,10 +302,8 @@ class World:
             fingerprint="features",
         )
 
-    def train(
-        self, day: date = DAY, earlier: Candidates | None = None, **changes: Any
-    ) -> Candidates:
-        params = TrainParams(
+    def params(self, **changes: Any) -> TrainParams:
+        return TrainParams(
             **{
                 "seed": 1,
                 "test_days": 14,
@@ -313,12 +315,16 @@ class World:
             }
             | changes
         )
+
+    def train(
+        self, day: date = DAY, earlier: Candidates | None = None, **changes: Any
+    ) -> Candidates:
         landed = IngestResult(
             day=day, version="data-1", recorded="nowhere", partitions=(), new=0, rows={}
         )
         return train(
             day,
-            params,
+            self.params(**changes),
             self.problem,
             self.feature_table(day),
             landed,
@@ -326,6 +332,7 @@ class World:
             self.registry,
             self.code,
             earlier,
+            self.tuner,
         )
 
     def evaluate(self, candidates: Candidates) -> Evaluation:

@@ -29,6 +29,7 @@ from pipelines.adapters.database.audit import SqlBooks
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.adapters.engines.duckdb import DuckEngine
 from pipelines.adapters.lake.lake import LocalLake
+from pipelines.adapters.tuning.search import OptunaSearch
 from pipelines.app.run_folder import nights_left
 from pipelines.audit.invariants import Verification
 from pipelines.audit.verify import Stores, verify
@@ -42,6 +43,7 @@ from pipelines.data.ports import RuleResult
 from pipelines.define.features import Column, FeatureSet, WindowedAggregation
 from pipelines.define.problem import Problem, Table
 from pipelines.runner import Night, run_chain
+from pipelines.stages.tune import Tuner
 from tests.integration.learning import outcome, worth
 from tests.integration.serving import MemoryPages, MemoryRegistry, MemoryWorkers, judged
 
@@ -196,8 +198,13 @@ class Nights:
             "workers": lambda: MemoryWorkers(self.registry),
             "warehouse": lambda: SqlWarehouse(self.url),
             "books": lambda: SqlBooks(self.url),
+            "tuner": self.tuner,
             "pages": MemoryPages,
         }
+
+    def tuner(self) -> Tuner:
+        search = OptunaSearch(self.root / "var" / "tuning")
+        return Tuner(PARAMS.tune, search, SqlWarehouse(self.url), 0.0)
 
     def night(self, day: date) -> Night:
         sections = {

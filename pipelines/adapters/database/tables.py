@@ -199,6 +199,17 @@ blessing = Table(
     _now(),
 )
 
+# What searches of settings found, and what is a candidate from their night on. Never changed.
+tuning = Table(
+    "tuning",
+    metadata,
+    Column("entry", Integer, primary_key=True, autoincrement=True),
+    Column("day", Date, nullable=False, index=True),
+    Column("tuned", JSON, nullable=False),
+    Column("told", JSON, nullable=False),
+    _now(),
+)
+
 daily_metric = Table(
     "daily_metric",
     metadata,

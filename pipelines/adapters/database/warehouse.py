@@ -15,6 +15,7 @@ from pipelines.adapters.database import (
     evidence,
     monitoring,
     publishing,
+    tuning,
 )
 from pipelines.adapters.database.engine import Database, frame, records
 from pipelines.adapters.database.tables import (
@@ -38,6 +39,7 @@ from pipelines.core.records import (
     ModelVersion,
     Partition,
     ScoringRun,
+    Tuning,
 )
 from pipelines.data.partitions import checksum
 from pipelines.metrics.task import PROBABILITIES, Bounds
@@ -250,6 +252,14 @@ class SqlWarehouse:
     ) -> pd.DataFrame:
         """Kept metrics, all or of these subjects, with low and high of those with an interval."""
         return monitoring.read_metrics(self._database, first, last, subjects)
+
+    def tuning(self, day: date) -> Tuning | None:
+        """What the last search of settings up to the day found."""
+        return tuning.tuning_of(self._database, day)
+
+    def keep_tuning(self, found: Tuning) -> None:
+        """Keep what a search found; what is kept of earlier ones stays."""
+        tuning.keep_tuning(self._database, found)
 
     def incidents(self, since: date) -> list[Incident]:
         """What was out of order on a day since then, or later, oldest first."""

@@ -20,6 +20,7 @@ from pipelines.adapters.mlflow.runs import (
     measure,
     reap,
 )
+from pipelines.adapters.mlflow.trials import keep_trial
 from pipelines.adapters.mlflow.versions import facts_of, keep_version, read_facts, read_version
 from pipelines.audit.tags import TAG_LENGTH
 from pipelines.core.atomic_files import read_regular, scratch_folder, write_whole
@@ -31,7 +32,7 @@ from pipelines.define.problem import Problem
 from pipelines.promotion.eligibility import ALIASES
 from pipelines.training.model import ModelFormat
 from pipelines.training.model_file import check_sha256
-from pipelines.training.ports import Fitted, ModelFile
+from pipelines.training.ports import Fitted, ModelFile, Trial
 
 PAGE = 1000  # versions in one answer
 CHAMPION = "champion.json"
@@ -94,6 +95,12 @@ class MlflowRegistry:
             if complete:
                 self._client.set_terminated(run_id, "FINISHED")
                 self._client.set_tag(run_id, COMPLETE, "yes")
+
+    def log_trial(self, day: date, search: str, trial: Trial) -> None:
+        """Keep a trial as a run below that of its search; one that is kept already is left as it is."""
+        client, experiment = self._store
+        with answering(self._places):
+            keep_trial(client, experiment, day, search, trial)
 
     def register(self, run_id: str, fitted: Fitted) -> ModelVersion:
         """Keep a fitted model as a version; the same run and model name again give the same version."""

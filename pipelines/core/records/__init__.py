@@ -31,6 +31,8 @@ from pipelines.core.records.models import (
     Learned,
     LedgerEntry,
     ModelVersion,
+    Tuned,
+    Tuning,
 )
 from pipelines.core.records.night import (
     ARTEFACTS,
@@ -74,6 +76,8 @@ __all__ = [
     "SliceGain",
     "TableCheck",
     "TaskName",
+    "Tuned",
+    "Tuning",
     "Validation",
     "Verdict",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import date
 from typing import Literal
 
@@ -87,6 +89,28 @@ class ModelVersion(Record):
     def line(self) -> str:
         """The name of all versions that are made alike, on newer and newer data."""
         return f"{self.candidate}@{self.spec}"
+
+
+class Tuned(Record):
+    """Settings that a search found for a model spec; with them it is a candidate of its own."""
+
+    spec: str
+    found_on: date
+    settings: dict[str, bool | int | float | str | None]
+
+    @property
+    def name(self) -> str:
+        """The candidate's; the same settings have the same name, whenever they are found."""
+        told = json.dumps(self.settings, sort_keys=True)
+        return f"{self.spec}-tuned-{hashlib.sha256(told.encode()).hexdigest()[:6]}"
+
+
+class Tuning(Record):
+    """What is a candidate from the night of a search on, and what came of the search."""
+
+    day: date
+    tuned: tuple[Tuned, ...]
+    told: dict[str, str]  # spec → in a sentence
 
 
 class LedgerEntry(Record):

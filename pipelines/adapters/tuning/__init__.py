@@ -1,0 +1,1 @@
+"""Searches of settings by Optuna, each trial in a process that may be ended."""
