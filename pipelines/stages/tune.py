@@ -105,7 +105,14 @@ def tune(night: TuningNight, *, strict: bool = False) -> Tuning:
         name = _name(night, data, spec, folds)
         search = Search(name, spec, folds, _untuned(night))
         seconds = max(0.0, until - time.monotonic()) / (len(specs) - place)
-        trials = _tried(night, search, seconds)
+        try:
+            trials = _tried(night, search, seconds)
+        except RecipeError as error:
+            if strict:
+                raise
+            told[spec.name] = str(error)
+            log.warning("tune: %s", error)
+            continue
         told[spec.name] = _in_words(night, trials)
         log.info("tune %s: %s", spec.name, told[spec.name])
         tuned += _found(night, spec, trials)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,9 @@ import pandas as pd
 import psutil
 import pytest
 
+from pipelines import cli
 from pipelines.adapters.mlflow.registry import MlflowRegistry
+from pipelines.commands import tune as command
 from pipelines.core.config import TuneParams
 from pipelines.core.errors import (
     BusyError,
@@ -30,7 +35,7 @@ from pipelines.core.errors import (
 )
 from pipelines.core.records import ModelVersion, Tuned, Tuning
 from pipelines.define.problem import ModelSpec, Problem
-from pipelines.define.spaces import Space, choice, integer, log_uniform
+from pipelines.define.spaces import Space, choice, integer, log_uniform, uniform
 from pipelines.stages import train as training
 from pipelines.stages.tune import TuningNight, tune
 from pipelines.training.estimators.fitting import stopping_rows
@@ -475,6 +480,46 @@ def test_the_time_for_all_trials_ends_them(world: World) -> None:
     assert all("tune.minutes" in one.reason for one in trials if one.outcome == "failed")
 
 
+def test_a_trial_that_is_no_good_is_given_up_after_its_first_fold(world: World) -> None:
+    world.problem = with_space({"learning_rate": choice(0.3, 1e-6), "subsample": uniform(0.5, 1)})
+
+    trials = all_trials(world, search_of(world), trials=14)
+
+    given_up = [one for one in trials if one.outcome == "pruned"]
+    assert given_up
+    assert {len(one.losses) for one in given_up} == {1}
+    assert {(one.settings or {}).get("learning_rate") for one in given_up} == {1e-6}
+    assert {one.outcome for one in trials} == {"finished", "pruned"}
+
+
+def locked(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+    """Trees, with a lock at hand that no other process can have."""
+    with LOCK:
+        return timid(schema, seed, threads)
+
+
+LOCK = threading.Lock()
+
+
+def test_a_spec_that_cannot_go_to_another_process_costs_itself(world: World) -> None:
+    held = threading.Lock()
+
+    def own(schema: Mapping[str, str], seed: int, threads: int) -> Any:
+        with held:
+            return timid(schema, seed, threads)
+
+    found = {}
+    for build in (own, locked):
+        world.problem = replace(PROBLEM, recipes=(ModelSpec("trees", build, tune=SPACE),))
+        found[build] = tune(night_of(world, trials=2)).told["trees"]
+
+    assert "cannot be tried in a process of its own" in found[own]
+    assert found[locked].startswith("2 trials")
+    world.problem = replace(PROBLEM, recipes=(ModelSpec("trees", own, tune=SPACE),))
+    with pytest.raises(RecipeError, match="cannot be tried in a process of its own"):
+        tune(night_of(world), strict=True)
+
+
 def test_a_search_that_another_process_is_at_is_refused(world: World) -> None:
     search = search_of(world)
 
@@ -585,3 +630,52 @@ def test_an_entry_is_not_repeated_and_the_last_one_up_to_a_day_counts(world: Wor
 
     assert world.warehouse.tuning(DAY + timedelta(days=99)) == entries[1]
     assert world.warehouse.tuning(DAY - timedelta(days=1)) == entries[2]
+
+
+# By hand.
+
+
+@pytest.fixture
+def typed(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """What is typed is about the world; its exit code."""
+    told(world)
+    nights = SimpleNamespace(record=lambda _: world.feature_table())
+    services = {
+        name: partial(getattr, world, name)
+        for name in ("problem", "lake", "registry", "tuner", "code")
+    }
+    redeye = SimpleNamespace(
+        night=lambda _: nights, services=services, params=SimpleNamespace(train=world.params())
+    )
+
+    def run(*words: str, featured: bool = True) -> int:
+        if not featured:
+            nights.record = lambda _: None
+        return cli.main(["tune", "--day", str(DAY), *words], {})
+
+    monkeypatch.setattr(command, "open_redeye", lambda _: redeye)
+    return run
+
+
+def test_it_is_searched_by_hand_and_told(
+    typed: Callable[..., int], world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed() == 0
+    told_ = capsys.readouterr().out
+    assert typed("--json", "--trials", "9", "--minutes", "2") == 0
+    as_json = capsys.readouterr().out
+
+    found = world.warehouse.tuning(DAY)
+    assert found is not None
+    assert f"a candidate from the night {DAY} on: {found.tuned[0].name}" in told_
+    assert "mean loss 0.45 with learning_rate 0.2, max_depth 3, 0.65 as it is written" in told_
+    assert Tuning.from_json(as_json, "stdout") == found
+
+
+def test_by_hand_it_needs_the_features_of_the_night_and_a_budget(
+    typed: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed("--trials", "1") == 2
+    assert typed("--minutes", "0") == 2
+    assert typed(featured=False) == 3
+    assert f"redeye night --day {DAY}`" in " ".join(capsys.readouterr().err.split())
