@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -34,9 +34,9 @@ def explain(problem: Any, settings: type[BaseModel]) -> str:
         return f"{problem['msg']}, not {str(problem['input'])[:40]!r}; correct the value"
     *sections, unknown = problem["loc"]
     model = settings
-    for name in sections:
+    for name in (one for one in sections if not isinstance(one, int)):  # a place in a list
         field = next(f for key, f in model.model_fields.items() if name in (key, f.alias))
-        model = field.annotation  # type: ignore[assignment]  # sections are plain models
+        (model,) = get_args(field.annotation) or (field.annotation,)  # of a list, what is in it
     key = ".".join(map(str, problem["loc"]))
     if key in RENAMED:
         return f"is called {RENAMED[key]} now; rename it"

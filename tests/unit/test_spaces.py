@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from pipelines.training.tuning.settings import (
     with_settings,
 )
 
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 SCHEMA = {"speed": "number", "kind": "category"}
 
 
@@ -133,10 +135,8 @@ def test_the_settings_of_the_reference_lie_in_what_is_searched_of_them() -> None
         assert all(written[name] in space for name, space in spec.tune.items())
 
 
-def test_bounds_of_a_search_are_kept(tmp_path: Any) -> None:
-    from pathlib import Path
-
-    text = (Path(__file__).parents[2] / "params.yaml").read_text()
+def test_bounds_of_a_search_are_kept(tmp_path: Path) -> None:
+    text = PARAMS.read_text()
     for setting, wrong in (
         ("every_days: 0", "every_days: -1"),
         ("trials: 50", "trials: 1"),
@@ -150,3 +150,21 @@ def test_bounds_of_a_search_are_kept(tmp_path: Any) -> None:
         path.write_text(text.replace(f"\n  {setting} ", f"\n  {wrong} "))
         with pytest.raises(ConfigError, match=f"tune.{wrong.partition(':')[0]}"):
             read_params(path)
+
+
+@pytest.mark.parametrize(
+    ("one", "says"),
+    [
+        ("{spec: a, found_on: '2013-10-01', settings: {x: 1e-5, y: null, z: [1]}}", "settings.z"),
+        ("{spec: a, found_on: '2013-10-01', settings: {}, sepc: b}", "sepc: .*did you mean 'spec'"),
+        ("{spec: a, settings: {}}", "found_on: missing"),
+    ],
+)
+def test_settings_that_are_given_by_hand_are_read_with_care(
+    tmp_path: Path, one: str, says: str
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS.read_text().replace("\ntune:", f"  tuned: [{one}]\ntune:"))
+
+    with pytest.raises(ConfigError, match=rf"train\.tuned\.0\.{says}"):
+        read_params(path)
