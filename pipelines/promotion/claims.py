@@ -35,6 +35,10 @@ class Contest:
     other: np.ndarray
     version: str | None  # of the other one, on the last day
 
+    def equals(self, other: Contest) -> bool:
+        """Whether the two have the same losses on the same days, as of one version by two names."""
+        return self.days == other.days and np.array_equal(self.other, other.other)
+
     def curve(self, min_lift: float) -> np.ndarray:
         """The evidence after each day that the other one is better by more than `min_lift`, shape (days,)."""
         return evidence(gains(self.champion, self.other, min_lift))
@@ -153,8 +157,14 @@ def harm_claims(
 ) -> tuple[Claim, ...]:
     """Who is proven better than the champion's line, of those whose place it has: the line before it
     first, then the reserves.
+
+    The more of them there are, the more likely one is so by chance: each needs as many times the evidence
+    (Bonferroni). A reserve with the very losses of one before it is no other.
     """
-    names = (*([before] if before else []), *RESERVES)
-    found = [compared[name] for name in names if name in compared]
-    claims = [one.claim(1 / params.alpha) for one in found]
+    found: list[Contest] = []
+    for name in (*([before] if before else []), *RESERVES):
+        one = compared.get(name)
+        if one is not None and not any(one.equals(known) for known in found):
+            found.append(one)
+    claims = [one.claim(len(found) / params.alpha) for one in found]
     return tuple(one for one in claims if one.reached)

@@ -143,6 +143,23 @@ def test_harm_is_told_of_the_line_before_and_of_the_reserves() -> None:
     assert [one.of for one in harm_claims(compared, None, PARAMS)] == ["canary"]
 
 
+def test_of_more_reserves_each_needs_more_evidence_and_one_by_two_names_is_one() -> None:
+    def of(day: int) -> list[DayLoss]:
+        return [
+            loss(day, "champion", NEW, 0.4),
+            loss(day, "logistic", OLD, 0.3),
+            loss(day, "previous-champion", OLD, 0.3),
+            loss(day, "canary", OLD, 0.35),
+            loss(day, "baseline", None, 0.45),
+        ]
+
+    compared = {one.of: one for one in contests(days(60, of), NEW)}
+
+    found = harm_claims(compared, OLD, PARAMS)
+
+    assert {one.of: one.needed for one in found} == {OLD: 60, "canary": 60}
+
+
 @pytest.mark.parametrize("task", [BINARY, REGRESSION])
 def test_losses_are_those_of_an_independent_computation_on_the_same_events(task: Any) -> None:
     rng = np.random.default_rng(1)
