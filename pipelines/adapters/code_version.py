@@ -25,7 +25,7 @@ def code_version(repository: Path, problem: str) -> Mapping[str, str]:
     """
     own = find_spec(problem)
     return {
-        "git_commit": _commit(repository),
+        "git_commit": commit_of(repository),
         "lock_sha256": lock_sha256(repository),
         "source_sha256": source_sha256(
             repository / "pipelines",
@@ -84,7 +84,8 @@ def _sha256(*places: Path) -> str:
     return digest.hexdigest()
 
 
-def _commit(repository: Path) -> str:
+def commit_of(repository: Path) -> str:
+    """The commit of a repository, with `+changes` when files differ from it; `unknown` outside git."""
     commit = _git(repository, "rev-parse", "HEAD")
     if commit is None:
         return "unknown"

@@ -110,3 +110,10 @@ def data_checkout(
     target = to or redeye.places.data / "raw"
     count = redeye.services["versions"]().checkout(version, target)
     typer.echo(f"{count} files of version {version} are in {target}")
+
+
+@data_app.command("push")
+def data_push(ctx: typer.Context) -> None:
+    """Put data/raw onto the DVC remote again, where that has lost some of it."""
+    pointer = open_redeye(ctx.obj).services["versions"]().push()
+    typer.echo(f"all {pointer.files} files of version {pointer.version[:12]} are on the remote")

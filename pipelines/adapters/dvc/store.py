@@ -36,7 +36,7 @@ class DvcStore:
         from dvc.lock import LockError, make_lock
 
         folder = self._root / ".dvc" / "tmp"
-        with _translated("the lock"):
+        with translated("the lock"):
             folder.mkdir(parents=True, exist_ok=True)
             ignored = folder.parent / ".gitignore"
             if not ignored.exists():  # in a root that `dvc init` never saw: git is not to notice
@@ -55,12 +55,13 @@ class DvcStore:
         finally:
             lock.unlock()
 
-    def keep(self, folder: Path) -> Pointer:
+    def keep(self, folder: Path, *, anew: bool = False) -> Pointer:
         """Put a folder's content into the cache and onto the remote.
 
-        What is kept is a snapshot, so a writer who goes on meanwhile cannot tear it.
+        What is kept is a snapshot, so a writer who goes on meanwhile cannot tear it. Where the list of a
+        version's files is on the remote, DVC believes that they are, too; `anew` asks for each of them.
         """
-        with _translated(self._where), self._repo(self._shop) as repo:
+        with translated(self._where), self._repo(self._shop) as repo:
             # What a killed run left there belongs to nobody: the lock is ours.
             for stale in (self._shop / "data" / "raw.dvc", self._shop / ".dvc" / "tmp" / "rwlock"):
                 stale.unlink(missing_ok=True)
@@ -68,7 +69,9 @@ class DvcStore:
             (stage,) = repo.add(str(self.snapshot), relink=False)
             wanted = stage.get_used_objs()[None]
             fault_point("versions.before_push")
-            if repo.cloud.push(wanted).failed:
+            cache, remote = repo.cache.local, repo.cloud.get_remote_odb()
+            sent = repo.cloud.transfer(cache, remote, wanted) if anew else repo.cloud.push(wanted)
+            if sent.failed:
                 raise TemporaryError(
                     f"{self._where}: did not take all of data/raw; run the same command again"
                 )
@@ -84,7 +87,7 @@ class DvcStore:
         from dvc.exceptions import DvcException
         from dvc_objects.errors import ObjectFormatError
 
-        with _translated(self._where), self._repo(beside) as repo:
+        with translated(self._where), self._repo(beside) as repo:
             (beside / "raw.dvc").write_text(pointer.text)
             try:
                 repo.pull()
@@ -142,7 +145,7 @@ class DvcStore:
 
 
 @contextmanager
-def _translated(where: str) -> Iterator[None]:
+def translated(where: str) -> Iterator[None]:
     """What DVC and the file systems below it raise, as an error of Redeye."""
     from botocore.exceptions import BotoCoreError, NoCredentialsError
     from dvc.config import ConfigError as DvcConfigError

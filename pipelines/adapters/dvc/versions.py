@@ -38,6 +38,13 @@ class DvcVersions:
         fault_point("versions.after_pointer")
         return pointer.version, kept
 
+    def push(self) -> Pointer:
+        """Put what is in data/raw onto the remote again, every object that it has lost; its version."""
+        with self._store.alone():
+            pointer = self._store.keep(self._raw, anew=True)
+            self._keep(pointer, "")
+        return pointer
+
     def log(self) -> list[dict[str, str]]:
         """Known versions, newest first: version, day, commit, when, files, bytes."""
         return [

@@ -60,7 +60,7 @@ def open_store(places: Paths, experiment: str, model: str) -> tuple[Any, str]:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     # Several processes that open a new SQLite store at once fail in its migrations.
     with one_at_a_time(places), answering(places):
-        _refuse_absent_database(places.tracking_uri)
+        refuse_absent_database(places.tracking_uri)
         client = MlflowClient(tracking_uri=places.tracking_uri, registry_uri=places.tracking_uri)
         found = client.get_experiment_by_name(experiment)
         if found is not None:
@@ -82,7 +82,7 @@ def identify(client: Any, model: str) -> str:
     return str(made)
 
 
-def _refuse_absent_database(uri: str) -> None:
+def refuse_absent_database(uri: str) -> None:
     """Connect once to a store that is a database: MLflow itself tries for over 100 seconds.
 
     Raises ConfigError when the URL is none that can be used, TemporaryError when nobody answers.

@@ -1,0 +1,1 @@
+"""What `redeye doctor` looks at: the machine and the outside systems, read and never changed."""
