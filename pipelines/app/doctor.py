@@ -20,7 +20,7 @@ from pipelines.core.errors import RedeyeError
 from pipelines.core.records import Record
 from pipelines.core.text import mask, visible
 
-PROBE_SECONDS = 60.0  # on a busy machine, the libraries alone take some of it to import
+PROBE_SECONDS = 120.0  # on a busy machine, the libraries alone take half of it to import
 WORDS = 500  # of what a server says
 
 

@@ -199,7 +199,7 @@ class Health:
             first, last = gaps[0][0], gaps[-SHOWN - 1][1]
             missing = f"nights are missing in {len(gaps) - SHOWN} more gaps, {first} to {last}"
             yield _red("nights", missing, f"redeye backfill --from {first} --to {last}")
-        late = overdue(self.places, datetime.now(UTC), self._problem().zone)
+        late = overdue(self.places, datetime.now(UTC), self._params().schedule)
         if late:
             what, _, command = late.partition("; run ")
             yield _red("nights", what, command.strip("`"))
