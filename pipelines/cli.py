@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from pipelines.commands.app import app, data_app, gate_app
+from pipelines.commands.app import app, data_app, evidence_app, gate_app
 from pipelines.core.command_text import as_typed
 from pipelines.core.config import find_places
 from pipelines.core.crash import translate
@@ -25,12 +25,12 @@ from pipelines.commands import nights, stages, champion  # noqa: F401
 from pipelines.commands import inspect as questions  # noqa: F401
 from pipelines.commands import maintenance as care  # noqa: F401
 from pipelines.commands import doctor  # noqa: F401
-from pipelines.commands import gate  # noqa: F401
-from pipelines.commands import tune  # noqa: F401
+from pipelines.commands import evidence, gate, tune  # noqa: F401
 
 # isort: on
 
 app.add_typer(data_app, name="data", rich_help_panel="Questions")
+app.add_typer(evidence_app, name="evidence", rich_help_panel="Care")
 app.add_typer(gate_app, name="gate", rich_help_panel="Questions")
 
 

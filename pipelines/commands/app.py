@@ -24,6 +24,7 @@ app = typer.Typer(
     help=HELP,
 )
 data_app = typer.Typer(no_args_is_help=True, help="Versions of the raw data.")
+evidence_app = typer.Typer(no_args_is_help=True, help="Evidence in files, for people outside.")
 gate_app = typer.Typer(no_args_is_help=True, help="Questions about the gate.")
 
 Day = Annotated[
