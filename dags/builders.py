@@ -6,15 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator, Param, TriggerRule, task_group
-from airflow.sdk.exceptions import AirflowFailException
 
 from failure_alert import TellFailure
-from operators import GRAPH, CommandOperator, StageOperator, asked_of, fail_on_bad_input
+from operators import GRAPH, CommandOperator, StageOperator, TaskFailed, asked_of, fail_on_bad_input
 from pipelines.core.backfill import STAGES, Backfill
 from pipelines.core.graph import Stage
 
 PLANNING = timedelta(minutes=5)
-DAY_TEXT = "The day whose events are scored; a scheduled run knows its own."
 FORCE_TEXT = "Also for a day later than tomorrow"
 STAGES_TEXT = "They run in the order of the chain."
 MODEL_TEXT = "current, for the champion; as-of, for who answered on the night; or the number of a registered version."
@@ -23,10 +21,7 @@ MODEL_TEXT = "current, for the champion; as-of, for who answered on the night; o
 DATE: dict[str, Any] = {"type": "string", "format": "date"}
 SWITCH: dict[str, Any] = {"default": False, "type": "boolean"}
 
-DAY_FORM = {
-    "day": Param(None, type=["null", "string"], format="date", title="Day", description=DAY_TEXT),
-    "force": Param(**SWITCH, title=FORCE_TEXT),
-}
+DAY_FORM = {"force": Param(**SWITCH, title=FORCE_TEXT)}  # the day is the partition key
 BACKFILL_FORM = {
     "from": Param(**DATE, title="From", description="First day."),
     "to": Param(**DATE, title="To", description="Last day, itself included."),
@@ -52,7 +47,7 @@ class FailIfAnyFailed(BaseOperator):
     """Fails the run when a stage failed though later ones survived it; otherwise it is skipped."""
 
     def execute(self, context: Any) -> None:  # noqa: ARG002  Airflow calls it so
-        raise AirflowFailException("a stage of this run failed; its log says why and what to do")
+        raise TaskFailed("a stage of this run failed; its log says why and what to do")
 
 
 class Plan(CommandOperator):
@@ -77,7 +72,7 @@ class Summarise(BaseOperator):
         run, instance = context["dag_run"], context["ti"]
         states = instance.get_task_states(run.dag_id, run_ids=[run.run_id]).get(run.run_id, {})
         if states.get("plan") != "success":
-            raise AirflowFailException("nothing was done: the task `plan` failed; its log says why")
+            raise TaskFailed("nothing was done: the task `plan` failed; its log says why")
         with fail_on_bad_input():
             days = instance.xcom_pull(task_ids="plan") or []
             failed = sorted(
@@ -87,7 +82,7 @@ class Summarise(BaseOperator):
             )
         self.log.info("%d days, %d failed stages", len(days), len(failed))
         if failed:
-            raise AirflowFailException(f"failed: {', '.join(failed)}; their logs say what to do")
+            raise TaskFailed(f"failed: {', '.join(failed)}; their logs say what to do")
 
 
 def _stage_of_day(name: str, days: list[str]) -> str:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowSkipException
 
+from assets import asset_extra, inlets_of, outlets_of
 from command import Command, Ending
+from links import LINKS
 from pipelines.core.backfill import Backfill, refuse_unknown
 from pipelines.core.dates import parse_day
 from pipelines.core.errors import (
@@ -33,10 +36,41 @@ PASSING = {BusyError.exit_code, TemporaryError.exit_code}
 LASTING = {e.exit_code for e in (UsageError, DataError, GateRefused, ConfigError)}
 
 
+class TaskFailed(SystemExit):
+    """Ends a task as failed. Of an exit Airflow logs the sentence, as the last line, and no traceback."""
+
+    def __init__(self, sentence: str, exit_code: int = RedeyeError.exit_code) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
+class ByExitCode(RetryPolicy):
+    """Tries again what may pass by itself, and nothing else.
+
+    Busy (5) and temporary (75) are tried again as often as the stage's `retries` allow. What nobody
+    foresaw (1, or a signal) is tried once more. Usage (2), data (3), gate (4) and configuration (78)
+    do not get better by themselves.
+    """
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,
+        max_tries: int,  # noqa: ARG002  Airflow's own limit, which holds anyway
+        context: Any = None,  # noqa: ARG002
+    ) -> RetryDecision:
+        code = exception.exit_code if isinstance(exception, TaskFailed) else RedeyeError.exit_code
+        once_is_enough = code not in PASSING and try_number > 1
+        return RetryDecision.fail() if code in LASTING or once_is_enough else RetryDecision()
+
+
 class CommandOperator(BaseOperator):
     """Runs a command of `redeye`; its exit code tells Airflow whether to try again."""
 
     _running: Command | None = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"retry_policy": ByExitCode(), **kwargs})
 
     def execute(self, context: Any) -> Any:
         """Run the command to its end; what the task gives to others: nothing."""
@@ -53,7 +87,7 @@ class CommandOperator(BaseOperator):
         if ending.exit_code:
             told = {"exit_code": ending.exit_code, "sentence": ending.sentence}
             context["ti"].xcom_push("failure", told)
-            raise failure(ending, context["ti"].try_number)
+            raise failure(ending)
         return ending.answer
 
     def _run(self, argv: list[str]) -> Ending:
@@ -86,22 +120,38 @@ class StageOperator(CommandOperator):
             pool=stage.pool or "default_pool",
             retries=stage.retries,
             execution_timeout=timedelta(minutes=stage.timeout_minutes),
+            inlets=inlets_of(stage.name, GRAPH),
+            outlets=outlets_of(stage.name),
             **kwargs,
         )
         self.stage = stage
         self.day = day
+        self.made_of = ""  # the day, once it is known
+        self.operator_extra_links = LINKS.get(stage.name, [])
+
+    def execute(self, context: Any) -> None:
+        """Run the command to its end, and say of what it made which day it is of."""
+        self.command(context)
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = asset_extra(self.stage, self.made_of)
+
+    def _day(self, context: Any) -> str:
+        if self.day is not None:
+            return parse_day(self.day).isoformat()
+        run = context["dag_run"]
+        return night_of(run.conf or {}, run.partition_key)
 
     def _argv(self, context: Any) -> list[str]:
-        run = context["dag_run"]
+        day = self.made_of = self._day(context)
         if self.day is None:
-            # The schedule's own day is never a slip.
-            forced = run.partition_key is not None or asked_of(context).get("force") is True
-            day = night_of(run.conf or {}, run.partition_key)
+            # The schedule's own day is never a slip; a person's may be, however it was told.
+            by_schedule = context["dag_run"].run_type in ("scheduled", "backfill")
+            forced = by_schedule or asked_of(context).get("force") is True
             return self.stage.argv(day) + ["--force"] * forced
         backfill = Backfill.of(asked_of(context), GRAPH.names)
         if self.stage.name not in backfill.stages:
             raise AirflowSkipException("not among the chosen stages")
-        return self.stage.argv(str(parse_day(self.day))) + backfill.options(self.stage.name)
+        return self.stage.argv(day) + backfill.options(self.stage.name)
 
 
 @contextmanager
@@ -127,7 +177,7 @@ def fail_on_bad_input() -> Iterator[None]:
         with reading_input():
             yield
     except UsageError as error:
-        raise failure(Ending(error.exit_code, str(error)), 1) from error
+        raise failure(Ending(error.exit_code, str(error))) from error
 
 
 def asked_of(context: Any) -> dict[str, object]:
@@ -136,7 +186,7 @@ def asked_of(context: Any) -> dict[str, object]:
 
 
 def night_of(conf: Mapping[str, object], partition_key: str | None) -> str:
-    """The day of a nightly run: what a person told it, or the schedule's partition key.
+    """The day of a nightly run: its partition key, or what its conf says.
 
     Raises UsageError for no day, a day that is none, two different days, and unknown parameters,
     which Airflow lets through.
@@ -146,23 +196,14 @@ def night_of(conf: Mapping[str, object], partition_key: str | None) -> str:
     if not told or any(day != told[0] for day in told):
         raise UsageError(
             f"the run is told {len(told)} days ({', '.join(map(str, told))[:60]}), not one; "
-            "give the parameter day, as YYYY-MM-DD, to a run by hand, and to no other"
+            "give a run by hand its day as partition key, YYYY-MM-DD, and start another"
         )
     return parse_day(told[0]).isoformat()
 
 
-def failure(ending: Ending, try_number: int) -> AirflowException:
-    """What to raise, so that Airflow tries again what may pass by itself, and nothing else.
-
-    Busy (5) and temporary (75) are tried again as often as the stage's `retries` allow. What nobody
-    foresaw (1, or a signal) is tried once more. Usage (2), data (3), gate (4) and configuration (78)
-    do not get better by themselves.
-    """
-    sentence = f"exit {ending.exit_code}: {ending.sentence}"
-    once_is_enough = ending.exit_code not in PASSING and try_number > 1
-    if ending.exit_code in LASTING or once_is_enough:
-        return AirflowFailException(sentence)
-    return AirflowException(sentence)
+def failure(ending: Ending) -> TaskFailed:
+    """What to raise for a command that did not end well."""
+    return TaskFailed(f"exit {ending.exit_code}: {ending.sentence}", ending.exit_code)
 
 
 def stage_environ(environ: Mapping[str, str]) -> dict[str, str]:

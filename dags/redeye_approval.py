@@ -17,11 +17,11 @@ from airflow.sdk import DAG
 
 from pipelines.core.command_text import as_sent
 from promotion_tasks import approval
-from schedules import IN_THE_MORNING
+from schedules import QUESTION
 
 POLICY = {"owner": "redeye", "retries": 3, "retry_delay": timedelta(seconds=10)}
 
-with DAG("redeye_approval", schedule=IN_THE_MORNING, start_date=datetime(2013, 1, 1, tzinfo=UTC),
+with DAG("redeye_approval", schedule=QUESTION, start_date=datetime(2013, 1, 1, tzinfo=UTC),
          catchup=False, max_active_runs=1, is_paused_upon_creation=True, default_args=POLICY,
          tags=["redeye", "tier-2"], doc_md=as_sent(__doc__)):  # fmt: skip
     approval()

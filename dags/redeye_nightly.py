@@ -1,5 +1,5 @@
 """**Every night: land, judge, learn, prove, promote, score, publish.** One run scores one *day*:
-a scheduled run the date of its partition key, a run by hand the day in its form. Running a night
+the date of its partition key, which a run by hand is given in its form. Running a night
 again publishes the same, or says that nothing is to be done.
 
 **When it fails**, open the red task: the last line of its log says where, what, and what to do.

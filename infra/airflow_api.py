@@ -122,10 +122,21 @@ class Api:
         return ""
 
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
-        """Start a run; its path in the API. It is named here, so that a second try starts no second run."""
-        runs, name = f"/dags/{dag}/dagRuns", f"manual__{uuid.uuid4()}"
+        """Start a run; its path in the API. It is named here, so that a second try starts no second run.
+
+        A `day` in the conf is the run's partition key; run and note are named after it.
+        """
+        told = dict(conf)
+        day = told.pop("day", None)
+        days = day or "_to_".join(str(told[name]) for name in ("from", "to") if name in told)
+        runs, name = (
+            f"/dags/{dag}/dagRuns",
+            "__".join(filter(None, ("manual", days, str(uuid.uuid4())))),
+        )
+        body = {"dag_run_id": name, "conf": told, "logical_date": None, "partition_key": day,
+                "note": days.replace("_", " ") or None}  # fmt: skip
         with suppress(_ConflictError):
-            self.call("POST", runs, {"dag_run_id": name, "conf": conf, "logical_date": None})
+            self.call("POST", runs, body)
         return f"{runs}/{name}"
 
     def tasks(self, run: str) -> list[dict[str, Any]]:

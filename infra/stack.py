@@ -147,6 +147,7 @@ def run_up(_asked: argparse.Namespace, machine: Machine) -> int:
     places, port = find_places(), _port("MLFLOW_PORT", 5000)
     if not places.tracking_uri.startswith("http"):
         require_free(port, "MLFLOW_PORT")
+        os.environ["REDEYE_MLFLOW_PAGES"] = f"http://{LOOPBACK}:{port}"  # where a task's link leads
     with machine.airflow(_port("AIRFLOW_PORT", 8080)) as airflow:
         stack, pages = airflow, places.tracking_uri
         if not pages.startswith("http"):

@@ -76,6 +76,14 @@ class NightTimetable(CronPartitionTimetable):
             run_after=tick, data_interval=None, partition_date=tick, partition_key=key
         )
 
+    def resolve_partition_date(self, partition_key: str | None) -> Any:
+        """Airflow asks for it when somebody starts a run: one of no day is refused before it is made."""
+        if partition_key is None:
+            raise InvalidPartitionKeyError(
+                "say which day: give it as partition key, YYYY-MM-DD; in a shell, run `redeye night --day DAY`"
+            )
+        return super().resolve_partition_date(partition_key)
+
     def _decode_partition_date(self, partition_key: str) -> Any:
         """As a scheduled run of that day has it, so that Airflow knows both as runs of one partition."""
         try:

@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 
 import pytest
 from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.exceptions import InvalidPartitionKeyError
 from airflow.sdk import DAG, TriggerRule
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
@@ -72,7 +73,7 @@ def test_the_dags_folder_holds_these_dags_and_no_other(bag: BundleDagBag) -> Non
 
 def test_a_scheduler_parses_the_dags_in_half_a_second_without_pandas_or_mlflow() -> None:
     program = (
-        "import json, sys, time; sys.path += ['dags', 'plugins']; import airflow.sdk, airflow.timetables.trigger; t = time.process_time();"
+        "import json, sys, time; sys.path += ['dags', 'plugins']; import airflow.sdk; t = time.process_time();"
         "import redeye_nightly, redeye_backfill, redeye_monitor, redeye_promotion, redeye_approval; print(json.dumps([time.process_time() - t,"
         "[m for m in ('pandas', 'numpy', 'mlflow', 'duckdb', 'great_expectations', 'dvc', 'typer')"
         " if m in sys.modules]]))"
@@ -283,14 +284,53 @@ def test_the_dags_survive_the_way_into_the_database(dag: DAG) -> None:
 
 @pytest.mark.parametrize("day", BAD_DAYS)
 def test_the_form_refuses_what_is_no_day(nightly: DAG, backfill: DAG, day: object) -> None:
-    for dag, name in ((nightly, "day"), (backfill, "from"), (backfill, "to")):
+    for name in ("from", "to"):
         with pytest.raises(ParamValidationError):
-            filled(dag, {"from": "2013-10-01", "to": "2013-10-02"} | {name: day})
+            filled(backfill, {"from": "2013-10-01", "to": "2013-10-02"} | {name: day})
+    with pytest.raises((InvalidPartitionKeyError, TypeError)):
+        started(nightly, day)
 
 
-def test_the_form_takes_a_day_or_none(nightly: DAG) -> None:
-    assert filled(nightly, {"day": "2013-10-01"})["day"] == "2013-10-01"
-    assert filled(nightly, {})["day"] is None
+def test_an_empty_form_is_refused_before_there_is_a_run(bag: BundleDagBag, backfill: DAG) -> None:
+    for name in ("redeye_nightly", WATCH):
+        with pytest.raises(
+            InvalidPartitionKeyError, match=r"say which day: .* `redeye night --day"
+        ):
+            started(bag.dags[name], None)
+    with pytest.raises(ParamValidationError):
+        filled(backfill, {})
+
+
+def test_the_form_of_a_night_takes_a_day_and_nothing_else_that_is_text(nightly: DAG) -> None:
+    assert started(nightly, "2013-10-01").isoformat() == "2013-10-01T07:00:00+00:00"
+    assert set(nightly.params) == {"force"}
+    assert filled(nightly, {}) == {"force": False}
+
+
+def test_a_question_for_the_morning_may_be_asked_at_any_time(bag: BundleDagBag) -> None:
+    assert started(bag.dags["redeye_approval"], None) is None
+
+
+def started(dag: DAG, key: Any) -> Any:
+    """What Airflow asks when somebody starts a run: the instant of its partition."""
+    kept = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    kept.validate_partition_key(key)
+    return kept.timetable.resolve_partition_date(key)
+
+
+def test_the_assets_of_the_chain_follow_from_one_another(nightly: DAG) -> None:
+    made = {name: [asset.name for asset in nightly.get_task(name).outlets] for name in GRAPH.names}
+    read = {asset.name for asset in nightly.get_task("score").inlets}
+
+    assert {name: names for name, names in made.items() if names} == {
+        "ingest": ["redeye_raw"],
+        "validate": ["redeye_accepted"],
+        "features": ["redeye_features"],
+        "train": ["redeye_model"],
+        "score": ["redeye_predictions"],
+        "settle": ["redeye_outcomes"],
+    }
+    assert read == {"redeye_features"}
 
 
 def test_the_backfill_form_offers_the_stages_of_the_graph(backfill: DAG) -> None:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 
+from operators import TaskFailed
 from pipelines.core.text import as_markdown
 from promotion_tasks import PromoteApproved, Propose
 
@@ -53,7 +53,7 @@ def test_an_answer_that_cannot_be_read_ends_the_proposal_in_one_sentence(
     propose: Any = Propose(task_id="propose")
     monkeypatch.setattr(Propose, "command", lambda *_: answer)
 
-    with pytest.raises(AirflowFailException, match=r"\Aexit 2: what this task was told"):
+    with pytest.raises(TaskFailed, match=r"\Aexit 2: what this task was told"):
         propose.execute({})
 
 
@@ -66,5 +66,5 @@ def test_an_approval_that_cannot_be_read_ends_in_one_sentence(proposed: Any, app
         xcom_pull=lambda task_ids: given[task_ids], xcom_push=pushed.__setitem__, try_number=1
     )
 
-    with pytest.raises(AirflowFailException, match=r"\Aexit 2: what this task was told"):
+    with pytest.raises(TaskFailed, match=r"\Aexit 2: what this task was told"):
         PromoteApproved(task_id="promote").execute({"ti": instance})

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
 from hook import Hook, listening
 
 from failure_alert import TellFailure, alert_argv
+from operators import TaskFailed
 from pipelines.core.command_text import as_sent
 
 SCORE = as_sent("redeye score --day 2013-10-01")
@@ -31,7 +31,7 @@ def gave_up(stage: str, sentence: str) -> dict[str, Any]:
     return {
         "dag_run": SimpleNamespace(conf=None, partition_key="2013-10-01"),
         "ti": SimpleNamespace(task_id=stage),
-        "exception": AirflowFailException(sentence),
+        "exception": TaskFailed(sentence),
     }
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.api.datamodels._generated import DagRunType
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.exceptions import AirflowSkipException
 
 from builders import GRAPH, Plan, Summarise
 from command import Command, Ending, find_executable
 from failure_alert import alert_argv
-from operators import StageOperator, failure, night_of, stage_environ
+from operators import ByExitCode, StageOperator, TaskFailed, failure, night_of, stage_environ
 from pipelines.core.backfill import Backfill
 from pipelines.core.errors import ConfigError, UsageError
 
@@ -34,9 +38,12 @@ BAD_DAYS = [
 RANGE = {"from": "2013-10-01", "to": "2013-10-02"}
 
 
-def run(conf: dict[str, object] | None, key: str | None = None) -> dict[str, Any]:
+def run(
+    conf: dict[str, object] | None, key: str | None = None, kind: str = "manual"
+) -> dict[str, Any]:
     """What a task sees of its run."""
-    return {"dag_run": SimpleNamespace(conf=conf, partition_key=key), "params": {}}
+    told = SimpleNamespace(conf=conf, partition_key=key, run_type=DagRunType(kind))
+    return {"dag_run": told, "params": {}}
 
 
 def task(name: str, day: str | None = None) -> StageOperator:
@@ -51,7 +58,7 @@ def test_a_task_runs_the_stages_own_command(name: str) -> None:
 
 
 def test_a_scheduled_night_takes_its_day_from_the_schedule() -> None:
-    argv = task("train")._argv(run(None, "2013-10-02"))
+    argv = task("train")._argv(run(None, "2013-10-02", "scheduled"))
 
     assert argv[:4] == ["redeye", "train", "--day", "2013-10-02"]
 
@@ -59,7 +66,9 @@ def test_a_scheduled_night_takes_its_day_from_the_schedule() -> None:
 def test_a_scheduled_day_is_never_refused_and_a_day_by_hand_only_forced() -> None:
     by_hand = {"day": "2031-01-01"}
 
-    assert task("train")._argv(run(None, "2031-01-01"))[-1] == "--force"
+    for kind in ("scheduled", "backfill"):
+        assert task("train")._argv(run(None, "2031-01-01", kind))[-1] == "--force"
+    assert "--force" not in task("train")._argv(run(None, "2031-01-01"))
     assert "--force" not in task("train")._argv(run(by_hand))
     assert task("train")._argv(run({**by_hand, "force": True}))[-1] == "--force"
     assert "--force" not in task("score", "2013-10-01")._argv(run(RANGE))
@@ -149,27 +158,90 @@ def test_the_plan_of_a_backfill_is_the_commands_own_dry_run() -> None:
     ]
 
 
+def again(code: int, try_number: int) -> RetryAction:
+    """Whether Airflow tries a command again that ended so."""
+    policy = task("score").retry_policy
+    assert isinstance(policy, ByExitCode)
+    return policy.evaluate(failure(Ending(code, "why")), try_number, max_tries=3).action
+
+
 @pytest.mark.parametrize("code", [2, 3, 4, 78])
 def test_what_does_not_pass_by_itself_is_not_tried_again(code: int) -> None:
-    assert isinstance(failure(Ending(code, "why"), try_number=1), AirflowFailException)
+    assert again(code, 1) is RetryAction.FAIL
 
 
 @pytest.mark.parametrize("code", [5, 75])
 @pytest.mark.parametrize("try_number", [1, 2, 3])
 def test_busy_and_temporary_are_tried_again(code: int, try_number: int) -> None:
-    assert type(failure(Ending(code, "why"), try_number)) is AirflowException
+    assert again(code, try_number) is RetryAction.DEFAULT
 
 
 @pytest.mark.parametrize("code", [1, 137, 143])
 def test_what_nobody_foresaw_is_tried_once_more(code: int) -> None:
-    assert type(failure(Ending(code, "why"), 1)) is AirflowException
-    assert isinstance(failure(Ending(code, "why"), 2), AirflowFailException)
+    assert again(code, 1) is RetryAction.DEFAULT
+    assert again(code, 2) is RetryAction.FAIL
 
 
 def test_the_commands_last_sentence_is_in_the_exception() -> None:
-    said = str(failure(Ending(3, "redeye validate: 3 rows have no date; mend the source"), 1))
+    said = str(failure(Ending(3, "redeye validate: 3 rows have no date; mend the source")))
 
     assert said == "exit 3: redeye validate: 3 rows have no date; mend the source"
+
+
+def test_an_error_of_airflows_own_is_tried_once_more() -> None:
+    policy = ByExitCode()
+
+    assert policy.evaluate(OSError(), 1, 3).action is RetryAction.DEFAULT
+    assert policy.evaluate(OSError(), 2, 3).action is RetryAction.FAIL
+
+
+def test_airflow_logs_the_sentence_of_a_failure_and_no_traceback() -> None:
+    """Its task runner does so for an exit; for any other exception it logs the traceback after it."""
+    error = failure(Ending(3, "redeye validate: no rows; land some"))
+
+    assert isinstance(error, SystemExit)
+    assert error.code == str(error) == "exit 3: redeye validate: no rows; land some"
+
+
+def test_what_a_stage_made_names_its_day_and_the_checksum_of_its_record(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REDEYE_ROOT", str(tmp_path))
+    monkeypatch.setattr(StageOperator, "_run", lambda *_: Ending(0, ""))
+    folder = tmp_path / "runs" / "2013-10-02"
+    folder.mkdir(parents=True)
+    (folder / "publication.json").write_text("{}")
+    events: dict[Any, Any] = defaultdict(SimpleNamespace)
+
+    for name in GRAPH.names:
+        context = run(None, "2013-10-02", "scheduled") | {"outlet_events": events}
+        task(name).execute(context)
+
+    assert {asset.name: event.extra for asset, event in events.items()} == {
+        "redeye_raw": {"day": "2013-10-02"},
+        "redeye_accepted": {"day": "2013-10-02"},
+        "redeye_features": {"day": "2013-10-02"},
+        "redeye_model": {"day": "2013-10-02"},
+        "redeye_predictions": {
+            "day": "2013-10-02",
+            "record": "publication.json",
+            "sha256": hashlib.sha256(b"{}").hexdigest(),
+        },
+        "redeye_outcomes": {"day": "2013-10-02"},
+    }
+
+
+def test_a_stage_that_fails_made_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> str:
+        raise TaskFailed("exit 3: no")
+
+    monkeypatch.setattr(StageOperator, "command", fail)
+    events: dict[Any, Any] = {}
+
+    with pytest.raises(TaskFailed):
+        task("score").execute(run(None, "2013-10-02") | {"outlet_events": events})
+
+    assert events == {}
 
 
 def test_a_stage_does_not_see_airflows_secrets() -> None:
@@ -233,7 +305,7 @@ def test_a_malformed_conf_ends_a_task_in_one_sentence(conf: Any, told: str) -> N
     operator = Plan(task_id="plan") if told == "plan" else task("score", "x" * (told != "night"))
     operator.day = None if told == "night" else "2013-10-01"  # type: ignore[union-attr]
 
-    with pytest.raises(AirflowFailException, match=r"\Aexit 2: .{20,}\Z"):
+    with pytest.raises(TaskFailed, match=r"\Aexit 2: .{20,}\Z"):
         operator.execute(run(conf) | {"ti": instance})
 
     assert pushed["failure"]["exit_code"] == 2
@@ -254,7 +326,7 @@ def test_a_tally_of_a_malformed_plan_ends_in_one_sentence(plan: Any) -> None:
     )
     context = {"dag_run": SimpleNamespace(dag_id="d", run_id="r"), "ti": instance}
 
-    with pytest.raises(AirflowFailException, match=r"\Aexit 2: what this task was told"):
+    with pytest.raises(TaskFailed, match=r"\Aexit 2: what this task was told"):
         Summarise(task_id="tally").execute(context)
 
 
@@ -267,7 +339,7 @@ def test_a_backfill_without_a_plan_is_no_success(state: str | None) -> None:
     )
     context = {"dag_run": SimpleNamespace(dag_id="d", run_id="r"), "ti": instance}
 
-    with pytest.raises(AirflowFailException, match="nothing was done: the task `plan`"):
+    with pytest.raises(TaskFailed, match="nothing was done: the task `plan`"):
         Summarise(task_id="tally").execute(context)
 
 
