@@ -16,6 +16,7 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow.timetables.base import DagRunInfo, TimeRestriction
 from airflow.timetables.trigger import CronPartitionTimetable
 
+from pipelines.core.command_text import as_sent
 from pipelines.core.dates import clock_time, parse_day
 from pipelines.core.errors import UsageError
 
@@ -80,7 +81,9 @@ class NightTimetable(CronPartitionTimetable):
         """Airflow asks for it when somebody starts a run: one of no day is refused before it is made."""
         if partition_key is None:
             raise InvalidPartitionKeyError(
-                "say which day: give it as partition key, YYYY-MM-DD; in a shell, run `redeye night --day DAY`"
+                as_sent(
+                    "say which day: give it as partition key, YYYY-MM-DD; in a shell, run `redeye night --day DAY`"
+                )
             )
         return super().resolve_partition_date(partition_key)
 

@@ -294,7 +294,7 @@ def test_the_form_refuses_what_is_no_day(nightly: DAG, backfill: DAG, day: objec
 def test_an_empty_form_is_refused_before_there_is_a_run(bag: BundleDagBag, backfill: DAG) -> None:
     for name in ("redeye_nightly", WATCH):
         with pytest.raises(
-            InvalidPartitionKeyError, match=r"say which day: .* `redeye night --day"
+            InvalidPartitionKeyError, match=r"say which day: .* `/.*/redeye night --day"
         ):
             started(bag.dags[name], None)
     with pytest.raises(ParamValidationError):
