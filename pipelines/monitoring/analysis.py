@@ -42,6 +42,7 @@ from pipelines.monitoring.degradation import (
     find_course,
 )
 from pipelines.monitoring.drift import Drift
+from pipelines.monitoring.earnings import Earnings, find_earnings
 from pipelines.monitoring.expected_quality import Reconciled, estimate_day, reconcile
 from pipelines.monitoring.maturity import LabelMaturity, Missing, find_missing, maturity
 from pipelines.monitoring.promoted_quality import Discrimination, Promises, compare_discrimination
@@ -92,6 +93,7 @@ class MonitoringResult:
     ]  # on these days: of what was published, then of each contender
     shares: Sequence[ContenderComparison]  # of champion and challenger, where they shared the keys
     slices: Sequence[Slice]
+    earnings: Earnings | None  # of these days; None: nobody can say
     maturity: Sequence[LabelMaturity]
     missing: Missing | None  # outcomes that should have come
     expected: Mapping[str, Mapping[str, Amount]]  # of the day's answers, by subject and metric
@@ -154,6 +156,7 @@ def watch(
         standings=standings(lately, worth, task),
         shares=shares(lately, worth, task),
         slices=find_slices(published, columns, worth, task),
+        earnings=find_earnings(lately, problem),
         maturity=maturity(
             published.loc[published["day"] <= complete], night.day, problem.cutoff, worth, task
         ),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.core.records import Interval
-from pipelines.reports.svg_charts import BOTTOM, TOP, Bar, Chart, Dot, Line, Word, polyline, scale
+from pipelines.reports.svg_charts import (
+    BOTTOM,
+    TOP,
+    Bar,
+    Chart,
+    Dot,
+    Line,
+    Word,
+    polyline,
+    scale,
+    signed,
+)
 
 ROW, WIDE, NAME = 20, 1040, 300  # height of one, width of all, of that the names
 
@@ -42,13 +53,11 @@ def whiskers(title: str, note: str, rows: Sequence[tuple[str, Interval, bool]]) 
     for n, (name, span, odd) in enumerate(rows):
         y, kind = TOP + ROW * n + 10, "two" if odd else "one"
         lines.append(Line(polyline([(x(span.low), y), (x(span.high), y)]), kind))
-        told = f"{name}: {span.mid:+.3f} ({span.low:+.3f} to {span.high:+.3f})"
+        told = f"{name}: {signed(span.mid)} ({signed(span.low)} to {signed(span.high)})"
         dots.append(Dot(x(span.mid), y, 3.4, kind, told))
         words.append(Word(NAME - 8, y + 4, name, "end"))
     mark = Line(polyline([(x(0), TOP - 4), (x(0), height - BOTTOM + 4)]), "mark")
-    words += [
-        Word(x(tick), height - 10, f"{tick:+.3g}" if tick else "0") for tick in (low, 0.0, high)
-    ]
+    words += [Word(x(tick), height - 10, signed(tick)) for tick in (low, 0.0, high)]
     return Chart(
         title,
         note,

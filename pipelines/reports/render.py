@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.core.command_text import as_sent
 from pipelines.core.text import visible
+from pipelines.reports.svg_charts import signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,7 @@ def _environment() -> Environment:
     environment.filters["count"] = _count
     environment.filters["percent"] = _percent
     environment.filters["sentence"] = _sentence
+    environment.filters["signed"] = signed
     environment.filters["typed"] = as_sent
     # Our own file, not data: the only thing on a page that is not escaped.
     environment.globals["style"] = Markup(_read("style.css"))  # noqa: S704

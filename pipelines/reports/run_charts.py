@@ -8,8 +8,10 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from pipelines.core.records import Interval
 from pipelines.metrics.task import PROBABILITIES
 from pipelines.monitoring.analysis import MonitoringResult, Night
+from pipelines.monitoring.earnings import Earnings
 from pipelines.monitoring.expected_quality import PREFIX
 from pipelines.monitoring.quality import PUBLISHED, calibration, point_estimate
 from pipelines.reports.chart_rows import named_bars, whiskers
@@ -150,6 +152,22 @@ def slices_chart(watched: MonitoringResult) -> Chart | None:
         return None
     note = "Mean score less what came, with its 95 % interval over days; left of 0 too little was said."
     return whiskers("Slices", note, rows)
+
+
+def earnings_chart(earnings: Earnings | None) -> Chart | None:
+    """What each week was worth more than each opponent would have been, with its interval."""
+    if earnings is None:
+        return None
+    rows = [
+        (f"{week.first:%d %b}, over {name}", gain, gain.high < 0)
+        for week in earnings.weeks
+        for name, gain in week.gains.items()
+        if isinstance(gain, Interval) and gain.low < gain.high
+    ]
+    if not rows:
+        return None
+    note = "How much more what was published was worth, with its 95 % interval over days; left of 0 it was worth less."
+    return whiskers("Value by week", note, rows)
 
 
 def _days(night: Night, watched: MonitoringResult) -> list[date]:

@@ -10,7 +10,7 @@ from pipelines.monitoring.analysis import MonitoringResult, Night
 from pipelines.monitoring.comparison import ContenderComparison
 from pipelines.monitoring.expected_quality import PREFIX
 from pipelines.monitoring.quality import PUBLISHED, point_estimate
-from pipelines.reports.run_charts import charts, drift_chart, slices_chart
+from pipelines.reports.run_charts import charts, drift_chart, earnings_chart, slices_chart
 
 LISTED = 5  # incidents that are seen at once
 
@@ -44,8 +44,9 @@ def view(
         "shares": [(one, _ahead(one, watched)) for one in watched.shares],
         "told": {name: watched.task.metrics[name].words for name in watched.task.watched},
         "loss": watched.task.loss,
+        "earnings": watched.earnings,
+        "earnings_chart": earnings_chart(watched.earnings),
         "slices_chart": slices_chart(watched),
-        "slices_off": sum(one.is_off for one in watched.slices),
         "slices": watched.slices,
         "maturity": _matured(watched),
         "drift_chart": drift_chart(watched),

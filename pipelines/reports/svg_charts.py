@@ -157,6 +157,13 @@ def _tick(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") or "0"
 
 
+def signed(value: float) -> str:
+    """An amount that may be below 0, with its sign: thousands in full, what is small with three digits."""
+    if value == 0:
+        return "0"
+    return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.3g}"
+
+
 def polyline(places: Sequence[tuple[float, float]]) -> str:
     """Places as SVG spells them."""
     return " ".join(f"{x:g},{y:g}" for x, y in places)

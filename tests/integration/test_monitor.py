@@ -172,6 +172,24 @@ def test_every_contenders_answers_are_measured_not_only_the_published_ones(
     assert "challenger 3" in page
 
 
+def test_the_report_tells_what_acting_on_the_scores_was_worth(serving: Serving) -> None:
+    """Of three flights the model warns of the last two: one is on time and costs 100, one is late and
+    saves 300. The baseline warns of all three, of which two are late.
+    """
+    serving.score()
+    serving.flew(DAY, [20, 0, 20])
+
+    _, page = serving.monitor(TOMORROW, settlement=serving.settle(TOMORROW))
+
+    section = page.partition("What it was worth")[2].partition("<h2>")[0]
+    assert "A score is acted on from 0.25 on." in section
+    assert "01 Oct – 01 Oct" in section
+    assert section.count(">+200<") == 2 * 2  # in total and over doing nothing, by week and in all
+    assert section.count(">-300<") == 2  # over the baseline, likewise
+    assert "Over baseline" in section
+    assert "Over champion 2" in section
+
+
 def test_the_scores_of_the_day_are_measured(serving: Serving) -> None:
     publication = serving.score()
 
