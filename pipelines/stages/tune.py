@@ -91,7 +91,8 @@ def tune(night: TuningNight, *, strict: bool = False) -> Tuning:
 
     Settings are tried on folds of the days before those on which candidates are chosen, tested and judged.
     What is better there by `min_lift` than the spec as it is written is a candidate, beside it and beside the
-    settings that the champion was made with, so that its line goes on. A spec that cannot be searched is left to
+    settings that the champion was made with, so that its line goes on. Settings of the search before stay, with the
+    evidence of their line, unless others are better by `min_lift`. A spec that cannot be searched is left to
     `train`, which tells it by name; `strict`, RecipeError is raised before anything is tried. Raises
     ConfigError when no spec declares a space, DataError when there is too little to learn from.
     """
@@ -100,10 +101,12 @@ def tune(night: TuningNight, *, strict: bool = False) -> Tuning:
     specs = list(_searchable(night, early, strict=strict))
     data = training_fingerprint(night.day, _untuned(night), night.problem, past, night.code)
     until = time.monotonic() + night.tuner.params.minutes * 60
-    tuned, told = _still_champion(night), {}
+    before = _before(night)
+    tuned, told = _still_champion(night, before), {}
     for place, spec in enumerate(specs):
         name = _name(night, data, spec, folds)
-        search = Search(name, spec, folds, _untuned(night))
+        earlier = [one for one in before if one.spec == spec.name]
+        search = Search(name, spec, folds, _untuned(night), [one.settings for one in earlier])
         seconds = max(0.0, until - time.monotonic()) / (len(specs) - place)
         try:
             trials = _tried(night, search, seconds)
@@ -115,7 +118,7 @@ def tune(night: TuningNight, *, strict: bool = False) -> Tuning:
             continue
         told[spec.name] = _in_words(night, trials)
         log.info("tune %s: %s", spec.name, told[spec.name])
-        tuned += _found(night, spec, trials)
+        tuned += _found(night, spec, trials, earlier)
     unique = {one.name: one for one in tuned}
     found = Tuning(day=night.day, tuned=tuple(unique.values()), told=told)
     night.tuner.warehouse.keep_tuning(found)
@@ -182,13 +185,19 @@ def _tried(night: TuningNight, search: Search, seconds: float) -> list[Trial]:
     return trials
 
 
-def _found(night: TuningNight, spec: ModelSpec, trials: Sequence[Trial]) -> list[Tuned]:
-    """The best settings, when they are worth a candidate of their own."""
+def _found(
+    night: TuningNight, spec: ModelSpec, trials: Sequence[Trial], earlier: Sequence[Tuned]
+) -> list[Tuned]:
+    """The best settings, when they are worth a candidate of their own; earlier ones that are as good."""
     best = _best(trials)
-    if best is None or best.settings is None or not _gains(night, best, trials):
+    if best is None or best.settings is None or not _gains(night, best, _as_written(trials)):
         return []
-    settings = dict(best.settings)
-    return [Tuned(spec=spec.name, found_on=night.day, settings=settings)]
+    for trial in sorted(trials, key=lambda one: one.loss):
+        same = [one for one in earlier if one.settings == trial.settings]
+        if same and not _gains(night, best, trial.loss):
+            log.info("tune %s: the settings of %s stay", spec.name, same[0].found_on)
+            return same[:1]
+    return [Tuned(spec=spec.name, found_on=night.day, settings=dict(best.settings))]
 
 
 def _best(trials: Sequence[Trial]) -> Trial | None:
@@ -201,9 +210,9 @@ def _as_written(trials: Sequence[Trial]) -> float:
     return min((one.loss for one in trials if one.settings is None), default=float("inf"))
 
 
-def _gains(night: TuningNight, best: Trial, trials: Sequence[Trial]) -> bool:
-    """Whether the gate would call it a gain, were it the champion's loss: else it is a fit too many."""
-    return best.loss < _as_written(trials) * (1 - night.tuner.min_lift)
+def _gains(night: TuningNight, best: Trial, loss: float) -> bool:
+    """Whether the gate would call it a gain, were that the champion's loss: else it is a fit too many."""
+    return best.loss < loss * (1 - night.tuner.min_lift)
 
 
 def _in_words(night: TuningNight, trials: Sequence[Trial]) -> str:
@@ -220,7 +229,7 @@ def _in_words(night: TuningNight, trials: Sequence[Trial]) -> str:
         return f"{told}, none better than as it is written: mean loss {before}"
     settings = ", ".join(map(_setting, best.settings.items()))
     return f"{told}: mean loss {best.loss:.4g} with {settings}, {before} as it is written" + (
-        "" if _gains(night, best, trials) else f": a gain below {night.tuner.min_lift:.1%}"
+        "" if _gains(night, best, written) else f": a gain below {night.tuner.min_lift:.1%}"
     )
 
 
@@ -229,10 +238,15 @@ def _setting(named: tuple[str, Setting]) -> str:
     return f"{name} {setting:.4g}" if isinstance(setting, float) else f"{name} {setting}"
 
 
-def _still_champion(night: TuningNight) -> list[Tuned]:
-    """The settings that the champion was made with, if a search found them: its line goes on."""
+def _before(night: TuningNight) -> list[Tuned]:
+    """What the search before found, as far as it is still meant."""
     found = night.tuner.warehouse.tuning(night.day)
-    if found is None:
+    return still_meant(night.problem.recipes, found.tuned if found else ())
+
+
+def _still_champion(night: TuningNight, before: Sequence[Tuned]) -> list[Tuned]:
+    """The settings that the champion was made with, if a search found them: its line goes on."""
+    if not before:
         return []
     champion = read_blessed("champion", night.registry, night.tuner.warehouse.blessing)
-    return [one for one in found.tuned if champion and one.name == champion.candidate]
+    return [one for one in before if champion and one.name == champion.candidate]

@@ -96,6 +96,9 @@ class Search:
     spec: ModelSpec
     folds: Sequence[Fold]
     params: TrainParams
+    earlier: Sequence[
+        Mapping[str, Setting]
+    ] = ()  # that were found before: tried after `spec` itself
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,15 @@ from sqlalchemy import create_engine, exc, make_url, text
 from pipelines.adapters.database.audit import SqlBooks
 from pipelines.adapters.database.warehouse import SqlWarehouse
 from pipelines.core.errors import ConfigError
-from pipelines.core.records import DayLoss, Incident, LedgerEntry, ModelVersion, ScoringRun
+from pipelines.core.records import (
+    DayLoss,
+    Incident,
+    LedgerEntry,
+    ModelVersion,
+    ScoringRun,
+    Tuned,
+    Tuning,
+)
 from pipelines.data.partitions import checksum
 from tests.integration.serving import judged
 
@@ -69,6 +77,8 @@ def login(postgresql: str) -> Login:
 LOSS = DayLoss(
     day=DAY, contender="baseline", line=None, model_version=None, loss=0.4, events=1, counted_on=DAY
 )
+TUNED = Tuned(spec="trees", found_on=DAY, settings={"eta": 1e-05, "depth": 3, "kind": None})
+TUNING = Tuning(day=DAY, tuned=(TUNED,), told={"trees": "2 trials"})
 
 
 def a_nights_work(url: str) -> SqlWarehouse:
@@ -97,6 +107,7 @@ def a_nights_work(url: str) -> SqlWarehouse:
         )
         warehouse.append(LedgerEntry(version="1", before=None, actor="gate", reason="first"))
         warehouse.count([LOSS])
+        warehouse.keep_tuning(TUNING)
         warehouse.write_metrics(DAY, {"champion": {"auc": 0.6}})
         warehouse.upsert_incidents([INCIDENT])
         warehouse.quarantine(DAY, "flights", {"in_range(distance)": 1})
@@ -107,6 +118,7 @@ def test_a_writer_can_do_the_work_of_a_night(login: Login) -> None:
     warehouse = a_nights_work(login("writer"))
 
     assert len(warehouse.predictions(DAY, DAY)) == 1
+    assert warehouse.tuning(DAY) == TUNING
 
 
 @pytest.mark.parametrize("deed", ["DELETE FROM prediction", "UPDATE prediction SET score = 0.9"])

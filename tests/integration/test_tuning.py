@@ -107,11 +107,14 @@ class ToldSearch:
 
     found: Mapping[str, Any] = field(default_factory=lambda: {"learning_rate": 0.2, "max_depth": 3})
     asked: list[Search] = field(default_factory=list)
+    earlier_loss: float = 0.46  # of the settings that were found before
 
     def trials(self, search: Search, budget: TuneParams, seconds: float) -> Generator[Trial]:
         self.asked.append(search)
         yield Trial(0, None, "finished", (0.6, 0.7), "", 1.0)
         yield Trial(1, dict(self.found), "finished", (0.4, 0.5), "", 1.0)
+        for settings in search.earlier:
+            yield Trial(2, settings, "finished", (self.earlier_loss,), "", 1.0)
 
 
 def told(world: World, **found: Any) -> ToldSearch:
@@ -234,6 +237,32 @@ def test_the_settings_of_the_champion_stay_when_a_search_finds_others(world: Wor
     assert [one.settings["max_depth"] for one in second.tuned] == [3, 2]
     assert second.tuned[0] == first
     assert [one.settings["max_depth"] for one in third.tuned] == [2]
+
+
+@pytest.mark.parametrize(("earlier_loss", "depth"), [(0.46, 3), (0.6, 2)])
+def test_settings_found_before_stay_unless_others_are_better_by_what_the_gate_asks(
+    world: World, earlier_loss: float, depth: int
+) -> None:
+    told(world)
+    (first,) = tune(night_of(world)).tuned
+    told(world, learning_rate=0.3, max_depth=2).earlier_loss = earlier_loss
+    night = night_of(world, DAY + timedelta(days=1))
+
+    (second,) = tune(replace(night, tuner=replace(night.tuner, min_lift=0.05))).tuned
+
+    assert second.settings["max_depth"] == depth
+    assert (second == first) == (depth == 3)
+
+
+def test_settings_found_before_are_tried_again_on_the_days_of_now(world: World) -> None:
+    before = {"learning_rate": 0.123456789, "max_depth": 3}
+    search = replace(search_of(world), earlier=[before])
+
+    trials = all_trials(world, search, trials=2)
+    again = all_trials(world, search, trials=2)
+
+    assert [one.settings for one in trials] == [None, before]
+    assert [one.settings for one in again] == [None, before]
 
 
 @dataclass

@@ -72,6 +72,8 @@ class OptunaSearch:
             study.sampler = optuna.samplers.TPESampler(seed=seed)
             _end_unfinished(study)
             _have_as_written(study)
+            for settings in search.earlier:
+                study.enqueue_trial(dict(settings), skip_if_exists=True)
             yield study
 
 
