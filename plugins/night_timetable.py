@@ -7,7 +7,7 @@ when its last day begins, and has no limit to the missed runs that it makes when
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from airflow._shared.timezones.timezone import coerce_datetime, utcnow
@@ -73,9 +73,18 @@ class NightTimetable(CronPartitionTimetable):
 
     def _run_at(self, tick: Any) -> DagRunInfo:
         key = self._format_key(tick)
+        date_ = self._partition_date(parse_day(key))
         return DagRunInfo(
-            run_after=tick, data_interval=None, partition_date=tick, partition_key=key
+            run_after=tick, data_interval=None, partition_date=date_, partition_key=key
         )
+
+    def _partition_date(self, day: date) -> Any:
+        """The day's midnight in UTC, whatever the zone: Airflow's calendar counts days in UTC."""
+        return coerce_datetime(datetime.combine(day, time(), UTC))
+
+    def localize_partition_datetime(self, dt: datetime) -> Any:
+        """A bound of a window of partitions, by what its calendar and clock say, among those midnights."""
+        return coerce_datetime(dt.replace(tzinfo=UTC))
 
     def resolve_partition_date(self, partition_key: str | None) -> Any:
         """Airflow asks for it when somebody starts a run: one of no day is refused before it is made."""
@@ -90,14 +99,14 @@ class NightTimetable(CronPartitionTimetable):
     def _decode_partition_date(self, partition_key: str) -> Any:
         """As a scheduled run of that day has it, so that Airflow knows both as runs of one partition."""
         try:
-            tick = self._tick(parse_day(partition_key))
+            day = parse_day(partition_key)
         except UsageError as error:
             raise InvalidPartitionKeyError(f"partition key: {error}") from error
-        if tick is None:
+        if self._tick(day) is None:
             raise InvalidPartitionKeyError(
                 f"partition key: {partition_key} is a day that {self._said['zone']} left out"
             )
-        return tick
+        return self._partition_date(day)
 
     def _tick(self, day: date) -> Any:
         """The instant of the day's run. A time that the clocks skip is as much later; one that they show

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -210,9 +210,7 @@ def test_a_run_by_hand_has_its_day_everywhere_and_its_log_ends_with_the_sentence
     assert ended(api, run) == "failed"
     told = api.call("GET", run)
     assert told["partition_key"] == told["note"] == day
-    assert told["partition_date"].startswith(
-        (date.fromisoformat(day) - timedelta(days=1)).isoformat()
-    )
+    assert told["partition_date"].startswith(day)
     assert f"manual__{day}__" in told["dag_run_id"]
     lines = log_of(api, run, "ingest")
     ending = [line["event"] for line in lines].index("::group::Post Execute")

@@ -302,7 +302,7 @@ def test_an_empty_form_is_refused_before_there_is_a_run(bag: BundleDagBag, backf
 
 
 def test_the_form_of_a_night_takes_a_day_and_nothing_else_that_is_text(nightly: DAG) -> None:
-    assert started(nightly, "2013-10-01").isoformat() == "2013-10-01T07:00:00+00:00"
+    assert started(nightly, "2013-10-01").isoformat() == "2013-10-01T00:00:00+00:00"
     assert set(nightly.params) == {"force"}
     assert filled(nightly, {}) == {"force": False}
 

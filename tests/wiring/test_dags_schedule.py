@@ -82,6 +82,8 @@ def test_every_day_has_one_night_which_begins_on_it_also_when_the_clocks_change(
     shifted = [start for start in starts if f"{start:%H:%M}" != clock]
     assert len(shifted) <= 2  # the days on which the clocks skip the time
     assert backfilled(timetable, FIRST, LAST) == scheduled
+    shown = [f"{one.partition_date.astimezone(UTC):%Y-%m-%d}" for one in scheduled]
+    assert shown == DAYS  # in Airflow's calendar, which counts days in UTC
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -121,6 +123,21 @@ def test_a_run_by_hand_of_a_day_is_of_the_partition_that_its_schedule_makes(
     (night,) = backfilled(timetable, date(2013, 10, 3), date(2013, 10, 3))
 
     assert timetable.resolve_partition_date("2013-10-03") == night.partition_date
+
+
+def test_a_window_of_partitions_holds_its_first_and_last_day(nights: Callable[..., Any]) -> None:
+    timetable = nights("03:00", zone="Asia/Kolkata")
+    first, last = (
+        timetable.localize_partition_datetime(datetime(2013, 10, day, tzinfo=UTC)) for day in (3, 5)
+    )
+
+    inside = [
+        night.partition_key
+        for night in backfilled(timetable, date(2013, 10, 1), date(2013, 10, 9))
+        if first <= night.partition_date <= last
+    ]
+
+    assert inside == ["2013-10-03", "2013-10-04", "2013-10-05"]
 
 
 @pytest.mark.parametrize("key", ["2013-13-45", "2013-1-5", "2013-10-01T00:00", "../../etc", "x\n"])
