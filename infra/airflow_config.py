@@ -124,6 +124,8 @@ def write_config(home: Home, keys: Secrets, database: str, api: str, *, schedule
             "executor": "LocalExecutor",
             "parallelism": "12",
             "dagbag_import_timeout": PATIENT,
+            # A failed task that is still telling people would be killed after 20 s, and then tried again.
+            "task_success_overtime": PATIENT,
             "fernet_key": keys.fernet,
             "simple_auth_manager_users": f"{LOGIN}:admin",
             "simple_auth_manager_passwords_file": str(home.path / "passwords.json"),

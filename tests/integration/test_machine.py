@@ -97,6 +97,12 @@ def test_airflow_reads_the_settings_as_they_were_meant(home: Home) -> None:
     assert config["database"]["sql_alchemy_conn"] == address
     assert config["scheduler"]["use_job_schedule"] == "False"
     assert config["api"]["host"] == "127.0.0.1"
+    assert float(config["core"]["task_success_overtime"]) > GRACE * 10
+
+
+# What Airflow itself gives a task that has failed to end: while it still tells people, it is killed then,
+# and tried again whatever its exit code was.
+GRACE = 20
 
 
 def test_a_database_starts_again_after_it_was_stopped(home: Home) -> None:
