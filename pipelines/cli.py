@@ -24,7 +24,7 @@ from pipelines.core.text import mask
 from pipelines.commands import nights, stages, champion  # noqa: F401
 from pipelines.commands import inspect as questions  # noqa: F401
 from pipelines.commands import maintenance as care  # noqa: F401
-from pipelines.commands import doctor  # noqa: F401
+from pipelines.commands import doctor, prune  # noqa: F401
 from pipelines.commands import evidence, gate, tune  # noqa: F401
 
 # isort: on

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 
 from pipelines.adapters.evidence_tables import EvidenceTables, table_of
 from pipelines.app.explain import as_record
+from pipelines.app.hash_chain import Chain, Manifest, check_chain, sha256_of
 from pipelines.app.run_folder import nights_left
 from pipelines.app.services import Redeye
-from pipelines.audit.chain import Chain, Manifest, check_chain, sha256_of
 from pipelines.audit.lineage import LineageSources, trace
 from pipelines.core.atomic_files import is_there, read_regular, write_whole
 from pipelines.core.errors import DataError, TemporaryError, UsageError

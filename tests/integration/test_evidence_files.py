@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.app.evidence_files import check, export
+from pipelines.app.hash_chain import Chain, Manifest, sha256_of
 from pipelines.app.services import Redeye
-from pipelines.audit.chain import Chain, Manifest, sha256_of
 from pipelines.cli import main
 from pipelines.commands import evidence as commands
 from pipelines.core.errors import DataError, TemporaryError, UsageError
