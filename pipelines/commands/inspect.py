@@ -16,6 +16,7 @@ from pipelines.commands.app import Day, Json, app, data_app
 from pipelines.core.backfill import parse_model
 from pipelines.core.dates import parse_day
 from pipelines.core.errors import DataError, UsageError
+from pipelines.core.records import Candidates
 
 
 @app.command(rich_help_panel="Questions")
@@ -70,6 +71,37 @@ def _number(text: str) -> str:
     if not number.isdigit():
         raise UsageError(f"reproduce {number}: write the number of a version, as MLflow shows it")
     return number
+
+
+@app.command(rich_help_panel="Questions")
+def scoreboard(ctx: typer.Context, day: Day, as_json: Json = False) -> None:
+    """How a night's candidates compare: quality, time, size; and which is the simplest that is not beaten."""
+    from rich.table import Table
+
+    from pipelines.metrics.task import task_of
+    from pipelines.reports.scoreboard import scoreboard as compared
+
+    redeye, asked = open_redeye(ctx.obj), parse_day(day)
+    found = redeye.night(asked).record("candidates")
+    if not isinstance(found, Candidates):
+        raise DataError(
+            f"scoreboard {asked}: no models were trained for this day; run `redeye night --day {asked}`"
+        )
+    if as_json:
+        lines = [one.model_dump(mode="json") for one in found.scoreboard]
+        told = {
+            "day": asked.isoformat(),
+            "chosen": found.chosen,
+            "reason": found.reason,
+            "candidates": lines,
+        }
+        typer.echo(json.dumps({**told, "failed": found.failed}, indent=2))
+        return
+    heads, rows = compared(found, task_of(redeye.services["problem"]().task))
+    table = Table(*heads, title=plain(found.reason), title_justify="left")
+    for row in rows:
+        table.add_row(*(plain("\n".join(filter(None, cell))) for cell in row))
+    Console(width=None if Console().is_terminal else 160).print(table)
 
 
 @app.command(rich_help_panel="Questions")

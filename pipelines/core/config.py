@@ -101,6 +101,7 @@ class TrainParams(Section):
     max_categories: Annotated[int, Field(ge=2, le=10_000_000)]
     threads: Annotated[int, Field(ge=0, le=1024)]
     device: Literal["cpu", "cuda"]
+    learning_curve_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
     # Candidates with settings that a search found; given, they are in place of what the database has.
     tuned: list[Tuned] = Field(default_factory=list)
 

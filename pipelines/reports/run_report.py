@@ -11,6 +11,7 @@ from pipelines.monitoring.comparison import ContenderComparison
 from pipelines.monitoring.expected_quality import PREFIX
 from pipelines.monitoring.quality import PUBLISHED, point_estimate
 from pipelines.reports.run_charts import charts, drift_chart, earnings_chart, slices_chart
+from pipelines.reports.scoreboard import scoreboard
 
 LISTED = 5  # incidents that are seen at once
 
@@ -27,6 +28,7 @@ def view(
         "headline": _headline(night),
         "tables": _tables(night),
         "models": _models(night),
+        "scoreboard": scoreboard(night.candidates, watched.task),
         "metrics": {name: metric.words for name, metric in watched.task.metrics.items()},
         "promised": _promised(night, watched),
         "unpromised": _unpromised(night, watched),

@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping
 from datetime import date
 
-import numpy as np
-
 from pipelines.core.config import TrainParams
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import fault_point
@@ -23,29 +21,26 @@ from pipelines.core.records import (
 from pipelines.data.effective_settings import embargo_days
 from pipelines.data.ports import Lake
 from pipelines.define.dictionary import page
-from pipelines.define.problem import ModelSpec, Problem
-from pipelines.metrics.bootstrap import BootstrapSamples, day_weights, measure
+from pipelines.define.problem import Problem
 from pipelines.metrics.task import task_of
 from pipelines.promotion.ports import Registry
 from pipelines.stages.tune import Tuner, TuningNight, tuned_tonight
+from pipelines.training.choice.scoreboard import choose_candidate, curve_shares, refuse_poor
 from pipelines.training.examples import (
     Examples,
     TrainingPartitions,
     find_past,
     read_past,
-    score_events,
 )
 from pipelines.training.fingerprint import spec_sha256, training_fingerprint
 from pipelines.training.label_delay import refuse_undeclared
 from pipelines.training.model_file import golden_day, golden_scores
 from pipelines.training.ports import Fitted
 from pipelines.training.recipes import Attempts
-from pipelines.training.refit import fit_both, fit_recipe
-from pipelines.training.selection import choose, split_days
-from pipelines.training.tuning.folds import before_test, choice_fold
+from pipelines.training.refit import fit_both
+from pipelines.training.selection import split_days
+from pipelines.training.tuning.folds import before_test
 from pipelines.training.tuning.settings import tonights_specs
-
-RESAMPLES = 500  # behind the choice among tonight's candidates
 
 
 def train(
@@ -82,7 +77,7 @@ def train(
         return candidates
     known = read_past(past, problem, lake, problem.cutoff(day))
     early = before_test(known, split, problem)
-    _refuse_poor(early, day)
+    refuse_poor(early, day)
     _refuse_wide(known, day, params.max_categories)
     facts = _facts(params, landed, code, known) | _described(early, "held_out_")
     run_id = registry.night(day, fingerprint, facts, _inputs(past, problem))
@@ -90,13 +85,13 @@ def train(
     made = attempts.each(lambda recipe: fit_both(recipe, early, known, params, problem))
     batch = lake.read([golden]).to_pandas()
     kept_scores = attempts.each(lambda recipe: golden_scores(made[recipe.name].model, batch))
-    chosen, reason, folds = _choose(attempts, problem, params, early)
+    choice = choose_candidate(attempts, problem, params, early, curve_shares(day, params))
     recipes = {recipe.name: recipe for recipe in attempts.recipes}
     fitted = []
-    for name in folds:
+    for name in choice.folds:
         fits = made[name]
         fault_point("train.before_register")
-        metrics = folds[name] | fits.metrics
+        metrics = choice.folds[name] | fits.metrics
         kept = Fitted(fits.model, fits.held_out, metrics, feature_table.meanings)
         spec = spec_sha256(recipes[name], fits.model.schema, kept.learned_meanings, params)
         version = registry.register(run_id, kept)
@@ -107,8 +102,9 @@ def train(
         day=day,
         run_id=run_id,
         fingerprint=fingerprint,
-        chosen=chosen,
-        reason=reason,
+        chosen=choice.chosen,
+        reason=choice.reason,
+        scoreboard=choice.scoreboard,
         first_test_day=split.first_test,
         baseline=task_of(problem.task).baseline(early.labels),
         candidates=tuple(fitted),
@@ -134,37 +130,6 @@ def _candidate(
         meanings=kept.learned_meanings,
         spec=spec,
     )
-
-
-def _choose(
-    attempts: Attempts, problem: Problem, params: TrainParams, examples: Examples
-) -> tuple[str, str, dict[str, dict[str, float]]]:
-    """The chosen recipe, why, and every recipe's metrics on the fold."""
-    if len(attempts.recipes) == 1:
-        only = attempts.recipes[0].name
-        return only, "the only recipe there is", {only: {}}
-    fold = choice_fold(examples, problem, params)
-    early, late = fold.learned, fold.tested
-    _refuse_poor(early, date.fromisoformat(str(examples.days.max())))
-    weights = day_weights(len(np.unique(late.days)), RESAMPLES, params.seed)
-
-    def tried(recipe: ModelSpec) -> BootstrapSamples:
-        scores = fit_recipe(recipe, early, params).checked_scores(late.frame)
-        return measure(score_events(late, scores, problem.worth), weights)
-
-    samples = attempts.each(tried)
-    task = task_of(problem.task)
-    chosen, reason = choose(list(samples), samples, task.loss)
-    folds = {n: {f"fold_{m}": s.mid(m) for m in s.numbers} for n, s in samples.items()}
-    return chosen, reason, folds
-
-
-def _refuse_poor(examples: Examples, day: date) -> None:
-    if len(np.unique(examples.labels)) < 2:
-        raise DataError(
-            f"train {day}: {len(examples.labels)} labelled events, all ending alike, teach nothing; "
-            f"raise ingest.history_days, or lower train.test_days"
-        )
 
 
 def _refuse_wide(examples: Examples, day: date, most: int) -> None:

@@ -312,6 +312,7 @@ class World:
                 "max_categories": 100,
                 "threads": 1,
                 "device": "cpu",
+                "learning_curve_days": 0,
             }
             | changes
         )
@@ -377,6 +378,7 @@ class World:
             self.registry,
             self.warehouse,
             WORKERS,
+            self.pages,
         )
 
     def night(self, day: date = DAY, **changes: Any) -> Verdict:

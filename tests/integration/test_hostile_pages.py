@@ -14,6 +14,8 @@ import pytest
 from pydantic import BaseModel
 
 from pipelines.core.records import (
+    Candidates,
+    CandidateScore,
     Evaluated,
     Evaluation,
     Finding,
@@ -126,12 +128,25 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, Any]:
     assert incidents
     assert found.drift
     found = dataclasses.replace(found, slices=[a_slice(value) for value in ("AA", "B6")])
-    night = dataclasses.replace(night, evaluation=evaluation(), verdict=verdict())
+    night = dataclasses.replace(
+        night, candidates=candidates(), evaluation=evaluation(), verdict=verdict()
+    )
     return night, found, incidents
 
 
 def a_slice(value: str) -> Slice:
     return Slice(f"carrier={value}", 100, interval())
+
+
+def candidates() -> Candidates:
+    line = CandidateScore(
+        name="linear", loss=interval(), behind=None, best_in=1.0, gap=0.1, fit_seconds=1.0,
+        score_microseconds=1.0, bytes=9, leaves=0, weights=3, curve=((9, 0.2),),
+    )  # fmt: skip
+    return Candidates(
+        day=DAY, run_id="r", fingerprint="f", chosen="linear", reason="the simplest",
+        first_test_day=DAY, baseline=0.2, candidates=(), scoreboard=(line,),
+    )  # fmt: skip
 
 
 def evaluation() -> Evaluation:

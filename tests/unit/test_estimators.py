@@ -24,7 +24,7 @@ from tests.unit.test_model import some_examples
 
 PARAMS = TrainParams(
     seed=1, test_days=5, embargo_days=0, recalibration_days=0, max_categories=100, threads=1,
-    device="cpu",
+    device="cpu", learning_curve_days=0,
 )  # fmt: skip
 
 

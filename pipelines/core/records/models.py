@@ -7,7 +7,7 @@ import json
 from datetime import date
 from typing import Literal
 
-from pipelines.core.records.base import Record
+from pipelines.core.records.base import Interval, Record
 
 
 class Learned(Record):
@@ -51,6 +51,22 @@ class Candidate(Record):
         return Learned(candidate=self.name, **known) if self.features else None
 
 
+class CandidateScore(Record):
+    """A line of the scoreboard: a candidate's fit on the days before the fold, measured on the fold."""
+
+    name: str
+    loss: Interval  # on the fold's days
+    behind: Interval | None  # what the best candidate gains over it there; None: it is the best
+    best_in: float  # share of the resamples of whole days in which it is the best
+    gap: float  # how much worse it does on the fold than on the days that it learned from
+    fit_seconds: float
+    score_microseconds: float  # a row
+    bytes: int  # of its file
+    leaves: int  # of its trees
+    weights: int  # numbers that it holds beside them
+    curve: tuple[tuple[int, float], ...]  # days learned from, and the loss on the fold then
+
+
 class Candidates(Record):
     """train: tonight's models, simplest first, and the one that is put forward."""
 
@@ -63,6 +79,8 @@ class Candidates(Record):
     baseline: float  # its answer: the rate, or mean, of the labels learned from
     candidates: tuple[Candidate, ...]
     failed: dict[str, str] = {}  # recipe that could not be fitted or kept → why
+    # Those that were compared, simplest first; none: there was only one, or the record is an older one.
+    scoreboard: tuple[CandidateScore, ...] = ()
 
 
 class ModelVersion(Record):

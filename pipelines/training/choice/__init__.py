@@ -1,0 +1,1 @@
+"""Which of a night's candidates is put forward."""
