@@ -23,6 +23,7 @@ from pipelines.core.text import mask
 # isort: off
 from pipelines.commands import nights, stages, champion  # noqa: F401
 from pipelines.commands import inspect as questions  # noqa: F401
+from pipelines.commands import score_card  # noqa: F401
 from pipelines.commands import maintenance as care  # noqa: F401
 from pipelines.commands import doctor, prune  # noqa: F401
 from pipelines.commands import evidence, gate, tune  # noqa: F401

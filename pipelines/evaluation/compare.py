@@ -20,6 +20,7 @@ from pipelines.metrics.bootstrap import (
     measure,
 )
 from pipelines.metrics.classification import ScoredEvents, value
+from pipelines.metrics.reliability import reliability
 from pipelines.metrics.task import TASKS, Task, task_of
 from pipelines.training.examples import Examples, score_events
 from pipelines.training.refit import compare_fits
@@ -132,6 +133,7 @@ def _measured(found: Comparison, name: str, opponents: Mapping[str, int]) -> Eva
             for other, comparisons in opponents.items()
         },
         over_nothing=found.over_nothing.get(name),
+        calibration=tuple(reliability(found.scored[name].scores, found.scored[name].labels)),
     )
 
 

@@ -13,6 +13,7 @@ from pipelines.core.records import Amount, Interval
 from pipelines.metrics.bootstrap import RESAMPLES, day_weights, interval, intervals
 from pipelines.metrics.classification import ScoredEvents
 from pipelines.metrics.regression import bias
+from pipelines.metrics.reliability import TENTHS, reliability
 from pipelines.metrics.slices import each_slice, slice_name
 from pipelines.metrics.task import BINARY, Task
 
@@ -125,14 +126,9 @@ def score_rows(
     return ScoredEvents(labels, scores, worth(labels, scores), places, len(values), task.name)
 
 
-def calibration(known: pd.DataFrame, bins: int = 10) -> list[tuple[float, float, int]]:
-    """Mean score, share that came true and number of events, of bins of equally many events."""
-    if known.empty:
-        return []
-    ordered = known.sort_values("score", kind="stable")
-    parts = [part for part in np.array_split(np.arange(len(ordered)), bins) if len(part)]
-    scores, labels = ordered["score"].to_numpy(), ordered["label"].to_numpy()
-    return [(float(scores[p].mean()), float(labels[p].mean()), len(p)) for p in parts]
+def calibration(known: pd.DataFrame, bins: int = TENTHS) -> list[tuple[float, float, int]]:
+    """What was said of settled events against what came, in bins of equally many of them."""
+    return reliability(known["score"].to_numpy(), known["label"].to_numpy(), bins)
 
 
 def score_metrics(scores: pd.Series) -> dict[str, float]:

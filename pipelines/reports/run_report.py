@@ -54,7 +54,6 @@ def view(
         "drift_chart": drift_chart(watched),
         "drift": watched.drift,
         "drifted": {drift.feature for drift in watched.drifted},
-        "psi_days": watched.limits.days,
         "facts": _facts(night),
     }
 

@@ -36,6 +36,7 @@ from pipelines.promotion.gate import Lines, describe, judge, withdraw
 from pipelines.promotion.ports import Registry
 from pipelines.promotion.quality import quality
 from pipelines.reports.card import Card
+from pipelines.reports.ports import RunFiles
 from pipelines.training.model_file import TOLERANCE, furthest, golden_day
 from pipelines.training.ports import ModelFile, ScoringPool, ScoringRequest, ScoringResult
 
@@ -49,6 +50,7 @@ def promote(
     registry: Registry,
     warehouse: Warehouse,
     workers: ScoringPool,
+    pages: RunFiles,
 ) -> Verdict:
     """The verdict on tonight's candidates, and in the warehouse, where `score` asks, which may serve.
 
@@ -77,7 +79,7 @@ def promote(
     }
     verdict = withdraw(verdict.model_copy(update=found), lines, params)
     verdict = _enact(verdict, feature_table, registry, warehouse)
-    _show(there, evaluation, verdict, lines, registry)
+    _show(there, evaluation, verdict, lines, registry, pages)
     return verdict
 
 
@@ -87,14 +89,18 @@ def _show(
     verdict: Verdict,
     lines: Lines,
     registry: Registry,
+    pages: RunFiles,
 ) -> None:
-    """Tell on each version, in MLflow, what was found of it."""
-    facts = registry.run_params(evaluation.run_id) or {}
+    """Tell on each version, in MLflow, what was found of it; the whole card is a page of the night too."""
+    facts, files = registry.run_params(evaluation.run_id) or {}, {}
     for candidate, entry in there:
         gate = describe(candidate.name, verdict, lines)
         registry.show(candidate.version, {EVIDENCE: gate})
         card = Card(candidate, entry, evaluation, facts, gate)
         registry.describe(candidate.version, card.markdown())
+        files[card.file] = card.page()
+        pages.write(card.file, files[card.file])
+    registry.log(evaluation.run_id, {}, {name: page.encode() for name, page in files.items()})
 
 
 def _refuse_others(evaluation: Evaluation, candidates: Candidates) -> None:

@@ -106,11 +106,16 @@ def test_the_first_night_makes_the_first_champion(evaluated: Evaluated) -> None:
 
 
 def test_every_version_has_a_card_of_what_was_measured_where_people_look(
-    evaluated: Evaluated,
+    evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow import MlflowClient
 
     world, candidates, evaluation = evaluated
+    artefacts: dict[str, dict[str, bytes]] = {}
+    # MLflow remembers the folder of a run's artefacts, and this world is a copy of the one that made it.
+    monkeypatch.setattr(
+        type(world.registry), "log", lambda _, run_id, __, files: artefacts.update({run_id: files})
+    )
     world.promote(candidates, evaluation)
     client = MlflowClient(tracking_uri=world.places.tracking_uri)
 
@@ -122,6 +127,10 @@ def test_every_version_has_a_card_of_what_was_measured_where_people_look(
         assert "**may serve**" in found.description
         assert f"{evaluation.rows:,} events" in found.description
         assert f"`redeye reproduce {candidate.version}`" in found.description
+        name = f"card-{candidate.version}.html"
+        page = str(world.pages.written[name])
+        assert "Calibration" in page
+        assert artefacts[candidates.run_id][name] == page.encode()
 
 
 def test_what_a_version_was_promoted_with_is_kept_and_no_later_evaluation_replaces_it(
@@ -168,6 +177,19 @@ def test_every_candidate_is_blessed_so_that_a_person_may_promote_any(evaluated: 
         ("linear", "passed"),
         ("trees", "passed"),
     ]
+
+
+def test_the_scoreboard_has_the_candidates_of_the_night_and_agrees_with_the_choice(
+    evaluated: Evaluated,
+) -> None:
+    _, candidates, _ = evaluated
+    lines = {one.name: one for one in candidates.scoreboard}
+
+    assert list(lines) == [one.name for one in candidates.candidates]
+    for one in candidates.candidates:
+        assert lines[one.name].loss.mid == one.metrics["fold_log_loss"]
+    behind = lines[candidates.chosen].behind
+    assert behind is None or behind.low <= 0
 
 
 def test_a_night_run_again_registers_nothing_and_says_the_same(evaluated: Evaluated) -> None:

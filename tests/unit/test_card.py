@@ -15,8 +15,10 @@ from pipelines.core.records import (
     Interval,
     LeakCheck,
     Refit,
+    SliceGain,
 )
 from pipelines.reports.card import LENGTH, Card
+from tests.integration.test_hostile_pages import HARMLESS, HOSTILE, shows
 
 DAY = date(2013, 10, 1)
 EVIL = "<img src=x onerror=alert(1)> [a](javascript:b) ![c](http://d) | `e` **f** \u202e\n# g"
@@ -34,9 +36,19 @@ def a_card(words: str = "as it should be", features: int = 2, **changes: Any) ->
     )  # fmt: skip
     figures = Evaluated(
         name=words, version="7", trained_until=DAY, overfit=0.0123,
-        metrics={"log_loss": span(0.4023), "auc": span(0.71)},
-        gains={"champion": {"log_loss": span(-0.0021)}, words: {"log_loss": span(0.0263)}},
+        metrics={"log_loss": span(0.4023), "auc": span(0.71), "brier": span(0.13), "value": span(0.3)},
+        gains={
+            "champion": {"log_loss": span(-0.0021), "value": span(0.02), "auc": span(0.003)},
+            words: {"log_loss": span(0.0263)},
+        },
         over_nothing=span(1.25),
+        slices={
+            "champion": (
+                SliceGain(name=f"{words}=a", events=800, days=28, gain=0.02, error=0.003, loss=0.4),
+                SliceGain(name=f"{words}=b", events=700, days=28, gain=-0.01, error=0.004, loss=0.4),
+            )
+        },
+        calibration=((0.1, 0.12, 900), (0.4, 0.38, 901)),
         refit=Refit(trained_until=DAY, mean=0.2, held_out_mean=0.2, distance=0.17, gain=span(0.0)),
     )  # fmt: skip
     leak = LeakCheck(net="feature", subject="a", found=1, limit=0.5, passed=False, reason=words)
@@ -59,9 +71,11 @@ def test_the_card_says_what_the_version_is_and_how_it_is_made_again() -> None:
     assert "**may not serve**" in text
     assert "| log loss | 0.4023 | 0.3923 to 0.4123 |" in text.replace("\\", "")
     assert "over the champion | -0.0021 | -0.0121 to 0.0079 |" in text.replace("\\", "")
+    assert "gain in value per event over the champion | 0.0200 |" in text.replace("\\", "")
     assert "less that of never acting | 1.2500 |" in text.replace("\\", "")
     assert "28,110 events" in text
-    assert "0.17 of their spread" in text
+    assert "gains least over the champion on as it should be=b: -0.0100" in text.replace("\\", "")
+    assert "0.17 of their spread" in text.replace("\\", "")
     assert text.endswith("`redeye reproduce 7`")
 
 
@@ -93,3 +107,25 @@ def test_a_card_of_many_words_ends_with_how_it_is_made_again(features: int, word
     assert len(text) <= LENGTH
     assert text.endswith("`redeye reproduce 7`")
     assert ("more" in text) == (features > 5) or words == 999
+
+
+def test_the_page_tells_all_that_the_description_leaves_out() -> None:
+    page = a_card(features=300).page()
+
+    assert "may not serve" in page
+    assert "Brier score" in page
+    assert "gain in AUC over the champion" in page
+    assert page.index("as it should be=b") < page.index("as it should be=a")
+    assert "said 0.4, came 0.38, of 901 events" in page
+    assert "as it should be299" in page
+    assert "reproduce 7" in page
+    assert a_card().file == "card-7.html"
+
+
+def test_a_version_that_was_not_measured_has_a_page() -> None:
+    assert "It was not measured" in a_card(models=()).page()
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_a_page_of_hostile_words_has_the_elements_of_a_harmless_one(word: str) -> None:
+    shows(a_card(word).page(), a_card(HARMLESS).page(), word)

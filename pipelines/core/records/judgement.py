@@ -51,6 +51,8 @@ class Evaluated(Record):
     overfit: float | None = None  # how much worse on test days than on training days; of candidates
     refit: Refit | None = None  # of candidates
     slices: dict[str, tuple[SliceGain, ...]] = {}  # opponent → slices; of candidates
+    # Mean score, mean label and number of events, of tenths of the events by score; none: an older record.
+    calibration: tuple[tuple[float, float, int], ...] = ()
 
 
 class BlessingEntry(Record):
