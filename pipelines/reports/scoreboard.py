@@ -13,8 +13,11 @@ Scoreboard = tuple[tuple[str, ...], list[tuple[Cell, ...]]]  # the head, and a r
 
 
 def scoreboard(candidates: Candidates | None, task: Task) -> Scoreboard:
-    """The candidates that were compared, simplest first; no rows when nobody was."""
-    head = (
+    """The candidates that were compared, simplest first; no rows when nobody was.
+
+    The learning curve is a column in the nights that measured one.
+    """
+    head = [
         "Candidate",
         task.metrics[task.loss].words,
         "the best gains",
@@ -22,14 +25,19 @@ def scoreboard(candidates: Candidates | None, task: Task) -> Scoreboard:
         f"{task.metrics[task.overfit].words} lost on unseen days",
         "time",
         "size",
-        f"{task.metrics[task.loss].words} after days",
-    )
-    return head, list(_rows(candidates) if candidates else ())
+    ]
+    scores = candidates.scoreboard if candidates else ()
+    with_curve = any(len(one.curve) > 1 for one in scores)
+    if with_curve:
+        head.append(f"{task.metrics[task.loss].words} after days")
+    rows = list(_rows(candidates)) if candidates else []
+    if with_curve:
+        rows = [(*row, _curve(one)) for row, one in zip(rows, scores, strict=True)]
+    return tuple(head), rows
 
 
 def _rows(candidates: Candidates) -> Iterator[tuple[Cell, ...]]:
     for one in candidates.scoreboard:
-        *fewer, (days, loss) = one.curve
         yield (
             (one.name, "chosen" if one.name == candidates.chosen else ""),
             _span(one.loss, ""),
@@ -38,8 +46,12 @@ def _rows(candidates: Candidates) -> Iterator[tuple[Cell, ...]]:
             (f"{one.gap:+.3f}", ""),
             (f"fit {one.fit_seconds:.1f} s", f"{one.score_microseconds:.1f} µs a row"),
             (_size(one), f"{one.bytes / 1024:,.0f} KB"),
-            (f"{days}: {loss:.4f}", ", ".join(f"{d}: {lost:.4f}" for d, lost in fewer)),
         )
+
+
+def _curve(one: CandidateScore) -> Cell:
+    *fewer, (days, loss) = one.curve
+    return f"{days}: {loss:.4f}", ", ".join(f"{d}: {lost:.4f}" for d, lost in fewer)
 
 
 def _span(found: Interval, sign: str) -> Cell:
