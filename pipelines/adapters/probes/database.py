@@ -24,7 +24,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
     "INSERT": (
         *("scoring_run", "contender_run", "prediction", "publication", "ledger", "sample"),
         *("outlier", "event_key", "evidence", "fence", "published", "outcome", "daily_metric"),
-        *("incident", "quarantine_log", "blessing"),
+        *("incident", "quarantine_log", "blessing", "tuning"),
     ),
     "UPDATE": ("fence", "published", "outcome", "daily_metric", "incident"),
     "DELETE": ("quarantine_log",),
