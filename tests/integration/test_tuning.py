@@ -38,6 +38,7 @@ from pipelines.define.problem import ModelSpec, Problem
 from pipelines.define.spaces import Space, choice, integer, log_uniform, uniform
 from pipelines.stages import train as training
 from pipelines.stages.tune import TuningNight, tune
+from pipelines.training.choice import scoreboard
 from pipelines.training.estimators.fitting import stopping_rows
 from pipelines.training.examples import Examples
 from pipelines.training.ports import Search, Trial
@@ -318,7 +319,7 @@ def test_no_event_is_both_learned_from_and_looked_at_by_what_follows(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search, seen = told(world), Seen()
-    choice_fold, fit_both = training.choice_fold, training.fit_both
+    choice_fold, fit_both = scoreboard.choice_fold, training.fit_both
 
     def choose(examples: Examples, *rest: Any) -> Any:
         fold = choice_fold(examples, *rest)
@@ -330,7 +331,7 @@ def test_no_event_is_both_learned_from_and_looked_at_by_what_follows(
         seen.tested_before.append(early)
         return fit_both(recipe, early, *rest)
 
-    monkeypatch.setattr(training, "choice_fold", choose)
+    monkeypatch.setattr(scoreboard, "choice_fold", choose)
     monkeypatch.setattr(training, "fit_both", fit)
     world.tuner = replace(world.tuner, params=TUNE.model_copy(update={"every_days": 1, "folds": 3}))
     candidates = world.train()
