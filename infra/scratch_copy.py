@@ -30,9 +30,10 @@ class Server:
     def make(self, name: str, template: str | None = None) -> str:
         """A new database in place of the one that had the name, empty or as another one is; its URL."""
         like = f' TEMPLATE "{self.prefix}_{template}"' if template else ""
-        connected = f"FROM pg_stat_activity WHERE datname = '{self.prefix}_{template}'"
+        if template:  # a database in use is not copied
+            connected = f"FROM pg_stat_activity WHERE datname = '{self.prefix}_{template}'"
+            self._run(f"SELECT pg_terminate_backend(pid) {connected}")
         self._run(
-            f"SELECT pg_terminate_backend(pid) {connected}",  # a database in use is not copied
             f'DROP DATABASE IF EXISTS "{self.prefix}_{name}" WITH (FORCE)',
             f'CREATE DATABASE "{self.prefix}_{name}"{like}',
         )

@@ -28,6 +28,7 @@ from pipelines.adapters.lake.manifests import MANIFEST
 from pipelines.adapters.lake.sharing import exclusive
 from pipelines.audit.retention import Removal
 from pipelines.core.config import Paths
+from pipelines.core.dates import day_of_name
 from pipelines.core.errors import TemporaryError
 from pipelines.core.fault_injection import fault_point
 
@@ -91,7 +92,7 @@ class Root:
     def partitions(self, dataset: str, before: date) -> list[Removal]:
         """Partitions before a day, also those that were removed in part."""
         folder = self._places.data / dataset
-        days = {_day(path.name.removeprefix("day=")): path for path in folder.glob("day=*")}
+        days = {day_of_name(path.name.removeprefix("day=")): path for path in folder.glob("day=*")}
         return [
             Removal(kind="partitions", where=f"{dataset} {day}", day=day, size=_size(path))
             for day, path in sorted((day, path) for day, path in days.items() if day)
@@ -138,7 +139,7 @@ class Root:
     def _folders(self) -> Iterator[tuple[date, Path]]:
         for path in (self._places.root / "runs").glob("*"):
             aside = ASIDE.fullmatch(path.name)
-            day = _day(aside[1] if aside else path.name)
+            day = day_of_name(aside[1] if aside else path.name)
             if day and path.is_dir():
                 yield day, path
 
@@ -164,10 +165,3 @@ def _rows(kind: str, day: date, rows: int) -> Removal:
 
 def _size(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
-
-
-def _day(name: str) -> date | None:
-    try:
-        return date.fromisoformat(name)
-    except ValueError:
-        return None

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.audit.runs import RunFolder, StageLog
 from pipelines.core.config import Paths, ScheduleParams
-from pipelines.core.dates import find_gaps, spell_gaps
+from pipelines.core.dates import day_of_name, find_gaps, spell_gaps
 from pipelines.core.errors import DataError
 from pipelines.core.graph import Graph
 from pipelines.core.records import ARTEFACTS, Record
@@ -25,7 +25,7 @@ SHORTEST_SECRET = 6  # a shorter one would be found everywhere
 def nights_left(places: Paths, graph: Graph) -> list[RunFolder]:
     """Every night that left anything, oldest first."""
     folders = sorted((places.root / "runs").glob("????-??-??"))
-    return [_night_left(folder, graph) for folder in folders if _day(folder.name)]
+    return [_night_left(folder, graph) for folder in folders if day_of_name(folder.name)]
 
 
 def underway(folder: Path, graph: Graph, now: float) -> str | None:
@@ -65,7 +65,7 @@ def overdue(places: Paths, now: datetime, schedule: ScheduleParams) -> str:
     no schedule: it is expected to go on only where the newest night was made on its own day, or the next.
     """
     folders = sorted((places.root / "runs").glob("????-??-??/publication.json"))
-    published = [day for one in folders if (day := _day(one.parent.name))]
+    published = [day for one in folders if (day := day_of_name(one.parent.name))]
     if not published:
         return ""
     newest, here = max(published), now.astimezone(ZoneInfo(schedule.zone))
@@ -142,10 +142,3 @@ def _line(text: str) -> dict[str, Any] | None:
         name in note and isinstance(note[name], kind) for name, kind in kinds.items()
     )
     return note if whole else None
-
-
-def _day(name: str) -> date | None:
-    try:
-        return date.fromisoformat(name)
-    except ValueError:
-        return None

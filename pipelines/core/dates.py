@@ -34,6 +34,15 @@ def parse_day(text: object) -> date:
     return day
 
 
+def day_of_name(name: str) -> date | None:
+    """The day that a file or folder is named after; None for a name that is no day in ISO form."""
+    try:
+        day = date.fromisoformat(name)
+    except ValueError:
+        return None
+    return day if day.isoformat() == name else None
+
+
 def refuse_far(day: date, today: date, again: str) -> None:
     """Raises UsageError for a day later than tomorrow: a slip, for nobody knows its events yet.
 

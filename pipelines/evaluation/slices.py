@@ -13,10 +13,8 @@ from pipelines.core.records import Evaluated, SliceGain
 from pipelines.evaluation.compare import CHAMPION, Comparison, trailing_name
 from pipelines.metrics.bootstrap import day_weights
 from pipelines.metrics.classification import ScoredEvents
-from pipelines.metrics.slices import each_slice, slice_name
+from pipelines.metrics.slices import FEWEST, each_slice, slice_name
 from pipelines.metrics.task import TASKS, Task
-
-FEW = 30  # events of a slice tell nothing
 
 
 def with_slices(
@@ -60,7 +58,7 @@ def _losses(
 ) -> Iterator[tuple[str, Losses]]:
     """Everybody's loss on a slice, in the same resamples of its days; nothing of a slice that is too small."""
     days, numbers = np.unique(scored[names[0]].days[places], return_inverse=True)
-    if len(places) < FEW or len(days) < 2:
+    if len(places) < FEWEST or len(days) < 2:
         return
     weights = day_weights(len(days), *draw)
     for name in names:

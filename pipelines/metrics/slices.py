@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 LONGEST = 100  # characters of a value in a slice's name
+FEWEST = 30  # events of a slice; fewer tell nothing
 VALUES = 30  # of a column that quality is sliced by, the most frequent ones
 
 

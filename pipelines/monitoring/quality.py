@@ -14,7 +14,7 @@ from pipelines.metrics.bootstrap import RESAMPLES, day_weights, interval, interv
 from pipelines.metrics.classification import ScoredEvents
 from pipelines.metrics.regression import bias
 from pipelines.metrics.reliability import TENTHS, reliability
-from pipelines.metrics.slices import each_slice, slice_name
+from pipelines.metrics.slices import FEWEST, each_slice, slice_name
 from pipelines.metrics.task import BINARY, Task
 
 Worth = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -139,9 +139,6 @@ def score_metrics(scores: pd.Series) -> dict[str, float]:
     return {"events": float(len(scores)), "score_mean": float(scores.mean()), **cuts}
 
 
-FEW = 30  # events of a slice tell nothing
-
-
 @dataclass(frozen=True)
 class Slice:
     """Events that share a value, and how far their scores were from what came."""
@@ -168,7 +165,7 @@ def find_slices(
     for column, value, places in each_slice(known, columns):
         rows = known.iloc[places]
         days = pd.factorize(rows["day"])[0]
-        if len(rows) >= FEW and days.max() > 0:
+        if len(rows) >= FEWEST and days.max() > 0:
             scored = score_rows(rows, worth, task, days)
             weights = day_weights(scored.n_days, RESAMPLES, seed=0)
             gap = interval(bias(scored, weights), scored.n_days)

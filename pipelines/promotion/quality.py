@@ -8,7 +8,7 @@ from pipelines.core.config import PromoteParams
 from pipelines.core.records import Blessing, Evaluated, Evaluation, Interval
 from pipelines.evaluation.compare import CHAMPION, trailing_name
 from pipelines.metrics.task import TASKS, Task
-from pipelines.promotion.slices import harmed, telling
+from pipelines.promotion.slices import slice_failures, telling
 
 
 def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessing:
@@ -29,7 +29,7 @@ def quality(name: str, evaluation: Evaluation, params: PromoteParams) -> Blessin
     failures = [
         *_unproven(model, task),
         *_idle(model),
-        *harmed(model, trailing_name(task), params, evaluation.task),
+        *slice_failures(model, trailing_name(task), params, evaluation.task),
         *_off(model, evaluation, task, limits[task.excess.setting]),
         *_floors(model, task, limits),
         *_refitted(model, task, params.max_refit_distance),

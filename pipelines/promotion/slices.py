@@ -15,7 +15,7 @@ TAIL = 0.025  # probability, at most, that any slice of an equal model is found 
 
 
 @dataclass(frozen=True)
-class Harm:
+class WorseSlice:
     """A slice on which a candidate is surely worse than allowed."""
 
     slice: SliceGain
@@ -41,7 +41,7 @@ def telling(slices: Sequence[SliceGain], params: PromoteParams) -> list[SliceGai
     ]
 
 
-def find_harm(slices: Sequence[SliceGain], params: PromoteParams) -> list[Harm]:
+def worse_slices(slices: Sequence[SliceGain], params: PromoteParams) -> list[WorseSlice]:
     """The slices on which the gain is surely below what is allowed, the surest first.
 
     Of many slices some are worse by chance. Holm's procedure (1979) holds the surest one against a tail
@@ -58,7 +58,9 @@ def find_harm(slices: Sequence[SliceGain], params: PromoteParams) -> list[Harm]:
         remaining = len(measured) - place
         if tail > TAIL / remaining:
             break
-        found.append(Harm(one, _interval(one, remaining), -params.max_slice_regression * one.loss))
+        found.append(
+            WorseSlice(one, _interval(one, remaining), -params.max_slice_regression * one.loss)
+        )
     return found
 
 
@@ -84,15 +86,17 @@ def _error(one: SliceGain) -> float:
     return one.error * math.sqrt(one.days / (one.days - 1))
 
 
-def harmed(model: Evaluated, opponent: str, params: PromoteParams, task: TaskName) -> Iterator[str]:
+def slice_failures(
+    model: Evaluated, opponent: str, params: PromoteParams, task: TaskName
+) -> Iterator[str]:
     """That a candidate is surely worse than the opponent on slices."""
     slices = model.slices.get(opponent, ())
-    harm = find_harm(slices, params)
-    if harm:
+    worse = worse_slices(slices, params)
+    if worse:
         than = "champion" if opponent == CHAMPION else f"baseline ({opponent})"
-        more = f", and on {len(harm) - 1} more" if len(harm) > 1 else ""
+        more = f", and on {len(worse) - 1} more" if len(worse) > 1 else ""
         yield (
-            f"is surely worse than the {than} {harm[0].told(task)} (promote.max_slice_regression; Holm's "
+            f"is surely worse than the {than} {worse[0].told(task)} (promote.max_slice_regression; Holm's "
             f"correction for {len(telling(slices, params))} slices){more}"
         )
 
@@ -104,7 +108,9 @@ def lost_to_champion(
 
     One must be surely worse on no slice, and its value must not surely be below the champion's.
     """
-    found = {one.name: [*harmed(one, CHAMPION, params, task), *_poorer(one)] for one in models}
+    found = {
+        one.name: [*slice_failures(one, CHAMPION, params, task), *_poorer(one)] for one in models
+    }
     return {name: f"{name} {'; '.join(why)}" for name, why in found.items() if why}
 
 

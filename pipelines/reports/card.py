@@ -110,7 +110,7 @@ class Card:
     def _gains(self, figures: Evaluated, names: Sequence[str]) -> Iterator[Row]:
         metrics = TASKS[self.evaluation.task].metrics
         for opponent, gains in figures.gains.items():
-            against = "the champion" if opponent == CHAMPION else opponent
+            against = _against(opponent)
             for name in names:
                 if name in gains:
                     yield f"gain in {metrics[name].words} over {against}", gains[name].mid, gains[name]  # fmt: skip

@@ -96,9 +96,7 @@ class Search:
     spec: ModelSpec
     folds: Sequence[Fold]
     params: TrainParams
-    earlier: Sequence[
-        Mapping[str, Setting]
-    ] = ()  # that were found before: tried after `spec` itself
+    earlier: Sequence[Mapping[str, Setting]] = ()  # found before: tried after `spec` itself
 
 
 @dataclass(frozen=True)

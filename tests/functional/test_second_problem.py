@@ -25,7 +25,7 @@ class Nights:
 
 
 @pytest.fixture(scope="module")
-def rains(rain: Clone) -> Nights:
+def rain_nights(rain: Clone) -> Nights:
     first = json.loads(rain.redeye("status", "--day", RAIN_DAY, "--json").stdout)
     return Nights(rain, (RAIN_DAY, "2013-03-16"), (first, rain.night("2013-03-16")))
 
@@ -40,7 +40,7 @@ def delay(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     return Nights(clone, days, (clone.night(days[0]), clone.night(days[1])))
 
 
-@pytest.fixture(params=["rains", "delay"])
+@pytest.fixture(params=["rain_nights", "delay"])
 def nights(request: pytest.FixtureRequest) -> Nights:
     found: Nights = request.getfixturevalue(request.param)
     return found
@@ -96,8 +96,8 @@ def test_what_must_always_be_true_is_true(nights: Nights) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_rain_is_foretold_by_a_champion_that_beats_the_rate(rains: Nights) -> None:
-    for told in rains.told:
+def test_rain_is_foretold_by_a_champion_that_beats_the_rate(rain_nights: Nights) -> None:
+    for told in rain_nights.told:
         chosen = told["evaluation"]["models"][0]
         assert told["publication"]["answered_by"] == "champion"
         assert all(

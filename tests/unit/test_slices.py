@@ -18,7 +18,7 @@ from pipelines.evaluation.slices import with_slices
 from pipelines.metrics.bootstrap import lifts
 from pipelines.promotion.gate import Lines, describe, judge
 from pipelines.promotion.quality import quality
-from pipelines.promotion.slices import find_harm
+from pipelines.promotion.slices import worse_slices
 from pipelines.training.examples import Examples, join_examples, score_events
 from tests.integration.flights import PROBLEM
 from tests.integration.learning import PROBLEM as LEARNED
@@ -156,8 +156,8 @@ def test_a_slice_with_too_little_in_it_says_nothing(small: dict[str, int]) -> No
     made = planted(3, {"logistic": (2.0, 0.1), "champion": (0.8, 0.8)}, slices=10, a_day=20)
     found = evaluation(*made)
 
-    assert find_harm(found.models[0].slices["champion"], params())
-    assert not find_harm(found.models[0].slices["champion"], params(**small))
+    assert worse_slices(found.models[0].slices["champion"], params())
+    assert not worse_slices(found.models[0].slices["champion"], params(**small))
 
 
 def test_of_forty_equal_slices_one_is_called_worse_in_at_most_five_of_a_hundred_nights() -> None:
@@ -176,8 +176,8 @@ def test_of_forty_equal_slices_one_is_called_worse_in_at_most_five_of_a_hundred_
         found = Comparison(scored, {}, np.ones((1, DAYS)), {})
         made = with_slices([model], found, halves, drawing(seed))
         slices = made[0].slices["champion"]
-        refused += bool(find_harm(slices, strict))
-        uncorrected += any(find_harm([one], strict) for one in slices)
+        refused += bool(worse_slices(slices, strict))
+        uncorrected += any(worse_slices([one], strict) for one in slices)
 
     assert len(slices) == SLICES
     assert refused <= 0.05 * worlds
@@ -189,14 +189,14 @@ def test_each_slice_is_held_against_those_that_are_left() -> None:
     unsure = [slice_of(f"b={n}", 0.0, 0.005) for n in range(10)]
     near = slice_of("c=0", -0.0132, 0.005)  # alone it is sure enough, among eleven it is not
 
-    assert {one.slice.name for one in find_harm([*sure, *unsure], params())} == {"a=0", "a=1", "a=2"}  # fmt: skip
+    assert {one.slice.name for one in worse_slices([*sure, *unsure], params())} == {"a=0", "a=1", "a=2"}  # fmt: skip
     strict = params(max_slice_regression=0)
-    assert [one.slice.name for one in find_harm([near], strict)] == ["c=0"]
-    assert not find_harm([near, *unsure], strict)
+    assert [one.slice.name for one in worse_slices([near], strict)] == ["c=0"]
+    assert not worse_slices([near, *unsure], strict)
 
 
 def test_the_interval_that_is_told_leaves_out_what_is_allowed() -> None:
-    (found,) = find_harm([slice_of("a=0", -0.05, 0.01)], params())
+    (found,) = worse_slices([slice_of("a=0", -0.05, 0.01)], params())
 
     assert found.least == pytest.approx(-0.01)
     assert found.gain.high < found.least
@@ -205,7 +205,7 @@ def test_the_interval_that_is_told_leaves_out_what_is_allowed() -> None:
 def test_scores_that_are_the_same_are_worse_on_no_slice() -> None:
     same = slice_of("a=0", 0.0, 0.0)
 
-    assert not find_harm([same], params(max_slice_regression=0))
+    assert not worse_slices([same], params(max_slice_regression=0))
 
 
 def test_what_is_surely_worth_less_than_the_champion_does_not_replace_it() -> None:

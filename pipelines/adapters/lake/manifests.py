@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from pipelines.adapters.lake.sharing import finish_exchange, is_torn
 from pipelines.core.atomic_files import read_regular, write_if_possible, write_whole
+from pipelines.core.dates import day_of_name
 from pipelines.core.errors import DataError
 from pipelines.core.fault_injection import fault_point
 from pipelines.core.records import Partition, Record
@@ -121,11 +122,7 @@ class Manifests:
 
 def _day(folder: str) -> date | None:
     """The day of a folder's name; None for what somebody else put there."""
-    try:
-        day = date.fromisoformat(folder.removeprefix("day="))
-    except ValueError:
-        return None
-    return day if folder == _folder(day) else None
+    return day_of_name(folder.removeprefix("day=")) if folder.startswith("day=") else None
 
 
 def _folder(day: date) -> str:

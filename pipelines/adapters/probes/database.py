@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, exc, func, select, text
 from pipelines.adapters.database import migration
 from pipelines.adapters.database.connection import hide, open_engine, parse_url, shown
 from pipelines.adapters.database.tables import metadata, published
+from pipelines.adapters.probes.machine import nearest_folder
 from pipelines.core.errors import ConfigError, TemporaryError
 
 # What a login needs that runs whole nights; infra/roles.sql grants it.
@@ -64,7 +65,7 @@ def look(url: str) -> DatabaseLook:
 def look_at_file(path: Path, where: str, table: str = "published") -> DatabaseLook:
     """Look at a SQLite file, without making it, or a log beside it, and without waiting for its writers."""
     if not path.exists():
-        return DatabaseLook(where, lacking=_missing_rights(_nearest(path.parent)))
+        return DatabaseLook(where, lacking=_missing_rights(nearest_folder(path.parent)))
     # Without a log all is in the file itself: to open it as one that cannot change makes none.
     how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
     try:
@@ -126,7 +127,3 @@ def _may_read_step(connection: Connection) -> bool:
 
 def _missing_rights(path: Path) -> tuple[str, ...]:
     return () if os.access(path, os.W_OK) else (f"to write {path}",)
-
-
-def _nearest(folder: Path) -> Path:
-    return folder if folder.exists() else _nearest(folder.parent)

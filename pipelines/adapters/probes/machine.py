@@ -39,9 +39,12 @@ def _installed(name: str) -> str | None:
 
 def free_bytes(folder: Path) -> int:
     """The bytes that are free where a folder is, or will be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return shutil.disk_usage(nearest_folder(folder)).free
+
+
+def nearest_folder(path: Path) -> Path:
+    """The path itself if it exists, or else the nearest folder above it that does."""
+    return path if path.exists() else nearest_folder(path.parent)
 
 
 def used_bytes(folder: Path) -> int:

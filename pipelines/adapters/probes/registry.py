@@ -61,7 +61,7 @@ def _server_clock(uri: str) -> datetime | None:
 def _ask(places: Paths, model: str) -> None:
     """Ask for the registered model as who is configured; that there is none yet is an answer, too."""
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException, RestException
+    from mlflow.exceptions import MlflowException
 
     uri = places.tracking_uri
     try:
@@ -73,7 +73,5 @@ def _ask(places: Paths, model: str) -> None:
             code in str(error) for code in ("401", "403")
         )
         told = mask(str(error).strip().partition("\n")[0])[:300]
-        kind = (
-            ConfigError if refused and isinstance(error, RestException | MlflowException) else None
-        )
-        raise (kind or TemporaryError)(f"registry {mask(uri)}: {told}") from error
+        kind = ConfigError if refused else TemporaryError
+        raise kind(f"registry {mask(uri)}: {told}") from error

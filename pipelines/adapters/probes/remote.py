@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.adapters.dvc.store import translated
+from pipelines.adapters.probes.machine import nearest_folder
 from pipelines.core.errors import ConfigError
 
 
@@ -58,7 +59,5 @@ def look(settings: Mapping[str, Any], version: str | None) -> RemoteLook:
 def _refuse_unwritable(folder: Path, where: str, *, begun: bool) -> None:
     if not folder.exists() and begun:
         raise ConfigError(f"{where}: is not there; create it, or correct its URL")
-    while not folder.exists():
-        folder = folder.parent
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(nearest_folder(folder), os.W_OK | os.X_OK):
         raise ConfigError(f"{where}: cannot be written by this user")

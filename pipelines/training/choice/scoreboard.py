@@ -26,10 +26,8 @@ from pipelines.training.selection import choose
 from pipelines.training.tuning.folds import Fold, choice_fold
 
 RESAMPLES = 500  # behind the choice among tonight's candidates
-CURVE = (
-    0.1,
-    0.3,
-)  # shares of the days that candidates learn from as well, for their learning curves
+# Shares of the days from which candidates learn as well, for their learning curves.
+CURVE = (0.1, 0.3)
 TRAINING_ROWS = 10_000  # of those learned from, on which a fit is asked how well it knows them
 
 
