@@ -168,6 +168,7 @@ LEARNING = (
     "versions.",
     "checkout.",
     "attic.",
+    "prune.",
     "sharing.",
 )  # by tests of their own
 OF_A_NIGHT = sorted(point for point in POINTS if not point.startswith(LEARNING))
